@@ -1,0 +1,104 @@
+/**
+ * Configuration: `basalt.yaml` < environment `BASALT_*` < command-line flags. One schema, unknown keys refused.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { nearestName, requestError } from '../errors/index.js';
+import { RING_BYTES_DEFAULT } from './limits.js';
+
+const positive = z.coerce.number().int().positive();
+
+export const configSchema = z.strictObject({
+  /** Where everything is kept. */
+  dataDir: z.string().min(1).default('./data'),
+  /** host:port of the HTTP listener. Anything but loopback needs an explicit root password. */
+  httpAddr: z.string().default('127.0.0.1:5080'),
+  rootUserEmail: z.string().min(3).default('root@example.com'),
+  /** Absent: a random password, printed once and kept in `<dataDir>/root-password` (mode 0600). */
+  rootUserPassword: z.string().min(1).optional(),
+  ingestWorkers: positive.max(64).default(availableParallelism()),
+  queryWorkers: positive.max(64).default(availableParallelism()),
+  /** Shared memory of the ingest ring. */
+  ringBytes: positive.min(1 << 20).default(RING_BYTES_DEFAULT),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type ConfigKey = keyof Config;
+
+export const CONFIG_KEYS = Object.keys(configSchema.shape) as ConfigKey[];
+
+/** `httpAddr` ↔ `BASALT_HTTP_ADDR`. */
+export function environmentName(key: string): string {
+  return `BASALT_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** Variables that start with BASALT_ but belong to the build or the tests. */
+const FOREIGN_VARIABLES = new Set(['BASALT_CACHE_DIR', 'BASALT_TEST_LONG', 'BASALT_CONFIG', 'BASALT_SEED']);
+
+function refuseUnknown(found: string, known: string[], source: string): never {
+  const near = nearestName(found, known);
+  throw requestError(400, `${source}: unknown key '${found}'${near ? `; did you mean '${near}'?` : ''}`, {
+    hint: `known keys: ${known.join(', ')}`,
+  });
+}
+
+function fromFile(path: string | undefined): Record<string, unknown> {
+  const file = path ?? 'basalt.yaml';
+  if (!existsSync(file)) {
+    if (path) throw requestError(400, `configuration file ${path} does not exist`);
+    return {};
+  }
+  const parsed: unknown = parse(readFileSync(file, 'utf8')) ?? {};
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw requestError(400, `${file}: must be a mapping of keys to values`);
+  for (const key of Object.keys(parsed)) {
+    if (!CONFIG_KEYS.includes(key as ConfigKey)) refuseUnknown(key, CONFIG_KEYS, file);
+  }
+  return parsed as Record<string, unknown>;
+}
+
+function fromEnvironment(environment: NodeJS.ProcessEnv): Record<string, unknown> {
+  const names = new Map(CONFIG_KEYS.map((key) => [environmentName(key), key]));
+  const values: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith('BASALT_') || FOREIGN_VARIABLES.has(name) || value === undefined) continue;
+    const key = names.get(name);
+    if (!key) refuseUnknown(name, [...names.keys()], 'environment');
+    values[key] = value;
+  }
+  return values;
+}
+
+/**
+ * Reads and checks the configuration. `flags` holds what the command line set, by key.
+ * @throws BasaltError naming the key, its source and the nearest known key
+ */
+export function loadConfig(
+  flags: Partial<Record<ConfigKey, unknown>> = {},
+  environment: NodeJS.ProcessEnv = process.env,
+  path: string | undefined = environment.BASALT_CONFIG,
+): Config {
+  const merged = { ...fromFile(path), ...fromEnvironment(environment), ...flags };
+  const result = configSchema.safeParse(merged);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw requestError(400, `configuration: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  return { ...result.data, dataDir: resolve(result.data.dataDir) };
+}
+
+/** Splits `host:port`; an IPv6 host stands in brackets. */
+export function parseAddress(address: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[3]);
+  if (!match || port > 65535) throw requestError(400, `httpAddr '${address}' is not host:port`);
+  return { host: match[1] ?? match[2] ?? '', port };
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,68 @@
+/**
+ * Every fixed limit, with its unit and what raising it costs. Relations between them are asserted at load.
+ */
+
+/** Largest request body, decompressed. A body needs this much contiguous ring space. */
+export const BODY_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Bodies kept outside the ring: of unknown length, or slow to arrive while the ring is full. */
+export const HEAP_BODY_BYTES_MAX = 128 * 1024 * 1024;
+
+/** Bytes of the ingest ring when the configuration says nothing: bodies that wait for or are in an ingest worker. */
+export const RING_BYTES_DEFAULT = 192 * 1024 * 1024;
+
+/** Requests in the ring at once; each costs 40 bytes of shared memory. Must be a power of two. */
+export const RING_SLOTS = 8192;
+
+/** What one ingest task takes from the ring: larger means better compression and fewer fsyncs, more memory, longer p99. */
+export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+export const BATCH_REQUESTS_MAX = 1024;
+
+/** A WAL file is closed for a new one past this size, so that merged data can be cut off in pieces. */
+export const WAL_FILE_BYTES_MAX = 128 * 1024 * 1024;
+
+/** Live WAL bytes over which ingest answers 503 until merges catch up; bounds disk use and recovery time. */
+export const WAL_BYTES_MAX = 8 * 1024 * 1024 * 1024;
+
+/** A stream's blocks are merged when they hold this many rows; also the most rows of one merge (bounds its memory). */
+export const MERGE_ROWS = 512 * 1024;
+
+/** Or when the oldest block is this old. */
+export const MERGE_AGE_MS = 60_000;
+
+/** Blocks of one merge; bounds open files and the length of a task message. */
+export const MERGE_BLOCKS_MAX = 8192;
+
+/** Segments of fewer rows are merged again with their neighbours, when this many have gathered. */
+export const COMPACT_SEGMENTS = 8;
+
+/** zstd levels: the WAL block is short-lived, the segment is not. */
+export const WAL_ZSTD_LEVEL = 1;
+export const SEGMENT_ZSTD_LEVEL = 3;
+
+/** Search request bodies; they are parsed on the main thread. */
+export const SEARCH_BODY_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Memory of one query's residual plan, and bytes of scan answers waiting for it. */
+export const QUERY_MEMORY_BYTES_MAX = 768 * 1024 * 1024;
+export const LEAF_CREDIT_BYTES = 64 * 1024 * 1024;
+
+/** Row groups in one morsel: enough that the task message costs nothing, few enough to stop early. */
+export const MORSEL_GROUPS_MAX = 8;
+
+/** Queries running and waiting; more are refused with 503. */
+export const QUERIES_RUNNING_MAX = 16;
+export const QUERIES_WAITING_MAX = 256;
+
+/** Default and largest number of rows in one answer. */
+export const SEARCH_SIZE_DEFAULT = 1000;
+
+/** Seconds after which a query is stopped. */
+export const QUERY_TIMEOUT_SECONDS_DEFAULT = 600;
+
+/** A body that has not arrived whole by then is dropped. */
+export const BODY_TIMEOUT_MS = 30_000;
+
+if (BODY_BYTES_MAX * 2 > RING_BYTES_DEFAULT) throw new Error('BUG: the ring must hold two bodies of the largest size');
+if ((RING_SLOTS & (RING_SLOTS - 1)) !== 0) throw new Error('BUG: RING_SLOTS must be a power of two');
+if (WAL_FILE_BYTES_MAX * 4 > WAL_BYTES_MAX) throw new Error('BUG: the WAL limit must span several files');
