@@ -1,0 +1,68 @@
+/**
+ * The messages between the ingest scheduler and the ingest workers. A task has no input but the ring: it takes what is waiting.
+ */
+import type { BulkItem, RecordError } from '../native/index.js';
+
+export interface IngestWorkerData {
+  ring: SharedArrayBuffer;
+  ringSlots: number;
+  /** One BigInt64 word: the last frame sequence number given out, over all workers. */
+  sequence: SharedArrayBuffer;
+  walDirectory: string;
+  /** Distinguishes this process's WAL files from those of earlier ones. */
+  bootId: string;
+}
+
+/** A block that is on disk and may go live. */
+export interface DurableBlock {
+  organization: string;
+  stream: string;
+  sequence: number;
+  rows: number;
+  timeMin: number;
+  timeMax: number;
+  /** Where the block (not its frame) lies. */
+  walFile: string;
+  offset: number;
+  blockBytes: number;
+  /** The block's header bytes, for pruning. */
+  header: Uint8Array;
+  /** `name:type` list, comma-joined. */
+  schema: string;
+}
+
+/** What became of one request. */
+export interface RequestOutcome {
+  request: number;
+  format: number;
+  /** Stream of the URL; '' for a `_bulk` without one. */
+  stream: string;
+  /** HTTP status with which the whole body was refused. */
+  rejectedStatus?: number;
+  rejected?: string;
+  successful: number;
+  failed: number;
+  errors: RecordError[];
+  items: BulkItem[];
+}
+
+export interface Reply {
+  request: number;
+  status: number;
+  body: string;
+}
+
+export interface BatchResult {
+  blocks: DurableBlock[];
+  replies: Reply[];
+  records: number;
+  failedRecords: number;
+  rawBytes: number;
+  /** Milliseconds of each stage, for the metrics. */
+  encodeMs: number;
+  syncMs: number;
+  /** Closed WAL file, if the batch ended one. */
+  closedWalFile?: string;
+  walFile: string;
+  walBytes: number;
+}

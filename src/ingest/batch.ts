@@ -1,0 +1,182 @@
+/**
+ * One ingest batch, from the ring to stable storage: take what is waiting, shred and encode it natively, append the blocks to this
+ * worker's WAL file, sync once. Runs on an ingest worker thread; nothing here is shared but the ring and the sequence word.
+ */
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import { BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, BODY_BYTES_MAX, WAL_ZSTD_LEVEL } from '../config/limits.js';
+import { decompressZstd, type IngestGroup, ingestBatch, REQUEST_WORDS } from '../native/index.js';
+import { RingConsumer, type TakenRequest } from '../ring/consumer.js';
+import { BodyEncoding } from '../ring/layout.js';
+import { encodeFrame } from '../storage/wal-format.js';
+import type { DurableBlock, IngestWorkerData, RequestOutcome } from './batch-task.js';
+import { WalWriter } from './wal-writer.js';
+
+/** What one drain did; `undefined` when the ring was empty. */
+export interface DrainResult {
+  blocks: DurableBlock[];
+  outcomes: RequestOutcome[];
+  rawBytes: number;
+  encodeMs: number;
+  syncMs: number;
+  closedWalFile?: string;
+}
+
+const decoder = new TextDecoder();
+
+export class BatchDrainer {
+  readonly wal: WalWriter;
+  private readonly consumer: RingConsumer;
+  private readonly sequence: BigInt64Array;
+
+  constructor(data: IngestWorkerData, workerId: number) {
+    this.consumer = new RingConsumer(data.ring, data.ringSlots);
+    this.sequence = new BigInt64Array(data.sequence);
+    this.wal = new WalWriter(data.walDirectory, `${data.bootId}-${workerId}`);
+  }
+
+  /**
+   * @throws FatalError when the WAL could not be made durable: nothing taken may be acknowledged
+   */
+  drain(): DrainResult | undefined {
+    const taken = this.take();
+    if (taken.length === 0) return undefined;
+    const started = performance.now();
+    const outcomes: RequestOutcome[] = [];
+    const groups = this.encode(taken, outcomes);
+    const rawBytes = taken.reduce((sum, request) => sum + request.bodyBytes, 0);
+    for (const request of taken) this.consumer.done(request);
+    const encoded = performance.now();
+    const blocks = this.persist(groups);
+    const synced = performance.now();
+    const closedWalFile = this.wal.rotateIfFull();
+    return { blocks, outcomes, rawBytes, encodeMs: encoded - started, syncMs: synced - encoded, closedWalFile };
+  }
+
+  private take(): TakenRequest[] {
+    const taken: TakenRequest[] = [];
+    let bytes = 0;
+    while (taken.length < BATCH_REQUESTS_MAX && bytes < BATCH_BYTES_MAX) {
+      const request = this.consumer.take();
+      if (!request) break;
+      taken.push(request);
+      bytes += request.bodyBytes;
+    }
+    return taken;
+  }
+
+  private encode(taken: TakenRequest[], outcomes: RequestOutcome[]): IngestGroup[] {
+    const names = new NameTable();
+    const bodies: Uint8Array[] = [];
+    const words: number[] = [];
+    const accepted: Pick<RequestOutcome, 'request' | 'format' | 'stream'>[] = [];
+    for (const request of taken) {
+      const raw = this.consumer.data.subarray(request.bodyOffset, request.bodyOffset + request.bodyBytes);
+      const name = this.consumer.data.slice(request.nameOffset, request.nameOffset + request.nameBytes);
+      const separator = name.indexOf(0);
+      const stream = decoder.decode(name.subarray(separator + 1));
+      const origin = { request: request.request, format: request.format, stream };
+      try {
+        bodies.push(decompress(raw, request.encoding));
+      } catch (error) {
+        const { status, message } = decompressionProblem(error);
+        outcomes.push({
+          ...origin,
+          rejectedStatus: status,
+          rejected: message,
+          successful: 0,
+          failed: 0,
+          errors: [],
+          items: [],
+        });
+        continue;
+      }
+      accepted.push(origin);
+      const organization = decoder.decode(name.subarray(0, separator));
+      words.push(request.format, names.index(organization), names.index(stream));
+    }
+    if (words.length !== bodies.length * REQUEST_WORDS) throw new Error('BUG: request words do not match bodies');
+    if (bodies.length === 0) return [];
+    const answer = ingestBatch(bodies, Int32Array.from(words), names.list, Date.now() * 1000, WAL_ZSTD_LEVEL);
+    answer.outcomes.forEach((outcome, index) => {
+      const origin = accepted[index];
+      if (!origin) throw new Error('BUG: more outcomes than bodies');
+      outcomes.push({ ...outcome, ...origin, rejectedStatus: outcome.rejected === undefined ? undefined : 400 });
+    });
+    return answer.groups;
+  }
+
+  private persist(groups: IngestGroup[]): DurableBlock[] {
+    if (groups.length === 0) return [];
+    const buffers: Uint8Array[] = [];
+    const blocks: DurableBlock[] = [];
+    let at = 0;
+    for (const group of groups) {
+      const sequence = Number(Atomics.add(this.sequence, 0, 1n)) + 1;
+      const { organization, stream, rows, timeMin, timeMax, schema, block } = group;
+      const frame = encodeFrame({ sequence, organization, stream, rows, blockBytes: block.length });
+      buffers.push(frame, block);
+      blocks.push({
+        organization,
+        stream,
+        sequence,
+        rows,
+        timeMin,
+        timeMax,
+        schema,
+        walFile: '',
+        offset: at + frame.length,
+        blockBytes: block.length,
+        header: block.slice(0, group.headerBytes),
+      });
+      at += frame.length + block.length;
+    }
+    const offset = this.wal.append(buffers);
+    for (const block of blocks) {
+      block.offset += offset;
+      block.walFile = this.wal.fileName;
+    }
+    return blocks;
+  }
+}
+
+/** Interns strings for one native call. */
+class NameTable {
+  readonly list: string[] = [];
+  private readonly indices = new Map<string, number>();
+
+  index(name: string): number {
+    let index = this.indices.get(name);
+    if (index === undefined) {
+      index = this.list.push(name) - 1;
+      this.indices.set(name, index);
+    }
+    return index;
+  }
+}
+
+function decompress(body: Uint8Array, encoding: number): Uint8Array {
+  const options = { maxOutputLength: BODY_BYTES_MAX };
+  switch (encoding) {
+    case BodyEncoding.IDENTITY:
+      return body;
+    case BodyEncoding.GZIP:
+      return gunzipSync(body.slice(), options);
+    case BodyEncoding.DEFLATE:
+      return inflateSync(body.slice(), options);
+    case BodyEncoding.BROTLI:
+      return brotliDecompressSync(body.slice(), options);
+    case BodyEncoding.ZSTD:
+      return decompressZstd(body, BODY_BYTES_MAX);
+    default:
+      throw new Error(`BUG: body encoding ${encoding}`);
+  }
+}
+
+function decompressionProblem(error: unknown): { status: number; message: string } {
+  const code = (error as { code?: string }).code;
+  const message = error instanceof Error ? error.message : String(error);
+  if (code === 'ERR_BUFFER_TOO_LARGE' || message.includes('limit')) {
+    return { status: 413, message: `decompressed body exceeds the limit of ${BODY_BYTES_MAX} bytes; send smaller batches` };
+  }
+  return { status: 400, message: `body cannot be decompressed: ${message}` };
+}

@@ -1,0 +1,235 @@
+/**
+ * The front half of ingest, on the main thread: admission, ring space for bodies as they arrive, waking the ingest workers, and
+ * handing their replies back. It moves bytes and never looks into them.
+ *
+ * Life of a body: RING (reserved at its announced length) or HEAP (length unknown, or moved out because it was slow while the ring
+ * was full) → PUBLISHED → answered; or ABANDONED from either of the first two.
+ */
+import type { Piscina } from 'piscina';
+import {
+  BODY_BYTES_MAX,
+  HEAP_BODY_BYTES_MAX,
+  WAL_BYTES_MAX,
+} from '../config/limits.js';
+import { overloaded, requestError } from '../errors/index.js';
+import type { RequestHead, RingProducer } from '../ring/producer.js';
+import type { BatchResult, Reply } from './batch-task.js';
+
+export type BodyHead = Omit<RequestHead, 'request'>;
+
+type BodyState = 'RING' | 'HEAP' | 'PUBLISHED' | 'ABANDONED';
+
+/** A request body on its way in. */
+export interface Body {
+  state: BodyState;
+  head: RequestHead;
+  /** Ring slot while RING. */
+  slot: number;
+  /** Announced length; undefined for chunked transfer. */
+  expectedBytes: number | undefined;
+  receivedBytes: number;
+  /** The pieces while HEAP. */
+  pieces: Uint8Array[];
+  respond: (reply: Reply) => void;
+  /** Tells the client that the body was given up, when that was not the client's doing. */
+  refuse: (error: Error) => void;
+}
+
+export interface IngestObserver {
+  batch(result: BatchResult): void;
+  /** The WAL or the addon failed: nothing may be acknowledged any more. */
+  fatal(error: unknown): void;
+}
+
+export class IngestFrontEnd {
+  private readonly waiting = new Map<number, Body>();
+  private readonly reserved = new Map<number, Body>();
+  private heapBytes = 0;
+  private requestCount = 0;
+  private activeTasks = 0;
+  private wakeScheduled = false;
+  private idleListeners: (() => void)[] = [];
+
+  constructor(
+    private readonly ring: RingProducer,
+    private readonly pool: Piscina,
+    private readonly walBytes: () => number,
+    private readonly observer: IngestObserver,
+  ) {}
+
+  /** Requests that were published and are not answered yet. */
+  get pendingRequests(): number {
+    return this.waiting.size;
+  }
+
+  get ringBytes(): number {
+    return this.ring.reservedBytes;
+  }
+
+  /**
+   * Admits a body.
+   * @throws BasaltError 413 when it is too long, 503 when there is no room for it
+   */
+  begin(head: BodyHead, expectedBytes: number | undefined, respond: Body['respond'], refuse: Body['refuse']): Body {
+    if (expectedBytes !== undefined && expectedBytes > BODY_BYTES_MAX) throw tooLarge(expectedBytes);
+    if (this.walBytes() > WAL_BYTES_MAX) {
+      throw overloaded('the WAL is full: merges have fallen behind', 'send more slowly; the limit is WAL_BYTES_MAX');
+    }
+    this.requestCount = (this.requestCount + 1) | 0;
+    const body: Body = {
+      state: 'HEAP',
+      head: { ...head, request: this.requestCount },
+      slot: -1,
+      expectedBytes,
+      receivedBytes: 0,
+      pieces: [],
+      respond,
+      refuse,
+    };
+    if (expectedBytes !== undefined) this.reserve(body, expectedBytes);
+    return body;
+  }
+
+  /** Takes a piece of the body; the bytes are copied before it returns. @throws BasaltError 413 or 503; the body is abandoned then */
+  write(body: Body, bytes: Uint8Array): void {
+    const end = body.receivedBytes + bytes.length;
+    try {
+      if (end > BODY_BYTES_MAX) throw tooLarge(end);
+      if (body.state === 'RING') {
+        this.ring.write(body.slot, body.receivedBytes, bytes);
+      } else if (body.state === 'HEAP') {
+        this.growHeap(bytes.length);
+        body.pieces.push(bytes.slice());
+      }
+    } catch (error) {
+      this.abandon(body);
+      throw error;
+    }
+    body.receivedBytes = end;
+  }
+
+  /** The body is complete: publishes it. @throws BasaltError 503 when a body from the heap finds no room */
+  end(body: Body): void {
+    if (body.state === 'HEAP') this.moveIntoRing(body);
+    if (body.state !== 'RING') return;
+    this.reserved.delete(body.slot);
+    body.state = 'PUBLISHED';
+    this.waiting.set(body.head.request, body);
+    this.ring.publish(body.slot);
+    this.wake();
+  }
+
+  /** The client went away. A published body is stored all the same; its answer is dropped. */
+  abandon(body: Body): void {
+    if (body.state === 'PUBLISHED') {
+      body.respond = () => {};
+      return;
+    }
+    if (body.state === 'RING') {
+      this.reserved.delete(body.slot);
+      this.ring.abandon(body.slot);
+    } else if (body.state === 'HEAP') {
+      this.dropPieces(body);
+    }
+    body.state = 'ABANDONED';
+  }
+
+  /** Resolves when every published request has been answered. */
+  idle(): Promise<void> {
+    if (this.waiting.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idleListeners.push(resolve));
+  }
+
+  private reserve(body: Body, bytes: number): void {
+    let slot = this.ring.reserve(body.head, bytes);
+    while (slot === undefined && this.moveOldestOut()) slot = this.ring.reserve(body.head, bytes);
+    if (slot === undefined) {
+      throw overloaded('the ingest ring is full', 'retry after the time given, or raise ringBytes');
+    }
+    body.slot = slot;
+    body.state = 'RING';
+    this.reserved.set(slot, body);
+  }
+
+  /** Frees the front of the ring when it is held by a body that is still arriving. */
+  private moveOldestOut(): boolean {
+    const slot = this.ring.oldestReserved();
+    const slow = slot === undefined ? undefined : this.reserved.get(slot);
+    if (!slow) return false;
+    if (this.heapBytes + slow.receivedBytes > HEAP_BODY_BYTES_MAX) {
+      this.abandon(slow);
+      slow.refuse(overloaded('the body arrived too slowly while the server was full', 'retry after the time given'));
+      return true;
+    }
+    this.growHeap(slow.receivedBytes);
+    slow.pieces = [this.ring.read(slow.slot, slow.receivedBytes)];
+    this.reserved.delete(slow.slot);
+    this.ring.abandon(slow.slot);
+    slow.state = 'HEAP';
+    return true;
+  }
+
+  private moveIntoRing(body: Body): void {
+    const { pieces } = body;
+    this.dropPieces(body);
+    this.reserve(body, body.receivedBytes);
+    let at = 0;
+    for (const piece of pieces) {
+      this.ring.write(body.slot, at, piece);
+      at += piece.length;
+    }
+  }
+
+  private growHeap(bytes: number): void {
+    if (this.heapBytes + bytes > HEAP_BODY_BYTES_MAX) {
+      throw overloaded('too many bodies of unknown length are arriving', 'send Content-Length, or fewer at a time');
+    }
+    this.heapBytes += bytes;
+  }
+
+  private dropPieces(body: Body): void {
+    this.heapBytes -= body.pieces.reduce((sum, piece) => sum + piece.length, 0);
+    body.pieces = [];
+  }
+
+  /** Starts workers once the current turn of the event loop has delivered all it has, so that small requests share a batch. */
+  private wake(): void {
+    if (this.wakeScheduled) return;
+    this.wakeScheduled = true;
+    setImmediate(() => {
+      this.wakeScheduled = false;
+      this.startTasks();
+    });
+  }
+
+  private startTasks(): void {
+    let wanted = Math.min(this.pool.options.maxThreads, this.ring.readyCount);
+    for (; wanted > this.activeTasks; wanted--) {
+      this.activeTasks++;
+      this.pool
+        .run(undefined)
+        .then((result: BatchResult | undefined) => {
+          this.activeTasks--;
+          if (result) this.finish(result);
+          if (this.ring.readyCount > 0) this.startTasks();
+        })
+        .catch((error: unknown) => this.observer.fatal(error));
+    }
+  }
+
+  private finish(result: BatchResult): void {
+    this.observer.batch(result);
+    for (const reply of result.replies) {
+      const body = this.waiting.get(reply.request);
+      this.waiting.delete(reply.request);
+      body?.respond(reply);
+    }
+    if (this.waiting.size === 0) for (const listener of this.idleListeners.splice(0)) listener();
+  }
+}
+
+function tooLarge(bytes: number): Error {
+  return requestError(413, `body of ${bytes} bytes exceeds the limit of ${BODY_BYTES_MAX} bytes`, {
+    hint: 'send smaller batches',
+  });
+}

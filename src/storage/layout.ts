@@ -1,0 +1,37 @@
+/** Names in the data directory, all in one place. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface DataLayout {
+  root: string;
+  wal: string;
+  segments: string;
+  /** Damaged WAL files, kept for the operator. */
+  quarantine: string;
+  catalog: string;
+  rootPassword: string;
+  lock: string;
+}
+
+export const SEGMENT_SUFFIX = '.seg';
+/** A segment that is being written; removed at start. */
+export const TEMPORARY_SUFFIX = '.tmp';
+export const WAL_SUFFIX = '.wal';
+
+export function dataLayout(root: string): DataLayout {
+  return {
+    root,
+    wal: join(root, 'wal'),
+    segments: join(root, 'segments'),
+    quarantine: join(root, 'quarantine'),
+    catalog: join(root, 'catalog.sqlite'),
+    rootPassword: join(root, 'root-password'),
+    lock: join(root, 'lock'),
+  };
+}
+
+export function createDirectories(layout: DataLayout): void {
+  for (const directory of [layout.root, layout.wal, layout.segments, layout.quarantine]) {
+    mkdirSync(directory, { recursive: true });
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Reads one WAL file back at start: every whole frame with right checksums, in file order.
+ *
+ * A batch that was cut by a crash was never acknowledged, so a damaged end is expected and dropped. Damage with good frames behind
+ * it is not: it is skipped, reported, and the file is kept for the operator.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { verifyBlock } from '../native/index.js';
+import {
+  checkFileHeader,
+  decodeFrame,
+  FRAME_HEADER_BYTES_MAX,
+  FRAME_MAGIC,
+  type Frame,
+  WAL_FILE_HEADER_BYTES,
+} from './wal-format.js';
+
+export interface RecoveredBlock {
+  frame: Frame;
+  /** Of the block, behind its frame header. */
+  offset: number;
+  timeMin: number;
+  timeMax: number;
+  schema: string;
+  header: Uint8Array;
+}
+
+export interface Damage {
+  offset: number;
+  bytes: number;
+  reason: string;
+}
+
+export interface WalContents {
+  blocks: RecoveredBlock[];
+  fileBytes: number;
+  /** Where the good part ends, when that is before the end of the file. */
+  tornTail?: Damage;
+  /** Damage that has good frames behind it. */
+  damage: Damage[];
+}
+
+/** Read at first; only frames with very long names need more. */
+const USUAL_FRAME_HEADER_BYTES = 512;
+
+export function readWalFile(path: string): WalContents {
+  const fd = openSync(path, 'r');
+  try {
+    return readFrames(fd, fstatSync(fd).size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readFrames(fd: number, fileBytes: number): WalContents {
+  const contents: WalContents = { blocks: [], fileBytes, damage: [] };
+  const headerProblem = checkFileHeader(read(fd, 0, Math.min(WAL_FILE_HEADER_BYTES, fileBytes)));
+  let problem: Damage | undefined;
+  let offset = WAL_FILE_HEADER_BYTES;
+  if (headerProblem) {
+    problem = { offset: 0, bytes: 0, reason: headerProblem };
+    offset = findFrame(fd, 0, fileBytes);
+  }
+  while (offset < fileBytes) {
+    const block = readFrame(fd, offset, fileBytes);
+    if (typeof block !== 'string') {
+      if (problem) contents.damage.push({ ...problem, bytes: offset - problem.offset });
+      problem = undefined;
+      contents.blocks.push(block);
+      offset = block.offset + block.frame.blockBytes;
+      continue;
+    }
+    problem ??= { offset, bytes: 0, reason: block };
+    offset = findFrame(fd, offset + 1, fileBytes);
+  }
+  if (problem) contents.tornTail = { ...problem, bytes: fileBytes - problem.offset };
+  return contents;
+}
+
+function readFrame(fd: number, offset: number, fileBytes: number): RecoveredBlock | string {
+  const restBytes = fileBytes - offset;
+  let frame = decodeFrame(read(fd, offset, Math.min(USUAL_FRAME_HEADER_BYTES, restBytes)));
+  if (typeof frame === 'string' && restBytes > USUAL_FRAME_HEADER_BYTES) {
+    frame = decodeFrame(read(fd, offset, Math.min(FRAME_HEADER_BYTES_MAX, restBytes)));
+  }
+  if (typeof frame === 'string') return frame;
+  const blockOffset = offset + frame.headerBytes;
+  if (blockOffset + frame.blockBytes > fileBytes) return 'the block is cut off';
+  try {
+    const summary = verifyBlock(fd, blockOffset);
+    if (summary.blockBytes !== frame.blockBytes) return 'frame and block disagree about the length';
+    return {
+      frame,
+      offset: blockOffset,
+      timeMin: summary.timeMin,
+      timeMax: summary.timeMax,
+      schema: summary.schema,
+      header: read(fd, blockOffset, summary.headerBytes),
+    };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Position of the next frame magic at or after `from`, or the file's end. */
+function findFrame(fd: number, from: number, fileBytes: number): number {
+  const magic = Buffer.alloc(4);
+  magic.writeUInt32LE(FRAME_MAGIC);
+  const stepBytes = 1 << 20;
+  for (let at = from; at < fileBytes; at += stepBytes) {
+    const found = read(fd, at, Math.min(stepBytes + 3, fileBytes - at)).indexOf(magic);
+    if (found >= 0) return at + found;
+  }
+  return fileBytes;
+}
+
+function read(fd: number, offset: number, bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes);
+  let filled = 0;
+  while (filled < bytes) {
+    const count = readSync(fd, buffer, filled, bytes - filled, offset + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return buffer.subarray(0, filled);
+}

@@ -1,0 +1,93 @@
+/**
+ * Which WAL files exist and how much of each is still needed. A file goes when it is closed and all of its blocks are in segments or
+ * void. Main thread only.
+ */
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { FileLease } from './file-lease.js';
+
+interface WalFile {
+  lease: FileLease;
+  bytes: number;
+  liveBlocks: number;
+  closed: boolean;
+  damaged: boolean;
+}
+
+export class WalFiles {
+  private readonly files = new Map<string, WalFile>();
+
+  /** `onGone(name, path)` runs after a file has been removed. */
+  constructor(
+    private readonly directory: string,
+    private readonly quarantine: string,
+    private readonly onGone: (name: string, path: string) => void,
+  ) {}
+
+  /** Bytes of all files, merged parts included. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const file of this.files.values()) bytes += file.bytes;
+    return bytes;
+  }
+
+  get count(): number {
+    return this.files.size;
+  }
+
+  /** Notes the size of a file, and the file itself when it is new. */
+  touch(name: string, bytes: number): FileLease {
+    let file = this.files.get(name);
+    if (!file) {
+      const path = join(this.directory, name);
+      const lease = new FileLease(path, () => {
+        this.files.delete(name);
+        this.onGone(name, path);
+      });
+      file = { lease, bytes, liveBlocks: 0, closed: false, damaged: false };
+      this.files.set(name, file);
+    }
+    file.bytes = Math.max(file.bytes, bytes);
+    return file.lease;
+  }
+
+  addBlock(name: string): void {
+    this.get(name).liveBlocks++;
+  }
+
+  removeBlocks(name: string, count: number): void {
+    const file = this.get(name);
+    file.liveBlocks -= count;
+    if (file.liveBlocks < 0) throw new Error(`BUG: more blocks removed from ${name} than it had`);
+    this.retireIfDone(name, file);
+  }
+
+  /** No more blocks will be appended. */
+  close(name: string): void {
+    const file = this.get(name);
+    file.closed = true;
+    this.retireIfDone(name, file);
+  }
+
+  /** The file holds damage that somebody should look at: it is moved aside instead of removed. */
+  markDamaged(name: string): void {
+    this.get(name).damaged = true;
+  }
+
+  private get(name: string): WalFile {
+    const file = this.files.get(name);
+    if (!file) throw new Error(`BUG: unknown WAL file ${name}`);
+    return file;
+  }
+
+  private retireIfDone(name: string, file: WalFile): void {
+    if (!file.closed || file.liveBlocks > 0) return;
+    if (file.damaged) {
+      renameSync(file.lease.path, join(this.quarantine, name));
+      this.files.delete(name);
+      this.onGone(name, file.lease.path);
+      return;
+    }
+    file.lease.retire();
+  }
+}

@@ -1,0 +1,23 @@
+/** Ingest worker: one task drains the ring once. */
+import { threadId } from 'node:worker_threads';
+import { workerData } from 'piscina';
+import { BatchDrainer } from '../src/ingest/batch.js';
+import type { BatchResult, IngestWorkerData } from '../src/ingest/batch-task.js';
+import { reply } from '../src/protocols/ingest-reply.js';
+
+const drainer = new BatchDrainer(workerData as IngestWorkerData, threadId);
+
+export default function drain(): BatchResult | undefined {
+  const result = drainer.drain();
+  if (!result) return undefined;
+  const { outcomes, ...rest } = result;
+  const tookMs = rest.encodeMs + rest.syncMs;
+  return {
+    ...rest,
+    replies: outcomes.map((outcome) => reply(outcome, tookMs)),
+    records: outcomes.reduce((sum, outcome) => sum + outcome.successful, 0),
+    failedRecords: outcomes.reduce((sum, outcome) => sum + outcome.failed, 0),
+    walFile: drainer.wal.fileName,
+    walBytes: drainer.wal.fileBytes,
+  };
+}
