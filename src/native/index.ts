@@ -1,0 +1,263 @@
+/**
+ * The one door to the native addon. Each verb is a batch-sized pure function: byte views and file descriptors in, bytes out; it keeps
+ * no view after it returns, touches no network and allocates nothing per row on the JavaScript heap. All are synchronous and are
+ * meant for worker threads; only `abi` and `readFooter` are short enough for the main thread.
+ * Query plans and their runs are handles (numbers) in a process-wide table: any thread may take the next step of a run, one at
+ * a time, and whoever opened a handle must free it.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BasaltError, FatalError, requestError } from '../errors/index.js';
+
+/** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
+export const ABI_VERSION = 1;
+
+export interface Abi {
+  abi: number;
+  blockFormat: number;
+  segmentFormat: number;
+  cpuFeatures: string[];
+}
+
+/** Numbers that describe one request to `ingestBatch`. */
+export const REQUEST_WORDS = 3;
+
+export interface IngestGroup {
+  organization: string;
+  stream: string;
+  rows: number;
+  /** Microseconds. */
+  timeMin: number;
+  timeMax: number;
+  /** `name:type` of each column, comma-joined, sorted by name. */
+  schema: string;
+  /** One encoded block (docs/FORMAT.md). The first `headerBytes` of it are its header. */
+  block: Uint8Array;
+  headerBytes: number;
+}
+
+export interface RecordError {
+  record: number;
+  message: string;
+}
+
+export interface BulkItem {
+  action: string;
+  stream: string;
+  id?: string;
+  status: number;
+  errorType?: string;
+  errorReason?: string;
+}
+
+export interface IngestOutcome {
+  /** The whole body was refused; nothing of it is in any group. */
+  rejected?: string;
+  successful: number;
+  failed: number;
+  /** The first ten and the last. */
+  errors: RecordError[];
+  /** `_bulk` only: one per action, in request order. */
+  items: BulkItem[];
+}
+
+export interface GroupLocation {
+  offset: number;
+  bytes: number;
+  headerBytes: number;
+  rows: number;
+  timeMin: number;
+  timeMax: number;
+  /** As in IngestGroup. */
+  schema: string;
+}
+
+export interface SegmentFooter {
+  groups: GroupLocation[];
+  /** The groups' block headers, end to end in group order. */
+  headers: Uint8Array;
+  metadata: Uint8Array;
+  fileBytes: number;
+}
+
+export interface BlockSummary {
+  rows: number;
+  blockBytes: number;
+  headerBytes: number;
+  timeMin: number;
+  timeMax: number;
+  schema: string;
+}
+
+export interface ScanStats {
+  rowsScanned: number;
+  rowsMatched: number;
+  pagesRead: number;
+  pagesSkipped: number;
+  bytesRead: number;
+}
+
+export interface ScanAnswer extends ScanStats {
+  /** An Arrow IPC stream. */
+  ipc: Uint8Array;
+  rows: number;
+}
+
+export interface PlanAnswer {
+  handle: number;
+  /** One ScanRequest each, as JSON text: forward this text, parse it only to prune (64-bit integers do not survive parsing). */
+  leaves: string[];
+  /** JSON `[{name, type}]` of the output columns. */
+  schema: string;
+}
+
+export interface RunProgress {
+  done: boolean;
+  outputRows: number;
+  /** Per leaf: bytes pushed and not yet consumed, and whether no more input is wanted. */
+  queuedBytes: number[];
+  satisfied: boolean[];
+}
+
+export type RowFormat = 'objects' | 'arrays' | 'csv' | 'ndjson';
+
+interface NativeAddon {
+  abi(): Abi;
+  ingestBatch(
+    bodies: Uint8Array[],
+    requests: Int32Array,
+    names: string[],
+    nowUs: number,
+    zstdLevel: number,
+  ): { groups: IngestGroup[]; outcomes: IngestOutcome[] };
+  scan(request: string, fds: Int32Array, offsets: Float64Array): ScanAnswer;
+  mergeBlocks(fds: Int32Array, offsets: Float64Array, outputFd: number, metadata: Uint8Array, zstdLevel: number): SegmentFooter;
+  readFooter(fd: number, fileBytes: number): SegmentFooter;
+  verifyBlock(fd: number, offset: number): BlockSummary;
+  plan(sql: string, context: string): PlanAnswer;
+  freePlan(plan: number): void;
+  explainPlan(plan: number): string;
+  startRun(plan: number, memoryBytes: number): number;
+  pushRun(run: number, leaf: number, ipc: Uint8Array): void;
+  pushCount(run: number, leaf: number, rows: number): void;
+  finishLeaf(run: number, leaf: number): void;
+  advanceRun(run: number): RunProgress;
+  takeRows(run: number, format: RowFormat): { bytes: Uint8Array; rows: number };
+  freeRun(run: number): void;
+  decompressZstd(bytes: Uint8Array, limitBytes: number): Uint8Array;
+  setThreadNice(nice: number): void;
+}
+
+const REBUILD = 'rebuild it with: npm run build';
+
+function packageRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
+  return directory;
+}
+
+function load(): NativeAddon {
+  const path = join(packageRoot(), 'native', 'dist', `basalt.${process.platform}-${process.arch}${libcSuffix()}.node`);
+  if (!existsSync(path)) throw new FatalError(`native addon ${path} is missing; ${REBUILD}`);
+  let addon: NativeAddon;
+  try {
+    addon = createRequire(import.meta.url)(path) as NativeAddon;
+  } catch (cause) {
+    throw new FatalError(`native addon ${path} cannot be loaded (${String(cause)}); ${REBUILD}`, { cause });
+  }
+  const found = typeof addon.abi === 'function' ? addon.abi().abi : undefined;
+  if (found !== ABI_VERSION) {
+    throw new FatalError(`native addon ${path} speaks ABI ${found}, this build needs ${ABI_VERSION}; ${REBUILD}`);
+  }
+  return addon;
+}
+
+/** As napi-rs names its files: the C library counts on Linux only. */
+function libcSuffix(): string {
+  if (process.platform !== 'linux') return '';
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
+  return report?.header?.glibcVersionRuntime ? '-gnu' : '-musl';
+}
+
+const addon = load();
+
+interface NativeFailure {
+  kind: 'sql' | 'bytes';
+  code?: number;
+  message: string;
+  detail?: string;
+  suggestions?: string[];
+  line?: number;
+  column?: number;
+}
+
+/** Native errors cross as JSON in the message: fields, never only prose. */
+function translate(error: unknown): unknown {
+  if (!(error instanceof Error) || !error.message.startsWith('{"kind"')) return error;
+  const failure = JSON.parse(error.message) as NativeFailure;
+  if (failure.kind === 'bytes') return new BasaltError(500, failure.message);
+  const { code, detail, suggestions, line, column } = failure;
+  const suggestion = suggestions?.length ? `did you mean ${suggestions.map((name) => `'${name}'`).join(' or ')}?` : undefined;
+  return requestError(400, failure.message, {
+    code: code ?? 20008,
+    errorDetail: detail,
+    hint: suggestion,
+    suggestions,
+    line,
+    column,
+  });
+}
+
+function guarded<A extends unknown[], R>(verb: (...args: A) => R): (...args: A) => R {
+  return (...args) => {
+    try {
+      return verb(...args);
+    } catch (error) {
+      throw translate(error);
+    }
+  };
+}
+
+export const abi = addon.abi;
+
+/**
+ * Parses and shreds request bodies and encodes one block per (organization, stream).
+ * `requests` has REQUEST_WORDS numbers a body: format (BodyFormat), then the indices in `names` of its organization and its stream
+ * (of `_bulk`: the default stream, may be ''). Bodies may lie in shared memory; they are only read. Ingest workers; about 1 µs a record.
+ */
+export const ingestBatch = guarded(addon.ingestBatch);
+
+/** Runs one scan request (JSON text) over blocks at `offsets[i]` of `fds[i]`. Query workers; a few ms a row group. */
+export const scan = guarded(addon.scan);
+
+/** Merges blocks, listed in arrival order, into a segment file written to `outputFd` from its current position. Not synced. Merge workers. */
+export const mergeBlocks = guarded(addon.mergeBlocks);
+
+/** Reads and checks a segment's footer only. */
+export const readFooter = guarded(addon.readFooter);
+
+/** Checks every checksum of the block at `offset`. @throws BasaltError 500 with the byte position */
+export const verifyBlock = guarded(addon.verifyBlock);
+
+/** Plans SQL against the streams in `context` (JSON, see query/plan-context.ts). Free the handle. @throws BasaltError 400 with the API's code */
+export const plan = guarded(addon.plan);
+export const freePlan = addon.freePlan;
+export const explainPlan = guarded(addon.explainPlan);
+
+/** Starts the residual plan; free the handle. */
+export const startRun = guarded(addon.startRun);
+export const pushRun = guarded(addon.pushRun);
+export const pushCount = guarded(addon.pushCount);
+export const finishLeaf = guarded(addon.finishLeaf);
+export const advanceRun = guarded(addon.advanceRun);
+/** Encodes and forgets the output rows produced so far. */
+export const takeRows = guarded(addon.takeRows);
+export const freeRun = addon.freeRun;
+
+/** Decompresses zstd frames. @throws BasaltError when damaged or when the result would pass `limitBytes` */
+export const decompressZstd = guarded(addon.decompressZstd);
+
+/** Sets the scheduling priority of the calling thread alone (Linux). */
+export const setThreadNice = guarded(addon.setThreadNice);

@@ -1,0 +1,164 @@
+/**
+ * One leaf of a query: which blocks its scan must look at, in which order, and when it has seen enough.
+ */
+import { MORSEL_GROUPS_MAX } from '../config/limits.js';
+import type { FileLease } from '../storage/file-lease.js';
+import type { Stream } from '../storage/stream.js';
+import { insideTime, mayMatch, overlapsTime } from './prune.js';
+import { countsRowsOnly, type ScanRequest } from './scan-request.js';
+
+/** A block to scan. */
+export interface Part {
+  path: string;
+  offset: number;
+  rows: number;
+  timeMin: number;
+  timeMax: number;
+}
+
+export interface Morsel {
+  leaf: number;
+  parts: Part[];
+}
+
+/** What pruning decided, for `scan_size` and EXPLAIN. */
+export interface PruneStats {
+  blocks: number;
+  prunedByTime: number;
+  prunedByZoneMap: number;
+  rows: number;
+  bytes: number;
+}
+
+export class Leaf {
+  readonly request: ScanRequest;
+  readonly stats: PruneStats = { blocks: 0, prunedByTime: 0, prunedByZoneMap: 0, rows: 0, bytes: 0 };
+  /** Rows of blocks that need no scan because only their number matters. */
+  countedRows = 0;
+  /** Answer bytes that the run has not consumed yet. */
+  queuedBytes = 0;
+  /** No more input is wanted. */
+  satisfied = false;
+  running = 0;
+  private readonly parts: Part[] = [];
+  private next = 0;
+  private answeredRows = 0;
+  /** Per answered morsel: its smallest and largest possible time and the rows it gave; only kept for topTime. */
+  private readonly answered: { timeMin: number; timeMax: number; rows: number }[] = [];
+
+  constructor(
+    readonly index: number,
+    /** The planner's JSON, forwarded as it is. */
+    readonly text: string,
+    stream: Stream,
+    acquire: (lease: FileLease) => void,
+  ) {
+    this.request = JSON.parse(text) as ScanRequest;
+    this.collect(stream, acquire);
+    const { output } = this.request;
+    if (output.kind === 'topTime') {
+      this.parts.sort(output.descending ? (a, b) => b.timeMax - a.timeMax : (a, b) => a.timeMin - b.timeMin);
+    }
+  }
+
+  get done(): boolean {
+    return this.running === 0 && this.exhausted;
+  }
+
+  get exhausted(): boolean {
+    return this.satisfied || this.next >= this.parts.length;
+  }
+
+  /** The next morsel, sized so that `workers` have work and a stop comes early where one is likely. */
+  takeMorsel(workers: number): Morsel | undefined {
+    const { output } = this.request;
+    if (output.kind === 'rows' && output.limit !== null && this.answeredRows >= output.limit) this.satisfied = true;
+    if (this.exhausted) return undefined;
+    const first = this.parts[this.next] as Part;
+    if (output.kind === 'topTime' && this.cannotImprove(first)) {
+      this.satisfied = true;
+      return undefined;
+    }
+    const stopsEarly = output.kind === 'topTime' || (output.kind === 'rows' && output.limit !== null);
+    const remaining = this.parts.length - this.next;
+    const even = Math.ceil(remaining / (workers * 2));
+    const rowsMax = (stopsEarly ? 1 : Math.min(MORSEL_GROUPS_MAX, even)) * 65_536;
+    const parts: Part[] = [];
+    let rows = 0;
+    for (; this.next < this.parts.length; this.next++) {
+      const part = this.parts[this.next] as Part;
+      if (parts.length > 0 && rows + part.rows > rowsMax) break;
+      parts.push(part);
+      rows += part.rows;
+    }
+    this.running++;
+    return { leaf: this.index, parts };
+  }
+
+  /** Notes a morsel's answer. */
+  answer(morsel: Morsel, rows: number): void {
+    this.running--;
+    this.answeredRows += rows;
+    if (this.request.output.kind !== 'topTime') return;
+    this.answered.push({
+      timeMin: Math.min(...morsel.parts.map((part) => part.timeMin)),
+      timeMax: Math.max(...morsel.parts.map((part) => part.timeMax)),
+      rows,
+    });
+  }
+
+  /** Whether enough rows that are surely ahead of all of `part` have been found. */
+  private cannotImprove(part: Part): boolean {
+    const { output } = this.request;
+    if (output.kind !== 'topTime') return false;
+    let ahead = 0;
+    for (const { timeMin, timeMax, rows } of this.answered) {
+      if (output.descending ? timeMin > part.timeMax : timeMax < part.timeMin) ahead += rows;
+    }
+    return ahead >= output.limit;
+  }
+
+  private collect(stream: Stream, acquire: (lease: FileLease) => void): void {
+    for (const segment of stream.segments) {
+      if (!overlapsTime(this.request, segment)) {
+        this.stats.blocks += segment.groups.length;
+        this.stats.prunedByTime += segment.groups.length;
+        continue;
+      }
+      let used = false;
+      let headerOffset = 0;
+      for (const group of segment.groups) {
+        const header = segment.headers.subarray(headerOffset, headerOffset + group.headerBytes);
+        headerOffset += group.headerBytes;
+        used = this.consider({ ...group, path: segment.lease.path }, group.bytes, header) || used;
+      }
+      if (used) acquire(segment.lease);
+    }
+    for (const block of stream.blocks) {
+      const used = this.consider({ ...block, path: block.lease.path }, block.blockBytes, block.header);
+      if (used) acquire(block.lease);
+    }
+  }
+
+  /** Prunes or keeps one block. @returns whether it will be read */
+  private consider({ path, offset, rows, timeMin, timeMax }: Part, bytes: number, header: Uint8Array): boolean {
+    this.stats.blocks++;
+    const part = { path, offset, rows, timeMin, timeMax };
+    if (!overlapsTime(this.request, part)) {
+      this.stats.prunedByTime++;
+      return false;
+    }
+    if (!mayMatch(this.request, header)) {
+      this.stats.prunedByZoneMap++;
+      return false;
+    }
+    this.stats.rows += rows;
+    if (countsRowsOnly(this.request) && insideTime(this.request, part)) {
+      this.countedRows += rows;
+      return false;
+    }
+    this.stats.bytes += bytes;
+    this.parts.push(part);
+    return true;
+  }
+}

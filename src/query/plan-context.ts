@@ -1,0 +1,48 @@
+/** What the planner must know of the world: a mirror of PlanContext in native/sql/src/context.rs. */
+import type { ColumnType } from '../storage/schema.js';
+import type { Stream } from '../storage/stream.js';
+
+export interface PlanContext {
+  streams: { name: string; columns: { name: string; type: ColumnType }[]; fullTextColumns: string[] }[];
+  /** All stream names of the organization, for "did you mean". */
+  streamNames: string[];
+  nowUs: number;
+  /** Half-open bounds of every stream in the query, microseconds. */
+  startTime: number | null;
+  endTime: number | null;
+  from: number;
+  size: number | null;
+  defaultOrder: boolean;
+}
+
+/** Columns that match_all searches when the stream has them. */
+const FULL_TEXT_COLUMNS = ['log', 'message', 'msg', 'content', 'data', 'body', 'json', 'error'];
+
+/** At most this many names travel for suggestions. */
+const SUGGESTED_NAMES_MAX = 1000;
+
+export type PlanOptions = Pick<PlanContext, 'startTime' | 'endTime' | 'from' | 'size' | 'defaultOrder'>;
+
+/**
+ * The streams that `sql` may name: every identifier-like word in it is looked up, so nothing is missed and the planner need not see
+ * the schemas of all others.
+ */
+export function planContext(sql: string, streams: Stream[], nowUs: number, options: PlanOptions): PlanContext {
+  const words = new Set(sql.toLowerCase().match(/[a-z0-9_:]+/g) ?? []);
+  const named = streams.filter(({ name }) => words.has(name));
+  return {
+    ...options,
+    nowUs,
+    streams: named.map(describe),
+    streamNames: streams.slice(0, SUGGESTED_NAMES_MAX).map(({ name }) => name),
+  };
+}
+
+function describe({ name, schema }: Stream): PlanContext['streams'][number] {
+  const columns = [...schema].map(([column, type]) => ({ name: column, type }));
+  const fullTextColumns = FULL_TEXT_COLUMNS.filter((column) => {
+    const type = schema.get(column);
+    return type === 'string' || type === 'json';
+  });
+  return { name, columns, fullTextColumns };
+}

@@ -1,0 +1,48 @@
+/**
+ * The scan request as the planner writes it: a mirror of native/scan/src/request.rs. Read here only to prune; what goes to the scan is
+ * the planner's own JSON text, since 64-bit integers do not survive JSON.parse exactly.
+ */
+import type { ColumnType } from '../storage/schema.js';
+
+export type Literal = { int64: number } | { float64: number } | { bool: boolean } | { string: string };
+
+export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>=';
+
+export type Filter =
+  | { op: 'and' | 'or'; args: Filter[] }
+  | { op: 'compare'; column: string; cmp: Comparison; value: Literal }
+  | { op: 'in'; column: string; values: Literal[]; negated: boolean }
+  | { op: 'like' | 'regex'; column: string; pattern: string; negated: boolean; ignoreCase: boolean }
+  | { op: 'contains'; column: string; needle: string; negated: boolean; ignoreCase: boolean }
+  | { op: 'isNull'; column: string; negated: boolean }
+  | { op: 'constant'; value: boolean };
+
+export type Group =
+  | { kind: 'column'; column: string }
+  | { kind: 'bucket'; column: string; width: number; origin: number };
+
+export type Aggregate =
+  | { kind: 'countRows' }
+  | { kind: 'count' | 'sum' | 'min' | 'max' | 'average'; column: string };
+
+export type Output =
+  | { kind: 'rows'; project: string[]; limit: number | null }
+  | { kind: 'topTime'; project: string[]; descending: boolean; limit: number }
+  | { kind: 'aggregate'; groups: Group[]; aggregates: Aggregate[] };
+
+export interface ScanRequest {
+  stream: string;
+  columns: { name: string; type: ColumnType }[];
+  /** Microseconds; `min` inclusive, `max` exclusive. */
+  time: { min: number | null; max: number | null };
+  filter: Filter | null;
+  output: Output;
+}
+
+/** Whether the answer depends on nothing but how many rows there are. */
+export function countsRowsOnly({ filter, output }: ScanRequest): boolean {
+  if (filter !== null) return false;
+  if (output.kind === 'rows') return output.project.length === 0 && output.limit === null;
+  if (output.kind !== 'aggregate' || output.groups.length > 0) return false;
+  return output.aggregates.every((aggregate) => aggregate.kind === 'countRows');
+}
