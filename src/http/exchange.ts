@@ -1,0 +1,114 @@
+/**
+ * One request and its answer over uWebSockets.js: the only file, with `listener.ts`, that knows that library. uWS objects are valid only
+ * inside its callbacks (request) or until the answer or abort (response), so what is needed later is copied here at once.
+ */
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+
+const REASONS: Record<number, string> = {
+  200: 'OK',
+  204: 'No Content',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  411: 'Length Required',
+  413: 'Payload Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Entity',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+export interface ReplyOptions {
+  contentType?: string;
+  headers?: Record<string, string>;
+  /** Close the connection afterwards: the rest of a refused body is not read. */
+  close?: boolean;
+}
+
+export class Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly authorization: string;
+  readonly contentEncoding: string;
+  /** Announced body length; undefined for chunked transfer or no body. */
+  readonly contentLength: number | undefined;
+  readonly startedMs = performance.now();
+  /** Aborts when the client goes away before the answer. */
+  readonly cancelled = new AbortController();
+  private state: 'OPEN' | 'ANSWERED' | 'ABORTED' = 'OPEN';
+  private abortListener: (() => void) | undefined;
+
+  constructor(
+    private readonly response: HttpResponse,
+    request: HttpRequest,
+    private readonly onAnswered: (exchange: Exchange, status: number) => void,
+  ) {
+    this.method = request.getMethod().toUpperCase();
+    this.path = request.getUrl();
+    this.query = new URLSearchParams(request.getQuery() ?? '');
+    this.authorization = request.getHeader('authorization');
+    this.contentEncoding = request.getHeader('content-encoding').toLowerCase();
+    const length = request.getHeader('content-length');
+    this.contentLength = length === '' ? undefined : Number(length);
+    response.onAborted(() => {
+      if (this.state !== 'OPEN') return;
+      this.state = 'ABORTED';
+      this.cancelled.abort();
+      this.abortListener?.();
+    });
+  }
+
+  get open(): boolean {
+    return this.state === 'OPEN';
+  }
+
+  onAbort(listener: () => void): void {
+    this.abortListener = listener;
+  }
+
+  /** Hands over each piece of the body. The bytes are only valid during the call. */
+  onBody(listener: (bytes: Uint8Array, isLast: boolean) => void): void {
+    this.response.onData((chunk, isLast) => {
+      if (this.state === 'OPEN') listener(new Uint8Array(chunk), isLast);
+    });
+  }
+
+  /** Collects a small body. @returns undefined when it passes `limitBytes` */
+  collectBody(limitBytes: number, done: (body: Uint8Array | undefined) => void): void {
+    const pieces: Uint8Array[] = [];
+    let bytes = 0;
+    let refused = false;
+    this.onBody((piece, isLast) => {
+      if (refused) return;
+      bytes += piece.length;
+      if (bytes > limitBytes) {
+        refused = true;
+        done(undefined);
+        return;
+      }
+      if (isLast && pieces.length === 0) return done(piece.slice());
+      pieces.push(piece.slice());
+      if (isLast) done(Buffer.concat(pieces));
+    });
+  }
+
+  /** Answers once; later calls and calls after an abort do nothing. */
+  reply(status: number, body: string | Uint8Array | Uint8Array[], options: ReplyOptions = {}): void {
+    if (this.state !== 'OPEN') return;
+    this.state = 'ANSWERED';
+    const { response } = this;
+    response.cork(() => {
+      response.writeStatus(`${status} ${REASONS[status] ?? 'Status'}`);
+      response.writeHeader('content-type', options.contentType ?? 'application/json');
+      for (const [name, value] of Object.entries(options.headers ?? {})) response.writeHeader(name, value);
+      if (this.method === 'HEAD' || status === 204) response.endWithoutBody(undefined, options.close);
+      else response.end(Array.isArray(body) ? Buffer.concat(body) : body, options.close);
+    });
+    this.onAnswered(this, status);
+  }
+}

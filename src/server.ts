@@ -1,0 +1,198 @@
+/**
+ * The server process: recovers the store, starts the worker pools, listens, and drains on SIGTERM.
+ */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BroadcastChannel } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { type Logger, pino } from 'pino';
+import { type Config, parseAddress } from './config/index.js';
+import { RING_SLOTS } from './config/limits.js';
+import { FATAL_EXIT_CODE, overloaded } from './errors/index.js';
+import { Authenticator, rootPassword } from './http/auth.js';
+import type { Exchange } from './http/exchange.js';
+import { addIngestRoutes } from './http/ingest-routes.js';
+import { type Listener, listen } from './http/listener.js';
+import { addNodeRoutes, type ServerState } from './http/node-routes.js';
+import { addQueryRoutes } from './http/query-routes.js';
+import { onBug, replyError } from './http/reply-error.js';
+import { Router } from './http/router.js';
+import type { IngestWorkerData } from './ingest/batch-task.js';
+import { IngestFrontEnd } from './ingest/front-end.js';
+import { Metrics } from './metrics/index.js';
+import { GONE_FILES_CHANNEL } from './query/query-task.js';
+import { SearchService } from './query/search.js';
+import { allocateRing } from './ring/layout.js';
+import { RingProducer } from './ring/producer.js';
+import { dataLayout } from './storage/layout.js';
+import { MergeScheduler } from './storage/merge-scheduler.js';
+import { Store } from './storage/store.js';
+
+const DRAIN_TIMEOUT_MS = 30_000;
+
+const workersDirectory = join(dirname(fileURLToPath(import.meta.url)), '..', 'workers');
+
+function pool(worker: string, threads: number, workerData?: unknown): Piscina {
+  return new Piscina({
+    filename: join(workersDirectory, `${worker}.js`),
+    minThreads: threads,
+    maxThreads: threads,
+    workerData,
+  });
+}
+
+class Server {
+  private state: ServerState = 'STARTING';
+  private readonly metrics = new Metrics();
+  private readonly router = new Router();
+  private readonly routeOf = new WeakMap<Exchange, string>();
+  private readonly store: Store;
+  private readonly ingestPool: Piscina;
+  private readonly queryPool: Piscina;
+  private readonly mergePool: Piscina;
+  private readonly ingest: IngestFrontEnd;
+  private readonly merges: MergeScheduler;
+  private readonly search: SearchService;
+  private readonly authenticator: Authenticator;
+  private readonly goneFiles = new BroadcastChannel(GONE_FILES_CHANNEL);
+  private listener: Listener | undefined;
+
+  constructor(
+    private readonly config: Config,
+    private readonly log: Logger,
+  ) {
+    this.store = new Store(dataLayout(config.dataDir), log);
+    const { password, generated } = rootPassword(config, this.store.layout.rootPassword);
+    if (generated) {
+      log.warn(`root user ${config.rootUserEmail}, password ${password} (kept in ${this.store.layout.rootPassword})`);
+    }
+    this.authenticator = new Authenticator(config.rootUserEmail, password);
+    this.store.recover();
+    this.store.onFileGone = (path) => this.goneFiles.postMessage(path);
+    this.goneFiles.unref();
+    const ring = allocateRing(RING_SLOTS, config.ringBytes);
+    const ingestData: IngestWorkerData = {
+      ring,
+      ringSlots: RING_SLOTS,
+      sequence: this.store.sequenceBuffer,
+      walDirectory: this.store.layout.wal,
+      bootId: this.store.bootId,
+    };
+    this.ingestPool = pool('ingest', config.ingestWorkers, ingestData);
+    this.queryPool = pool('query', config.queryWorkers);
+    this.mergePool = pool('merge', Math.max(1, Math.floor(config.ingestWorkers / 2)));
+    this.merges = new MergeScheduler(this.store, this.mergePool, log, this.metrics);
+    this.search = new SearchService(this.store, this.queryPool);
+    this.ingest = new IngestFrontEnd(
+      new RingProducer(ring, RING_SLOTS),
+      this.ingestPool,
+      () => this.store.walFiles.bytes,
+      {
+        batch: (result) => {
+          this.store.addBatch(result);
+          this.metrics.batch(result);
+        },
+        fatal: (error) => this.fatal(error),
+      },
+    );
+    this.addGauges();
+    addNodeRoutes(this.router, {
+      state: () => this.state,
+      metrics: this.metrics,
+      flush: () => this.ingest.idle().then(() => this.merges.flush()),
+    });
+    addQueryRoutes(this.router, this.search, this.store);
+    addIngestRoutes(this.router, this.ingest);
+    onBug((error, traceId) => log.error({ traceId, error: error instanceof Error ? error.stack : error }, 'internal error'));
+  }
+
+  async start(): Promise<void> {
+    this.merges.start();
+    const { host, port } = parseAddress(this.config.httpAddr);
+    this.listener = await listen(
+      host,
+      port,
+      (exchange) => this.handle(exchange),
+      (exchange, status) => {
+        const route = this.routeOf.get(exchange) ?? 'none';
+        this.metrics.answered(route, status, performance.now() - exchange.startedMs);
+      },
+    );
+    this.state = 'READY';
+    this.log.info(`listening on http://${host.includes(':') ? `[${host}]` : host}:${this.listener.port}`);
+  }
+
+  /** Answers what was taken on, makes nothing new, gives everything back. */
+  async drain(): Promise<void> {
+    if (this.state === 'DRAINING') return;
+    this.state = 'DRAINING';
+    this.log.info({ pendingRequests: this.ingest.pendingRequests }, 'draining');
+    setTimeout(() => this.fatal(new Error(`draining took over ${DRAIN_TIMEOUT_MS} ms`)), DRAIN_TIMEOUT_MS).unref();
+    this.listener?.stopAccepting();
+    await this.ingest.idle();
+    await this.search.admission.idle();
+    await this.merges.stop();
+    await Promise.all([this.ingestPool.destroy(), this.queryPool.destroy(), this.mergePool.destroy()]);
+    this.listener?.close();
+    this.goneFiles.close();
+    this.store.close();
+    this.log.info('stopped');
+  }
+
+  private handle(exchange: Exchange): void {
+    try {
+      const match = this.match(exchange);
+      this.routeOf.set(exchange, match.pattern);
+      if (this.state === 'DRAINING' && !match.open) throw overloaded('the server is stopping', 'retry elsewhere or later');
+      match.handler(exchange, match.params);
+    } catch (error) {
+      replyError(exchange, error, exchange.method !== 'GET' && exchange.method !== 'HEAD');
+    }
+  }
+
+  /** Credentials come before routes: without them, nothing tells which routes exist. */
+  private match(exchange: Exchange) {
+    try {
+      const match = this.router.match(exchange.method, exchange.path);
+      if (!match.open) this.authenticator.check(exchange.authorization);
+      return match;
+    } catch (error) {
+      this.authenticator.check(exchange.authorization);
+      throw error;
+    }
+  }
+
+  private addGauges(): void {
+    const { metrics, store, ingest } = this;
+    metrics.gauge('basalt_ring_bytes', 'Bytes reserved in the ingest ring', () => ingest.ringBytes);
+    metrics.gauge('basalt_ingest_pending_requests', 'Requests not yet answered', () => ingest.pendingRequests);
+    metrics.gauge('basalt_wal_bytes', 'Bytes of WAL files', () => store.walFiles.bytes);
+    metrics.gauge('basalt_wal_files', 'WAL files', () => store.walFiles.count);
+    metrics.gauge('basalt_streams', 'Streams', () => store.allStreams().length);
+    const sum = (read: (stream: ReturnType<Store['allStreams']>[number]) => number) => () =>
+      store.allStreams().reduce((total, stream) => total + read(stream), 0);
+    metrics.gauge('basalt_rows', 'Rows stored', sum((stream) => stream.rows));
+    metrics.gauge('basalt_segments', 'Segments', sum((stream) => stream.segments.length));
+    metrics.gauge('basalt_unmerged_blocks', 'Blocks served from the WAL', sum((stream) => stream.blocks.length));
+    metrics.gauge('basalt_queries_running', 'Queries running', () => this.search.admission.runningCount);
+    metrics.gauge('basalt_queries_waiting', 'Queries waiting', () => this.search.admission.waitingCount);
+  }
+
+  private fatal(error: unknown): void {
+    this.log.fatal(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    process.exit(FATAL_EXIT_CODE);
+  }
+}
+
+/** Serves until SIGTERM or SIGINT has been handled. @throws FatalError, BasaltError when it cannot start */
+export async function serve(config: Config): Promise<void> {
+  // Synchronous: the last words before an exit must not be lost.
+  const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const server = new Server(config, log);
+  await server.start();
+  await new Promise<void>((resolve, reject) => {
+    const stop = () => server.drain().then(resolve, reject);
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  });
+}
