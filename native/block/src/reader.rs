@@ -1,0 +1,191 @@
+//! Block reader: the header at once, then column by column, page by page, only what is asked for.
+
+use crate::chunk_reader;
+pub use crate::chunk_reader::{Chunk, Page, PageValues};
+use crate::column::{Batch, Column, ColumnType, Strings, Text, Validity, Values};
+use crate::error::BlockError;
+use crate::header::{self, BlockHeader, FIXED_BYTES};
+use crate::source::ReadAt;
+use std::io;
+use std::sync::Arc;
+
+/// Rows of every page but the last of a block: page `p` of every column holds the same rows.
+pub const PAGE_ROWS: usize = 8192;
+
+/// A block in a source, with its header read and checked.
+pub struct BlockReader<'s, S: ReadAt + ?Sized> {
+    source: &'s S,
+    offset: u64,
+    header: Arc<BlockHeader>,
+}
+
+impl<'s, S: ReadAt + ?Sized> BlockReader<'s, S> {
+    /// Reads the header of the block at `offset`: two positioned reads.
+    pub fn open(source: &'s S, offset: u64) -> Result<Self, BlockError> {
+        let mut fixed = [0; FIXED_BYTES];
+        read_exact(source, &mut fixed, offset)?;
+        let header_bytes = header::header_bytes_of(&fixed, offset)?;
+        let mut bytes = vec![0; header_bytes];
+        bytes[..FIXED_BYTES].copy_from_slice(&fixed);
+        read_exact(
+            source,
+            &mut bytes[FIXED_BYTES..],
+            offset.saturating_add(FIXED_BYTES as u64),
+        )?;
+        let header = Arc::new(BlockHeader::parse(&bytes, offset)?);
+        Ok(Self { source, offset, header })
+    }
+
+    /// Over a header that is known already (from a segment footer): reads nothing.
+    pub fn with_header(source: &'s S, offset: u64, header: Arc<BlockHeader>) -> Self {
+        Self { source, offset, header }
+    }
+
+    pub fn header(&self) -> &BlockHeader {
+        &self.header
+    }
+
+    /// Index of a column in `header().columns`.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.header.find(name)
+    }
+
+    /// Opens one column: a small chunk is read whole at once, of a large one only directory and dictionary.
+    /// `column` is an index into `header().columns`.
+    pub fn chunk(&self, column: usize) -> Result<Chunk<'s, S>, BlockError> {
+        chunk_reader::open(self.source, self.offset, &self.header, column)
+    }
+}
+
+/// Reads a whole buffer; a source that ends too early is damage, not an I/O error.
+pub(crate) fn read_exact<S: ReadAt + ?Sized>(source: &S, buffer: &mut [u8], offset: u64) -> Result<(), BlockError> {
+    source.read_at(buffer, offset).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => BlockError::corrupt(
+            offset,
+            format!("{} bytes expected, the source ends before", buffer.len()),
+        ),
+        _ => BlockError::Io(error),
+    })
+}
+
+/// Decodes all columns, sorted by name.
+pub fn decode_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<Batch, BlockError> {
+    let reader = BlockReader::open(source, offset)?;
+    let columns = (0..reader.header.columns.len()).map(|column| decode_column(&reader, column));
+    Ok(Batch {
+        rows: reader.header.rows,
+        columns: columns.collect::<Result<_, _>>()?,
+    })
+}
+
+/// Reads every byte of the block: all checksums, and that every page decodes.
+pub fn verify_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<BlockHeader, BlockError> {
+    let reader = BlockReader::open(source, offset)?;
+    let mut end = reader.header.header_bytes as u64;
+    let mut page = Page::default();
+    for (column, entry) in reader.header.columns.iter().enumerate() {
+        if entry.chunk_offset != end {
+            let what = format!(
+                "chunk of column {} is at byte {} of the block, {end} expected",
+                entry.name, entry.chunk_offset
+            );
+            return Err(BlockError::corrupt(offset, what));
+        }
+        // The header was checked: each chunk lies within the block.
+        end += entry.chunk_bytes;
+        let mut chunk = reader.chunk(column)?;
+        for index in 0..chunk.page_count() {
+            chunk.read_page(index, &mut page)?;
+        }
+    }
+    if end != reader.header.block_bytes {
+        let what = format!(
+            "chunks end at byte {end} of a block of {} bytes",
+            reader.header.block_bytes
+        );
+        return Err(BlockError::corrupt(offset, what));
+    }
+    Ok(Arc::unwrap_or_clone(reader.header))
+}
+
+/// Decodes one column of all pages.
+pub(crate) fn decode_column<S: ReadAt + ?Sized>(
+    reader: &BlockReader<'_, S>,
+    column: usize,
+) -> Result<Column, BlockError> {
+    let entry = &reader.header.columns[column];
+    let rows = reader.header.rows;
+    let mut chunk = reader.chunk(column)?;
+    let mut validity = (entry.null_count > 0).then(Validity::default);
+    let mut page = Page::default();
+    let mut values = empty_values(entry.column_type, chunk.dictionary().is_some(), rows);
+    for index in 0..chunk.page_count() {
+        chunk.read_page(index, &mut page)?;
+        if let Some(validity) = &mut validity {
+            append_validity(validity, &page);
+        }
+        append_values(&mut values, &page.values);
+    }
+    if let Values::String(Strings::Dictionary { entries, .. }) | Values::Json(Strings::Dictionary { entries, .. }) =
+        &mut values
+        && let Some(dictionary) = chunk.into_dictionary()
+    {
+        *entries = dictionary;
+    }
+    Ok(Column {
+        name: entry.name.clone(),
+        validity,
+        values,
+    })
+}
+
+fn empty_values(column_type: ColumnType, has_dictionary: bool, rows: usize) -> Values {
+    let strings = || {
+        if has_dictionary {
+            Strings::Dictionary {
+                codes: Vec::with_capacity(rows),
+                entries: Text::default(),
+            }
+        } else {
+            Strings::Plain(Text::default())
+        }
+    };
+    match column_type {
+        ColumnType::Int64 => Values::Int64(Vec::with_capacity(rows)),
+        ColumnType::Float64 => Values::Float64(Vec::with_capacity(rows)),
+        ColumnType::Bool => Values::Bool(Vec::with_capacity(rows)),
+        ColumnType::String => Values::String(strings()),
+        ColumnType::Json => Values::Json(strings()),
+    }
+}
+
+/// Pages but the last have a multiple of 64 rows, so words line up.
+fn append_validity(validity: &mut Validity, page: &Page) {
+    match &page.validity {
+        Some(part) => validity.words.extend_from_slice(&part.words),
+        None => {
+            validity.words.extend(std::iter::repeat_n(u64::MAX, page.rows / 64));
+            if !page.rows.is_multiple_of(64) {
+                validity.words.push((1 << (page.rows % 64)) - 1);
+            }
+        }
+    }
+}
+
+fn append_values(values: &mut Values, page: &PageValues) {
+    match (values, page) {
+        (Values::Int64(all), PageValues::Int64(part)) => all.extend_from_slice(part),
+        (Values::Float64(all), PageValues::Float64(part)) => all.extend_from_slice(part),
+        (Values::Bool(all), PageValues::Bool(part)) => all.extend_from_slice(part),
+        (Values::String(strings) | Values::Json(strings), part) => match (strings, part) {
+            (Strings::Dictionary { codes, .. }, PageValues::Codes(part)) => codes.extend_from_slice(part),
+            (Strings::Plain(all), PageValues::Text(part)) => {
+                let base = all.bytes.len() as u32;
+                all.bytes.extend_from_slice(&part.bytes);
+                all.offsets.extend(part.offsets[1..].iter().map(|offset| base + offset));
+            }
+            _ => unreachable!("a chunk gives pages of one kind"),
+        },
+        _ => unreachable!("a chunk gives pages of its column's type"),
+    }
+}

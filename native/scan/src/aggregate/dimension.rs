@@ -1,0 +1,403 @@
+//! One member of GROUP BY: the rows of a page to ids of their values.
+
+use super::interner::{NumberInterner, TextInterner, UNSET};
+use crate::bits::Rows;
+use crate::block_view::{BlockView, PageView, PageZone};
+use crate::column_builder::is_valid;
+use crate::error::ScanError;
+use crate::plan::Plan;
+use crate::request::{Group, RequestType};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
+use basalt_block::{Bound, PageValues, Text};
+use std::sync::Arc;
+
+pub struct Dimension {
+    slot: usize,
+    values: DimensionValues,
+    bucket: Option<Bucket>,
+    /// Ids by dictionary code or by integer less `remap_base`, of the current block; `UNSET` until a row has the value.
+    remap: Vec<u32>,
+    remap_base: i64,
+    /// The value of every row of the current block, if the header tells.
+    constant: Option<Constant>,
+}
+
+enum DimensionValues {
+    Int64(NumberInterner),
+    /// Bit patterns: both zeros and different NaNs are different groups, which a final step may join.
+    Float64(NumberInterner),
+    Bool(NumberInterner),
+    Text(TextInterner),
+}
+
+enum Constant {
+    Null,
+    Number(i64),
+    Text(Vec<u8>),
+}
+
+struct Bucket {
+    width: i64,
+    origin: i64,
+    /// The bucket of the row before: its first and last value and its id.
+    last: Option<(i64, i64, u32)>,
+}
+
+/// Ids of the selected rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PageIds {
+    Same(u32),
+    /// In the vector given.
+    Each,
+}
+
+/// Integers of a block are mapped through a table if their range is below this.
+const WINDOW_MAX: u64 = 65_536;
+
+impl Bucket {
+    /// First and last value of the bucket of `value`, saturating at the ends of i64.
+    fn range(&self, value: i64) -> (i64, i64) {
+        let (width, origin) = (i128::from(self.width), i128::from(self.origin));
+        let start = origin + (i128::from(value) - origin).div_euclid(width) * width;
+        let clamp = |x: i128| x.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
+        (clamp(start), clamp(start + width - 1))
+    }
+}
+
+impl Dimension {
+    pub fn new(group: &Group, plan: &Plan) -> Result<Self, ScanError> {
+        let (column, bucket) = match group {
+            Group::Column { column } => (column, None),
+            Group::Bucket { column, width, origin } => (
+                column,
+                Some(Bucket {
+                    width: *width,
+                    origin: *origin,
+                    last: None,
+                }),
+            ),
+        };
+        let slot = plan.slot(column)?;
+        let column_type = plan.column_type(slot);
+        if let Some(bucket) = &bucket
+            && (bucket.width <= 0 || column_type != RequestType::Int64)
+        {
+            return Err(ScanError::Request(
+                "a bucket needs an int64 column and a positive width".to_owned(),
+            ));
+        }
+        let values = match column_type {
+            RequestType::Int64 => DimensionValues::Int64(NumberInterner::default()),
+            RequestType::Float64 => DimensionValues::Float64(NumberInterner::default()),
+            RequestType::Bool => DimensionValues::Bool(NumberInterner::default()),
+            RequestType::String | RequestType::Json => DimensionValues::Text(TextInterner::default()),
+        };
+        Ok(Self {
+            slot,
+            values,
+            bucket,
+            remap: Vec::new(),
+            remap_base: 0,
+            constant: None,
+        })
+    }
+
+    /// Distinct values so far.
+    pub fn len(&self) -> usize {
+        match &self.values {
+            DimensionValues::Int64(values) | DimensionValues::Float64(values) | DimensionValues::Bool(values) => {
+                values.len()
+            }
+            DimensionValues::Text(values) => values.len(),
+        }
+    }
+
+    /// Bytes of the distinct strings so far.
+    pub fn text_bytes(&self) -> usize {
+        if let DimensionValues::Text(values) = &self.values {
+            values.text_bytes()
+        } else {
+            0
+        }
+    }
+
+    /// Comes before the pages of a block. True if all rows of the block have one value.
+    pub fn begin_block(&mut self, block: &BlockView) -> bool {
+        self.remap.clear();
+        let bounds = block.bounds(self.slot);
+        if let (Some((Bound::Int64(min), Bound::Int64(max))), None) = (&bounds, &self.bucket)
+            && max.wrapping_sub(*min) as u64 <= WINDOW_MAX
+            && min <= max
+        {
+            self.remap_base = *min;
+            self.remap.resize((max - min) as usize + 1, UNSET);
+        }
+        let nulls = block.null_count(self.slot);
+        self.constant = match bounds {
+            _ if nulls == block.rows() => Some(Constant::Null),
+            Some((min, max)) if nulls == 0 => self.constant_between(&min, &max),
+            _ => None,
+        };
+        self.constant.is_some()
+    }
+
+    fn constant_between(&self, min: &Bound, max: &Bound) -> Option<Constant> {
+        match (min, max, &self.bucket) {
+            (Bound::Int64(min), Bound::Int64(max), Some(bucket)) => {
+                let (start, end) = bucket.range(*min);
+                (min <= max && *max <= end).then_some(Constant::Number(start))
+            }
+            (Bound::Int64(min), Bound::Int64(max), None) => (min == max).then_some(Constant::Number(*min)),
+            (Bound::Bool(min), Bound::Bool(max), _) => (min == max).then_some(Constant::Number(i64::from(*min))),
+            (
+                Bound::Text {
+                    bytes: min,
+                    truncated: false,
+                },
+                Bound::Text {
+                    bytes: max,
+                    truncated: false,
+                },
+                _,
+            ) => (min == max).then(|| Constant::Text(min.clone())),
+            _ => None,
+        }
+    }
+
+    /// The id of the block's one value; `None` if it has more.
+    pub fn constant_id(&mut self) -> Option<u32> {
+        let (constant, values) = (self.constant.as_ref()?, &mut self.values);
+        Some(match (constant, values) {
+            (
+                Constant::Number(value),
+                DimensionValues::Int64(values) | DimensionValues::Float64(values) | DimensionValues::Bool(values),
+            ) => values.id(*value),
+            (Constant::Text(value), DimensionValues::Text(values)) => values.id(value),
+            (_, DimensionValues::Text(values)) => values.null(),
+            (_, DimensionValues::Int64(values) | DimensionValues::Float64(values) | DimensionValues::Bool(values)) => {
+                values.null()
+            }
+        })
+    }
+
+    /// Ids of the selected rows of a page, of which there is at least one.
+    pub fn page(
+        &mut self,
+        block: &mut BlockView,
+        page: usize,
+        rows: Rows,
+        ids: &mut Vec<u32>,
+    ) -> Result<PageIds, ScanError> {
+        if let Some(id) = self.constant_id() {
+            return Ok(PageIds::Same(id));
+        }
+        if let Some(bucket) = &self.bucket
+            && let PageZone {
+                nulls: 0,
+                bounds: Some((Bound::Int64(min), Bound::Int64(max))),
+            } = block.page_zone(self.slot, page)?
+            && let (start, end) = bucket.range(min)
+            && min <= max
+            && max <= end
+            && let DimensionValues::Int64(values) = &mut self.values
+        {
+            return Ok(PageIds::Same(values.id(start)));
+        }
+        block.load(self.slot, page)?;
+        let PageView::Values {
+            validity,
+            values,
+            dictionary,
+        } = block.view(self.slot)
+        else {
+            return Err(block.corrupt(self.slot, page, "no values where the header counts some"));
+        };
+        ids.clear();
+        ids.resize(rows.len(), UNSET);
+        match (&mut self.values, values) {
+            (DimensionValues::Int64(interner), PageValues::Int64(values)) => {
+                if let Some(bucket) = &mut self.bucket {
+                    bucket_ids(bucket, interner, values, validity, rows, ids);
+                } else {
+                    let base = self.remap_base;
+                    window_ids(interner, &mut self.remap, base, values, validity, rows, ids);
+                }
+            }
+            (DimensionValues::Float64(interner), PageValues::Float64(values)) => {
+                fill(validity, rows, ids, interner, NumberInterner::null, |interner, row| {
+                    interner.id(values[row].to_bits() as i64)
+                });
+            }
+            (DimensionValues::Bool(interner), PageValues::Bool(values)) => {
+                self.remap.resize(2, UNSET);
+                let remap = &mut self.remap;
+                fill(validity, rows, ids, interner, NumberInterner::null, |interner, row| {
+                    let value = values[row];
+                    mapped(&mut remap[usize::from(value)], || interner.id(i64::from(value)))
+                });
+            }
+            (DimensionValues::Text(interner), PageValues::Text(text)) => {
+                fill(validity, rows, ids, interner, TextInterner::null, |interner, row| {
+                    interner.id(text.get(row))
+                });
+            }
+            (DimensionValues::Text(interner), PageValues::Codes(codes)) => {
+                let Some(entries) = dictionary else {
+                    return Err(block.corrupt(self.slot, page, "codes without a dictionary"));
+                };
+                code_ids(interner, &mut self.remap, entries, codes, validity, rows, ids);
+            }
+            _ => return Err(block.corrupt(self.slot, page, "values of another type than the column's")),
+        }
+        Ok(PageIds::Each)
+    }
+
+    /// The values of these ids as an array.
+    pub fn column(&self, ids: &[u32]) -> ArrayRef {
+        match &self.values {
+            DimensionValues::Int64(values) => Arc::new(ids.iter().map(|&id| values.value(id)).collect::<Int64Array>()),
+            DimensionValues::Float64(values) => {
+                let floats = ids
+                    .iter()
+                    .map(|&id| values.value(id).map(|bits| f64::from_bits(bits as u64)));
+                Arc::new(floats.collect::<Float64Array>())
+            }
+            DimensionValues::Bool(values) => Arc::new(
+                ids.iter()
+                    .map(|&id| values.value(id).map(|value| value != 0))
+                    .collect::<BooleanArray>(),
+            ),
+            DimensionValues::Text(values) => {
+                let texts = ids.iter().map(|&id| values.value(id).map(String::from_utf8_lossy));
+                Arc::new(texts.collect::<StringArray>())
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn mapped(cell: &mut u32, new: impl FnOnce() -> u32) -> u32 {
+    if *cell == UNSET {
+        *cell = new();
+    }
+    *cell
+}
+
+/// `ids[i]` of the i-th selected row: the interner's null, or what `id` says of the row.
+#[inline(always)]
+fn fill<I>(
+    validity: Option<&[u64]>,
+    rows: Rows,
+    ids: &mut [u32],
+    interner: &mut I,
+    null: fn(&mut I) -> u32,
+    mut id: impl FnMut(&mut I, usize) -> u32,
+) {
+    match validity {
+        None => rows.for_each(|position, row| ids[position] = id(interner, row)),
+        Some(words) => rows.for_each(|position, row| {
+            ids[position] = if is_valid(words, row) {
+                id(interner, row)
+            } else {
+                null(interner)
+            };
+        }),
+    }
+}
+
+fn code_ids(
+    interner: &mut TextInterner,
+    remap: &mut Vec<u32>,
+    entries: &Text,
+    codes: &[u32],
+    validity: Option<&[u64]>,
+    rows: Rows,
+    ids: &mut [u32],
+) {
+    remap.resize(entries.len(), UNSET);
+    if validity.is_none() {
+        // Mostly every code has been seen before: a pass without a branch finds out.
+        let mut complete = true;
+        rows.for_each(|position, row| {
+            let id = remap[codes[row] as usize];
+            complete &= id != UNSET;
+            ids[position] = id;
+        });
+        if complete {
+            return;
+        }
+    }
+    fill(validity, rows, ids, interner, TextInterner::null, |interner, row| {
+        let code = codes[row] as usize;
+        mapped(&mut remap[code], || interner.id(entries.get(code)))
+    });
+}
+
+fn window_ids(
+    interner: &mut NumberInterner,
+    remap: &mut [u32],
+    base: i64,
+    values: &[i64],
+    validity: Option<&[u64]>,
+    rows: Rows,
+    ids: &mut [u32],
+) {
+    let mut last = None;
+    fill(validity, rows, ids, interner, NumberInterner::null, |interner, row| {
+        let value = values[row];
+        if let Some(cell) = remap.get_mut(value.wrapping_sub(base) as u64 as usize) {
+            return mapped(cell, || interner.id(value));
+        }
+        match last {
+            Some((known, id)) if known == value => id,
+            _ => {
+                let id = interner.id(value);
+                last = Some((value, id));
+                id
+            }
+        }
+    });
+}
+
+fn bucket_ids(
+    bucket: &mut Bucket,
+    interner: &mut NumberInterner,
+    values: &[i64],
+    validity: Option<&[u64]>,
+    rows: Rows,
+    ids: &mut [u32],
+) {
+    let mut find = |interner: &mut NumberInterner, value: i64| match bucket.last {
+        Some((start, end, id)) if start <= value && value <= end => id,
+        _ => {
+            let (start, end) = bucket.range(value);
+            let id = interner.id(start);
+            bucket.last = Some((start, end, id));
+            id
+        }
+    };
+    fill(validity, rows, ids, interner, NumberInterner::null, |interner, row| {
+        find(interner, values[row])
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_floor_and_saturate() {
+        let bucket = |width, origin| Bucket {
+            width,
+            origin,
+            last: None,
+        };
+        assert_eq!(bucket(10, 0).range(-1), (-10, -1));
+        assert_eq!(bucket(10, 3).range(12), (3, 12));
+        assert_eq!(bucket(10, 3).range(2), (-7, 2));
+        assert_eq!(bucket(7, 0).range(i64::MIN).0, i64::MIN);
+        assert_eq!(bucket(i64::MAX, i64::MAX).range(i64::MIN), (i64::MIN, i64::MIN));
+        let (start, end) = bucket(1000, i64::MIN).range(i64::MAX);
+        assert!(start <= end && end == i64::MAX);
+    }
+}

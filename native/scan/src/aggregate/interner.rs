@@ -1,0 +1,260 @@
+//! Values to dense ids: the first value seen is 0, the next new one 1, and so on. Null takes an id like any value.
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+/// Marks a table cell without an id.
+pub const UNSET: u32 = u32::MAX;
+
+/// 64-bit values: integers, bucket starts, bit patterns of floats, bools.
+#[derive(Default)]
+pub struct NumberInterner {
+    values: Vec<i64>,
+    null: Option<u32>,
+    table: HashTable<(i64, u32)>,
+    state: RandomState,
+}
+
+impl NumberInterner {
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub fn value(&self, id: u32) -> Option<i64> {
+        if self.null == Some(id) {
+            None
+        } else {
+            self.values.get(id as usize).copied()
+        }
+    }
+
+    pub fn null(&mut self) -> u32 {
+        *self.null.get_or_insert_with(|| {
+            self.values.push(0);
+            (self.values.len() - 1) as u32
+        })
+    }
+
+    pub fn id(&mut self, value: i64) -> u32 {
+        let hash = self.state.hash_one(value);
+        match self
+            .table
+            .entry(hash, |&(held, _)| held == value, |&(held, _)| self.state.hash_one(held))
+        {
+            Entry::Occupied(entry) => entry.get().1,
+            Entry::Vacant(entry) => {
+                let id = self.values.len() as u32;
+                self.values.push(value);
+                entry.insert((value, id));
+                id
+            }
+        }
+    }
+}
+
+/// Strings, kept end to end.
+pub struct TextInterner {
+    ends: Vec<usize>,
+    bytes: Vec<u8>,
+    null: Option<u32>,
+    table: HashTable<u32>,
+    state: RandomState,
+}
+
+impl Default for TextInterner {
+    fn default() -> Self {
+        let (ends, bytes) = (vec![0], Vec::new());
+        Self {
+            ends,
+            bytes,
+            null: None,
+            table: HashTable::new(),
+            state: RandomState::new(),
+        }
+    }
+}
+
+fn slice<'a>(ends: &[usize], bytes: &'a [u8], id: u32) -> &'a [u8] {
+    &bytes[ends[id as usize]..ends[id as usize + 1]]
+}
+
+impl TextInterner {
+    pub fn len(&self) -> usize {
+        self.ends.len() - 1
+    }
+
+    pub fn text_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn value(&self, id: u32) -> Option<&[u8]> {
+        if self.null == Some(id) {
+            None
+        } else {
+            Some(slice(&self.ends, &self.bytes, id))
+        }
+    }
+
+    pub fn null(&mut self) -> u32 {
+        *self.null.get_or_insert_with(|| {
+            self.ends.push(self.bytes.len());
+            (self.ends.len() - 2) as u32
+        })
+    }
+
+    pub fn id(&mut self, value: &[u8]) -> u32 {
+        let Self {
+            ends,
+            bytes,
+            null,
+            table,
+            state,
+        } = self;
+        let equals = |&id: &u32| slice(ends, bytes, id) == value && *null != Some(id);
+        let hash = state.hash_one(value);
+        if let Some(&id) = table.find(hash, equals) {
+            return id;
+        }
+        let id = (ends.len() - 1) as u32;
+        bytes.extend_from_slice(value);
+        ends.push(bytes.len());
+        table.insert_unique(hash, id, |&id| state.hash_one(slice(ends, bytes, id)));
+        id
+    }
+}
+
+/// Pairs of ids to ids. Chained, pairs make groups of any number of columns.
+#[derive(Default)]
+pub struct PairInterner {
+    /// `left << 32 | right` by id.
+    keys: Vec<u64>,
+    /// While the product of both sides is small: id by `left * right_room + right`.
+    dense: Vec<u32>,
+    left_room: usize,
+    right_room: usize,
+    /// Once it is not. The key is here too: found in one step rather than two far apart.
+    table: HashTable<(u64, u32)>,
+    state: RandomState,
+}
+
+/// The largest dense table.
+pub const DENSE_MAX: usize = 65_536;
+
+impl PairInterner {
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub fn pair(&self, id: u32) -> (u32, u32) {
+        let key = self.keys[id as usize];
+        ((key >> 32) as u32, key as u32)
+    }
+
+    /// Makes room for left ids below `left` and right ids below `right`; comes before `id` with such ids.
+    pub fn reserve(&mut self, left: usize, right: usize) {
+        let hashing = self.dense.is_empty() && self.left_room > 0;
+        if hashing || left <= self.left_room && right <= self.right_room {
+            return;
+        }
+        self.left_room = self.left_room.max(left.next_power_of_two());
+        self.right_room = self.right_room.max(right.next_power_of_two());
+        match self
+            .left_room
+            .checked_mul(self.right_room)
+            .filter(|&cells| cells <= DENSE_MAX)
+        {
+            Some(cells) => {
+                self.dense = vec![UNSET; cells];
+                for (id, &key) in self.keys.iter().enumerate() {
+                    self.dense[(key >> 32) as usize * self.right_room + key as u32 as usize] = id as u32;
+                }
+            }
+            None => {
+                self.dense = Vec::new();
+                let Self { keys, table, state, .. } = self;
+                for (id, &key) in keys.iter().enumerate() {
+                    table.insert_unique(state.hash_one(key), (key, id as u32), |&(held, _)| state.hash_one(held));
+                }
+            }
+        }
+    }
+
+    #[inline]
+    pub fn id(&mut self, left: u32, right: u32) -> u32 {
+        match self.dense.get(left as usize * self.right_room + right as usize) {
+            Some(&id) if id != UNSET => id,
+            _ => self.new_or_hashed(left, right),
+        }
+    }
+
+    #[inline(never)]
+    fn new_or_hashed(&mut self, left: u32, right: u32) -> u32 {
+        let Self {
+            keys,
+            dense,
+            right_room,
+            table,
+            state,
+            ..
+        } = self;
+        let key = u64::from(left) << 32 | u64::from(right);
+        let id = keys.len() as u32;
+        if !dense.is_empty() {
+            dense[left as usize * *right_room + right as usize] = id;
+            keys.push(key);
+            return id;
+        }
+        match table.entry(
+            state.hash_one(key),
+            |&(held, _)| held == key,
+            |&(held, _)| state.hash_one(held),
+        ) {
+            Entry::Occupied(entry) => entry.get().1,
+            Entry::Vacant(entry) => {
+                entry.insert((key, id));
+                keys.push(key);
+                id
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_not_its_placeholder() {
+        let mut numbers = NumberInterner::default();
+        assert_eq!(
+            (numbers.null(), numbers.id(0), numbers.id(0), numbers.null()),
+            (0, 1, 1, 0)
+        );
+        assert_eq!((numbers.value(0), numbers.value(1)), (None, Some(0)));
+        let mut texts = TextInterner::default();
+        assert_eq!(
+            (texts.id(b"x"), texts.null(), texts.id(b""), texts.id(b"x")),
+            (0, 1, 2, 0)
+        );
+        assert_eq!((texts.value(1), texts.value(2)), (None, Some(&b""[..])));
+    }
+
+    #[test]
+    fn pairs_keep_their_ids_while_tables_grow() {
+        let mut pairs = PairInterner::default();
+        let mut expected = std::collections::HashMap::new();
+        for round in 1..=400u32 {
+            pairs.reserve(round as usize, round as usize * 2);
+            for step in 0..20 {
+                let (left, right) = (round * 7 % round, (round * 13 + step) % (round * 2));
+                let next = expected.len() as u32;
+                assert_eq!(pairs.id(left, right), *expected.entry((left, right)).or_insert(next));
+            }
+        }
+        assert!(pairs.dense.is_empty() && !pairs.table.is_empty());
+        for ((left, right), id) in expected {
+            assert_eq!(pairs.pair(id), (left, right));
+        }
+    }
+}

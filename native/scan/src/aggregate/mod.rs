@@ -1,0 +1,172 @@
+//! `Output::Aggregate`: partial aggregation of passing rows.
+//!
+//! Rows become group ids (`grouping`), group ids index the cells of each aggregate (`state`, `min_max`). A block in which
+//! every row passes and belongs to one group (one bucket, say) is answered from its header as far as the header can.
+
+mod dimension;
+mod gather;
+mod grouping;
+mod interner;
+mod kernels;
+mod min_max;
+mod state;
+
+use crate::answer::{Answer, ScanOutput, arrow_type};
+use crate::bits::Rows;
+use crate::block_view::{BlockView, PageView};
+use crate::error::ScanError;
+use crate::filter::BlockFilter;
+use crate::plan::Plan;
+use crate::request::{Aggregate, Group};
+use crate::scan::{Scanner, Work};
+use gather::Gathered;
+use grouping::Grouping;
+use state::State;
+
+/// One scan holds at most so many groups.
+pub const GROUPS_MAX: usize = 5_000_000;
+/// The distinct strings of its groups, and the strings of its least and greatest values, take at most so many bytes.
+pub const GROUP_TEXT_BYTES_MAX: usize = 1 << 30;
+/// Groups a batch of the answer.
+const BATCH_GROUPS: usize = 65_536;
+
+struct Aggregation {
+    grouping: Grouping,
+    states: Vec<Box<dyn State>>,
+    /// States that the current block's header did not answer.
+    pending: Vec<usize>,
+    gathered: Gathered,
+}
+
+pub fn run(
+    plan: &Plan,
+    scanner: &mut Scanner,
+    groups: &[Group],
+    aggregates: &[Aggregate],
+) -> Result<ScanOutput, ScanError> {
+    let mut fields = Vec::new();
+    for (index, group) in groups.iter().enumerate() {
+        let (Group::Column { column } | Group::Bucket { column, .. }) = group;
+        fields.push((
+            format!("group{index}"),
+            arrow_type(plan.column_type(plan.slot(column)?)),
+        ));
+    }
+    let mut states = Vec::new();
+    for (index, aggregate) in aggregates.iter().enumerate() {
+        let (state, columns) = state::compile(aggregate, plan)?;
+        states.push(state);
+        fields.extend(
+            columns
+                .into_iter()
+                .map(|(name, data_type)| (format!("agg{index}_{name}"), data_type)),
+        );
+    }
+    let mut aggregation = Aggregation {
+        grouping: Grouping::new(groups, plan)?,
+        states,
+        pending: Vec::new(),
+        gathered: Gathered::default(),
+    };
+    for part in 0..scanner.parts() {
+        scanner.with_block(part, |block, filter, work| aggregation.add_block(block, filter, work))?;
+    }
+    aggregation.resize()?;
+    let mut answer = Answer::new(fields)?;
+    aggregation.write(&mut answer)?;
+    answer.finish(scanner.finish())
+}
+
+impl Aggregation {
+    fn add_block(&mut self, block: &mut BlockView, filter: &BlockFilter, work: &mut Work) -> Result<(), ScanError> {
+        self.grouping.begin_block(block);
+        self.pending.clear();
+        self.pending.extend(0..self.states.len());
+        let constant = self.grouping.is_constant();
+        if constant
+            && filter.is_everything()
+            && let Some(group) = self.grouping.constant_group()
+        {
+            self.resize()?;
+            let states = &mut self.states;
+            self.pending.retain(|&state| !states[state].add_block(block, group));
+            if self.pending.is_empty() {
+                work.stats.rows_scanned += block.rows() as u64;
+                work.stats.rows_matched += block.rows() as u64;
+                return Ok(());
+            }
+        }
+        let count_only = constant && self.pending.iter().all(|&state| self.states[state].slot().is_none());
+        for page in 0..block.page_count() {
+            let selection = work.select(block, filter, page)?;
+            if selection.count() > 0 {
+                // Rows that are only counted need not be listed: any rows of that number do.
+                let rows = if count_only {
+                    Rows::All(selection.count())
+                } else {
+                    selection.rows()
+                };
+                self.add_page(block, page, rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_page(&mut self, block: &mut BlockView, page: usize, rows: Rows) -> Result<(), ScanError> {
+        let found = self.grouping.page(block, page, rows)?;
+        for &index in &self.pending {
+            let state = &mut self.states[index];
+            state.resize(found.groups);
+            let view = match state.slot() {
+                Some(slot) => {
+                    block.load(slot, page)?;
+                    block.view(slot)
+                }
+                None => PageView::Null,
+            };
+            state.add_page(view, rows, found.ids, &mut self.gathered)?;
+        }
+        self.check_limits()
+    }
+
+    /// Gives every state a cell for every group.
+    fn resize(&mut self) -> Result<(), ScanError> {
+        self.check_limits()?;
+        let groups = self.grouping.len();
+        self.states.iter_mut().for_each(|state| state.resize(groups));
+        Ok(())
+    }
+
+    fn check_limits(&self) -> Result<(), ScanError> {
+        if self.grouping.len() > GROUPS_MAX {
+            return Err(ScanError::Limit(format!(
+                "GROUP BY makes more than {GROUPS_MAX} groups; group by fewer or coarser values, or narrow the time range"
+            )));
+        }
+        let held = self
+            .states
+            .iter()
+            .map(|state| state.text_bytes())
+            .fold(self.grouping.text_bytes(), usize::max);
+        if held > GROUP_TEXT_BYTES_MAX {
+            return Err(ScanError::Limit(format!(
+                "the strings of the groups take more than {} MiB; group by shorter or fewer values, or narrow the time range",
+                GROUP_TEXT_BYTES_MAX >> 20
+            )));
+        }
+        Ok(())
+    }
+
+    fn write(&self, answer: &mut Answer) -> Result<(), ScanError> {
+        let groups = self.grouping.len();
+        for start in (0..groups).step_by(BATCH_GROUPS) {
+            let range = start..groups.min(start + BATCH_GROUPS);
+            let mut columns = self.grouping.columns(range.clone());
+            self.states
+                .iter()
+                .for_each(|state| columns.extend(state.columns(range.clone())));
+            answer.write(range.len(), columns)?;
+        }
+        Ok(())
+    }
+}

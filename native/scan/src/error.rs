@@ -1,0 +1,36 @@
+//! Why a scan gave no answer.
+
+use arrow_schema::ArrowError;
+use basalt_block::BlockError;
+use std::fmt;
+
+#[derive(Debug)]
+pub enum ScanError {
+    /// The request contradicts itself: an unknown column, a literal of another type, a pattern that does not compile.
+    Request(String),
+    /// The block at byte `offset` of its source cannot be read.
+    Block { offset: u64, error: BlockError },
+    /// The answer would be larger than a stated limit; the text names the limit and what to do.
+    Limit(String),
+    /// Something that correct callers and storage never cause.
+    Internal(String),
+}
+
+impl fmt::Display for ScanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(text) => write!(f, "invalid scan request: {text}"),
+            Self::Block { offset, error } => write!(f, "block at byte {offset}: {error}"),
+            Self::Limit(text) => f.write_str(text),
+            Self::Internal(text) => write!(f, "internal error in a scan: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for ScanError {}
+
+impl From<ArrowError> for ScanError {
+    fn from(error: ArrowError) -> Self {
+        Self::Internal(format!("Arrow: {error}"))
+    }
+}

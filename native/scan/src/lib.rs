@@ -1,0 +1,28 @@
+//! Scans over encoded blocks: filter, project, partial aggregation and newest-first top-k, answered as Arrow IPC.
+//!
+//! `scan` takes a request (plain data, see `request`) and the blocks of a morsel. Blocks are worked on page by page: the
+//! header and dictionaries decide what they can, filter columns are read next, cheapest first, and other columns only for
+//! pages that still have rows. Everything is bounded: filter depth, compiled patterns, groups, text of a batch.
+
+pub mod aggregate;
+mod answer;
+mod bits;
+mod block_view;
+pub mod cast;
+mod column_builder;
+mod error;
+mod filter;
+mod kernels;
+mod plan;
+pub mod request;
+mod rows;
+mod scan;
+mod text;
+mod top_time;
+
+pub use answer::{ScanOutput, ScanStats};
+pub use block_view::Part;
+pub use error::ScanError;
+pub use filter::FILTER_DEPTH_MAX;
+pub use request::ScanRequest;
+pub use scan::scan;

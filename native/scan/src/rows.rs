@@ -1,0 +1,117 @@
+//! `Output::Rows`: columns of passing rows in storage order.
+
+use crate::answer::{Answer, ScanOutput, arrow_type};
+use crate::bits::Rows;
+use crate::block_view::BlockView;
+use crate::column_builder::ColumnBuilder;
+use crate::error::ScanError;
+use crate::plan::Plan;
+use crate::scan::{Scanner, Selection};
+
+/// A batch is written once it has so many rows...
+pub const BATCH_ROWS: usize = 8192;
+/// ...or so many bytes in one text column.
+pub const BATCH_TEXT_BYTES: usize = 16 << 20;
+
+struct Collector<'p> {
+    project: &'p [usize],
+    builders: Vec<ColumnBuilder>,
+    answer: Answer,
+    pending: usize,
+    /// Rows still wanted.
+    left: u64,
+}
+
+pub fn run(
+    plan: &Plan,
+    scanner: &mut Scanner,
+    project: &[String],
+    limit: Option<u64>,
+) -> Result<ScanOutput, ScanError> {
+    let slots = plan.slots_of(project)?;
+    let fields = project
+        .iter()
+        .zip(&slots)
+        .map(|(name, &slot)| (name.clone(), arrow_type(plan.column_type(slot))));
+    let mut collector = Collector {
+        project: &slots,
+        builders: slots
+            .iter()
+            .map(|&slot| ColumnBuilder::new(plan.column_type(slot)))
+            .collect(),
+        answer: Answer::new(fields.collect())?,
+        pending: 0,
+        left: limit.unwrap_or(u64::MAX),
+    };
+    for part in 0..scanner.parts() {
+        if collector.left == 0 {
+            break;
+        }
+        scanner.with_block(part, |block, filter, work| {
+            if filter.is_everything() && slots.is_empty() {
+                work.stats.rows_scanned += block.rows() as u64;
+                work.stats.rows_matched += block.rows() as u64;
+                return collector.count_only(block.rows());
+            }
+            for page in 0..block.page_count() {
+                if collector.left == 0 {
+                    break;
+                }
+                let selection = work.select(block, filter, page)?;
+                collector.page(block, page, selection)?;
+            }
+            Ok(())
+        })?;
+    }
+    collector.flush()?;
+    collector.answer.finish(scanner.finish())
+}
+
+impl Collector<'_> {
+    fn count_only(&mut self, rows: usize) -> Result<(), ScanError> {
+        let rows = self.left.min(rows as u64);
+        self.left -= rows;
+        self.pending += rows as usize;
+        Ok(())
+    }
+
+    fn page(&mut self, block: &mut BlockView, page: usize, selection: &mut Selection) -> Result<(), ScanError> {
+        if selection.count() == 0 {
+            return Ok(());
+        }
+        if self.project.is_empty() {
+            return self.count_only(selection.count());
+        }
+        let rows: Rows = selection.rows().first(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let too_many = self.pending + rows.len() > BATCH_ROWS;
+        if too_many
+            || self
+                .builders
+                .iter()
+                .any(|builder| builder.text_bytes() > BATCH_TEXT_BYTES)
+        {
+            self.flush()?;
+        }
+        for (builder, &slot) in self.builders.iter_mut().zip(self.project) {
+            block.load(slot, page)?;
+            builder.append(block.view(slot), rows)?;
+        }
+        self.pending += rows.len();
+        self.left -= rows.len() as u64;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), ScanError> {
+        if self.pending == 0 {
+            return Ok(());
+        }
+        let columns = self
+            .builders
+            .iter_mut()
+            .map(ColumnBuilder::finish)
+            .collect::<Result<Vec<_>, _>>()?;
+        self.answer.write(self.pending, columns)?;
+        self.pending = 0;
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! Runs a request over blocks.
+
+use crate::aggregate;
+use crate::answer::{ScanOutput, ScanStats};
+use crate::bits::{Bits, Rows};
+use crate::block_view::{BlockView, CountedSource, PageBuffers, Part};
+use crate::error::ScanError;
+use crate::filter::{self, BlockFilter, Scratch};
+use crate::plan::Plan;
+use crate::request::{Output, ScanRequest};
+use crate::{rows, top_time};
+use basalt_block::{BlockHeader, BlockReader};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Answers `request` over `parts`, which are given in the order of storage. Aggregation over several parts answers once.
+///
+/// Errors: a request that contradicts itself, a block that cannot be read, an answer over a limit. Never a partial answer.
+pub fn scan(request: &ScanRequest, parts: &[Part]) -> Result<ScanOutput, ScanError> {
+    let plan = Plan::compile(request)?;
+    let bytes = Cell::new(0);
+    let mut scanner = Scanner {
+        plan: &plan,
+        parts: parts.to_vec(),
+        bytes: &bytes,
+        buffers: Vec::new(),
+        work: Work {
+            stats: ScanStats::default(),
+            selection: Selection::default(),
+            scratch: Scratch::default(),
+        },
+    };
+    match &request.output {
+        Output::Rows { project, limit } => rows::run(&plan, &mut scanner, project, *limit),
+        Output::TopTime {
+            project,
+            descending,
+            limit,
+        } => top_time::run(&plan, &mut scanner, project, *descending, *limit),
+        Output::Aggregate { groups, aggregates } => aggregate::run(&plan, &mut scanner, groups, aggregates),
+    }
+}
+
+/// Opens one part after the other for an output to work on.
+pub struct Scanner<'a> {
+    plan: &'a Plan,
+    parts: Vec<Part<'a>>,
+    bytes: &'a Cell<u64>,
+    buffers: PageBuffers,
+    work: Work,
+}
+
+/// What pages are worked on with.
+pub struct Work {
+    pub stats: ScanStats,
+    selection: Selection,
+    scratch: Scratch,
+}
+
+/// The selected rows of the current page.
+#[derive(Default)]
+pub struct Selection {
+    page_rows: usize,
+    count: usize,
+    bits: Option<Bits>,
+    list: Vec<u32>,
+    listed: bool,
+}
+
+impl<'a> Scanner<'a> {
+    pub fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The header of a part, which later openings then need not read.
+    pub fn header(&mut self, part: usize) -> Result<Arc<BlockHeader>, ScanError> {
+        let Part { source, offset, header } = &mut self.parts[part];
+        if let Some(header) = header {
+            return Ok(header.clone());
+        }
+        let source = CountedSource::new(*source, self.bytes);
+        let reader =
+            BlockReader::open(&source, *offset).map_err(|error| ScanError::Block { offset: *offset, error })?;
+        Ok(header.insert(Arc::new(reader.header().clone())).clone())
+    }
+
+    /// Opens a part, binds the filter to it and, unless the header or dictionaries rule it out, calls `visit`.
+    pub fn with_block(
+        &mut self,
+        part: usize,
+        visit: impl FnOnce(&mut BlockView, &BlockFilter, &mut Work) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        let plan = self.plan;
+        self.with_columns(part, |block, work| {
+            if block.rows() == 0 {
+                return Ok(());
+            }
+            match filter::bind(&plan.filter, block, plan.time_slot)? {
+                BlockFilter::Nothing => {}
+                filter => visit(block, &filter, work)?,
+            }
+            let pages = (0..plan.slots.len()).filter(|&slot| block.present(slot)).count() * block.page_count();
+            work.stats.pages_skipped += pages as u64;
+            Ok(())
+        })
+    }
+
+    /// Opens a part for reading columns, whatever the filter says of it.
+    pub fn with_columns(
+        &mut self,
+        part: usize,
+        visit: impl FnOnce(&mut BlockView, &mut Work) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        let source = CountedSource::new(self.parts[part].source, self.bytes);
+        let mut block = BlockView::open(&self.parts[part], &source, &self.plan.slots, &mut self.buffers)?;
+        visit(&mut block, &mut self.work)?;
+        self.work.stats.pages_read += block.pages_read;
+        self.work.stats.pages_skipped = self.work.stats.pages_skipped.saturating_sub(block.pages_read);
+        block.close(&mut self.buffers);
+        Ok(())
+    }
+
+    pub fn finish(&mut self) -> ScanStats {
+        let mut stats = self.work.stats;
+        stats.bytes_read = self.bytes.get();
+        stats
+    }
+}
+
+impl Work {
+    /// The rows of a page that pass the filter.
+    pub fn select(
+        &mut self,
+        block: &mut BlockView,
+        filter: &BlockFilter,
+        page: usize,
+    ) -> Result<&mut Selection, ScanError> {
+        self.select_within(block, filter, page, |_, _| Ok(()))
+    }
+
+    /// Likewise, after `narrow` has cleared rows that are not wanted anyway.
+    pub fn select_within(
+        &mut self,
+        block: &mut BlockView,
+        filter: &BlockFilter,
+        page: usize,
+        narrow: impl FnOnce(&mut BlockView, &mut Bits) -> Result<(), ScanError>,
+    ) -> Result<&mut Selection, ScanError> {
+        let rows = block.page_rows(page);
+        let selection = &mut self.selection;
+        let bits = selection.bits.get_or_insert_with(Bits::none);
+        bits.select_first(rows);
+        narrow(block, bits)?;
+        if !bits.is_empty() {
+            filter.apply(block, page, bits, &mut self.scratch)?;
+        }
+        selection.page_rows = rows;
+        selection.count = bits.count();
+        selection.listed = false;
+        self.stats.rows_scanned += rows as u64;
+        self.stats.rows_matched += selection.count as u64;
+        Ok(selection)
+    }
+}
+
+impl Selection {
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    pub fn rows(&mut self) -> Rows<'_> {
+        if self.count == self.page_rows {
+            return Rows::All(self.page_rows);
+        }
+        if !self.listed {
+            self.list.clear();
+            if let Some(bits) = &self.bits {
+                bits.rows_into(&mut self.list);
+            }
+            self.listed = true;
+        }
+        Rows::Some(&self.list)
+    }
+}

@@ -1,0 +1,8 @@
+//! Predicates on strings: compiled patterns, and their evaluation over a page of text.
+
+mod like;
+mod matcher;
+pub mod search;
+
+pub use like::compile_like;
+pub use matcher::{Matcher, compile_contains, compile_regex};
