@@ -1,0 +1,24 @@
+//! Errors on their way to TypeScript: JSON in the message, so that fields survive.
+
+use basalt_sql::SqlError;
+use serde_json::json;
+use std::fmt::Display;
+
+/// Bytes, files or scans that failed.
+pub fn bytes(error: impl Display) -> napi::Error {
+    napi::Error::from_reason(json!({ "kind": "bytes", "message": error.to_string() }).to_string())
+}
+
+/// A query that cannot be planned or run.
+pub fn sql(error: SqlError) -> napi::Error {
+    let body = json!({
+        "kind": "sql",
+        "code": error.code,
+        "message": error.message,
+        "detail": error.detail,
+        "suggestions": error.suggestions,
+        "line": error.line,
+        "column": error.column,
+    });
+    napi::Error::from_reason(body.to_string())
+}

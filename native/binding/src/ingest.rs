@@ -1,0 +1,166 @@
+//! Request bodies in, encoded blocks and per-record outcomes out.
+
+use crate::failure;
+use basalt_block::{BlockHeader, EncodeOptions, encode_block};
+use basalt_shred::{BodyFormat, BulkAction, Outcome, ShredLimits, ShredRequest, shred};
+use napi::bindgen_prelude::{Int32Array, Uint8Array};
+use napi_derive::napi;
+use std::io::Read;
+
+/// Numbers per request in `requests`.
+const REQUEST_WORDS: usize = 3;
+
+#[napi(object)]
+pub struct IngestAnswer {
+    pub groups: Vec<IngestGroup>,
+    pub outcomes: Vec<IngestOutcome>,
+}
+
+#[napi(object)]
+pub struct IngestGroup {
+    pub organization: String,
+    pub stream: String,
+    pub rows: u32,
+    pub time_min: f64,
+    pub time_max: f64,
+    pub schema: String,
+    pub block: Uint8Array,
+    pub header_bytes: u32,
+}
+
+#[napi(object)]
+pub struct IngestOutcome {
+    pub rejected: Option<String>,
+    pub successful: u32,
+    pub failed: u32,
+    pub errors: Vec<RecordError>,
+    pub items: Vec<BulkItem>,
+}
+
+#[napi(object)]
+pub struct RecordError {
+    pub record: u32,
+    pub message: String,
+}
+
+#[napi(object)]
+pub struct BulkItem {
+    pub action: String,
+    pub stream: String,
+    pub id: Option<String>,
+    pub status: u32,
+    pub error_type: Option<String>,
+    pub error_reason: Option<String>,
+}
+
+#[napi(catch_unwind)]
+pub fn ingest_batch(
+    bodies: Vec<Uint8Array>,
+    requests: Int32Array,
+    names: Vec<String>,
+    now_us: f64,
+    zstd_level: i32,
+) -> napi::Result<IngestAnswer> {
+    let requests = shred_requests(&bodies, &requests, &names)?;
+    let shredded = shred(&requests, now_us as i64, &ShredLimits::default(), &[]);
+    let options = EncodeOptions { zstd_level };
+    let mut groups = Vec::with_capacity(shredded.groups.len());
+    for group in shredded.groups {
+        let block = encode_block(&group.batch, &options).map_err(failure::bytes)?;
+        let header = BlockHeader::parse(&block, 0).map_err(failure::bytes)?;
+        groups.push(IngestGroup {
+            organization: names[group.organization as usize].clone(),
+            stream: group.stream,
+            rows: header.rows as u32,
+            time_min: header.time_min as f64,
+            time_max: header.time_max as f64,
+            schema: schema_text(&header),
+            header_bytes: header.header_bytes as u32,
+            block: Uint8Array::from(block),
+        });
+    }
+    Ok(IngestAnswer { groups, outcomes: shredded.outcomes.into_iter().map(outcome).collect() })
+}
+
+fn shred_requests<'a>(
+    bodies: &'a [Uint8Array],
+    words: &[i32],
+    names: &'a [String],
+) -> napi::Result<Vec<ShredRequest<'a>>> {
+    if words.len() != bodies.len() * REQUEST_WORDS {
+        return Err(failure::bytes(format!("BUG: {} words for {} bodies", words.len(), bodies.len())));
+    }
+    let name = |index: i32| {
+        names.get(index as usize).ok_or_else(|| failure::bytes(format!("BUG: name {index} of {}", names.len())))
+    };
+    let mut requests = Vec::with_capacity(bodies.len());
+    for (body, words) in bodies.iter().zip(words.chunks_exact(REQUEST_WORDS)) {
+        name(words[1])?;
+        let format = match words[0] {
+            0 => BodyFormat::Json,
+            1 => BodyFormat::Multi,
+            2 => BodyFormat::Bulk,
+            other => return Err(failure::bytes(format!("BUG: body format {other}"))),
+        };
+        requests.push(ShredRequest { body, format, organization: words[1] as u32, stream: name(words[2])? });
+    }
+    Ok(requests)
+}
+
+fn outcome(outcome: Outcome) -> IngestOutcome {
+    IngestOutcome {
+        rejected: outcome.rejected.map(|rejection| rejection.message),
+        successful: outcome.successful,
+        failed: outcome.failed,
+        errors: outcome
+            .errors
+            .into_iter()
+            .map(|error| RecordError { record: error.record, message: error.message })
+            .collect(),
+        items: outcome.items.into_iter().map(bulk_item).collect(),
+    }
+}
+
+fn bulk_item(item: basalt_shred::BulkItem) -> BulkItem {
+    let (error_type, error_reason) = item.error.unzip();
+    let action = match item.action {
+        BulkAction::Index => "index",
+        BulkAction::Create => "create",
+        BulkAction::Update => "update",
+        BulkAction::Delete => "delete",
+    };
+    BulkItem {
+        action: action.to_string(),
+        stream: item.stream,
+        id: item.id,
+        status: item.status.into(),
+        error_type,
+        error_reason,
+    }
+}
+
+/// `name:type` of each column, comma-joined, in the header's order (by name).
+pub fn schema_text(header: &BlockHeader) -> String {
+    let mut text = String::new();
+    for column in &header.columns {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&column.name);
+        text.push(':');
+        text.push_str(column.column_type.name());
+    }
+    text
+}
+
+/// Decompresses zstd frames, refusing to grow past `limit_bytes`.
+#[napi(catch_unwind)]
+pub fn decompress_zstd(bytes: Uint8Array, limit_bytes: u32) -> napi::Result<Uint8Array> {
+    let decoder = zstd::stream::read::Decoder::with_buffer(&bytes[..]).map_err(failure::bytes)?;
+    let mut output = Vec::new();
+    decoder.take(u64::from(limit_bytes) + 1).read_to_end(&mut output).map_err(failure::bytes)?;
+    if output.len() as u64 > u64::from(limit_bytes) {
+        return Err(failure::bytes(format!("the result passes the limit of {limit_bytes} bytes")));
+    }
+    Ok(Uint8Array::from(output))
+}

@@ -1,0 +1,58 @@
+//! The one crate that knows Node: thin wrappers that turn byte views and descriptors into calls of the engine crates.
+//! `src/native/index.ts` is their only caller and documents each verb.
+
+mod failure;
+mod ingest;
+mod query;
+mod scan;
+mod segment;
+
+use napi_derive::napi;
+
+/// Raised together with `ABI_VERSION` in `src/native/index.ts`.
+const ABI_VERSION: u32 = 1;
+
+#[napi(object)]
+pub struct Abi {
+    pub abi: u32,
+    pub block_format: u32,
+    pub segment_format: u32,
+    pub cpu_features: Vec<String>,
+}
+
+/// What this addon speaks, checked at load.
+#[napi]
+pub fn abi() -> Abi {
+    Abi { abi: ABI_VERSION, block_format: 1, segment_format: 1, cpu_features: cpu_features() }
+}
+
+/// The features that kernels choose by at run time, where this processor has them.
+#[cfg(target_arch = "x86_64")]
+fn cpu_features() -> Vec<String> {
+    let known = [
+        ("sse4.2", std::arch::is_x86_feature_detected!("sse4.2")),
+        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+        ("bmi2", std::arch::is_x86_feature_detected!("bmi2")),
+        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+    ];
+    known.iter().filter(|(_, present)| *present).map(|(name, _)| (*name).to_string()).collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn cpu_features() -> Vec<String> {
+    Vec::new()
+}
+
+/// Sets the nice value of the calling thread alone.
+#[napi(catch_unwind)]
+pub fn set_thread_nice(nice: i32) -> napi::Result<()> {
+    // SAFETY: plain system calls on the calling thread's own id; no memory is passed.
+    let result = unsafe {
+        let thread = libc::gettid();
+        libc::setpriority(libc::PRIO_PROCESS, thread as libc::id_t, nice)
+    };
+    if result != 0 {
+        return Err(failure::bytes(std::io::Error::last_os_error()));
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Plans and their runs, held in process-wide tables so that any thread may take the next step.
+
+use crate::failure;
+use basalt_sql::{Format, Plan, PlanContext, Run, plan as plan_sql};
+use napi::bindgen_prelude::Uint8Array;
+use napi_derive::napi;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+/// Handles to values of one kind. A taken value is out of the table while a thread works on it, so two threads never share one.
+struct Table<T> {
+    entries: Mutex<HashMap<u32, T>>,
+    next: AtomicU32,
+}
+
+impl<T> Table<T> {
+    fn new() -> Self {
+        Self { entries: Mutex::new(HashMap::new()), next: AtomicU32::new(1) }
+    }
+
+    fn insert(&self, value: T) -> u32 {
+        let handle = self.next.fetch_add(1, Ordering::Relaxed);
+        self.put(handle, value);
+        handle
+    }
+
+    fn put(&self, handle: u32, value: T) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).insert(handle, value);
+    }
+
+    fn take(&self, handle: u32) -> Option<T> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(&handle)
+    }
+}
+
+static PLANS: LazyLock<Table<Arc<Plan>>> = LazyLock::new(Table::new);
+static RUNS: LazyLock<Table<Run>> = LazyLock::new(Table::new);
+
+#[napi(object)]
+pub struct PlanAnswer {
+    pub handle: u32,
+    pub leaves: Vec<String>,
+    pub schema: String,
+}
+
+#[napi(object)]
+pub struct RunProgress {
+    pub done: bool,
+    pub output_rows: f64,
+    pub queued_bytes: Vec<f64>,
+    pub satisfied: Vec<bool>,
+}
+
+#[napi(object)]
+pub struct Rows {
+    pub bytes: Uint8Array,
+    pub rows: f64,
+}
+
+#[napi(catch_unwind)]
+pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
+    let context: PlanContext = serde_json::from_str(&context).map_err(failure::bytes)?;
+    let plan = plan_sql(&sql, &context).map_err(failure::sql)?;
+    let mut leaves = Vec::with_capacity(plan.leaves().len());
+    for leaf in plan.leaves() {
+        leaves.push(serde_json::to_string(leaf).map_err(failure::bytes)?);
+    }
+    let schema = plan.schema_json();
+    Ok(PlanAnswer { handle: PLANS.insert(Arc::new(plan)), leaves, schema })
+}
+
+#[napi]
+pub fn free_plan(plan: u32) {
+    PLANS.take(plan);
+}
+
+#[napi(catch_unwind)]
+pub fn explain_plan(plan: u32) -> napi::Result<String> {
+    Ok(shared_plan(plan)?.explain())
+}
+
+#[napi(catch_unwind)]
+pub fn start_run(plan: u32, memory_bytes: f64) -> napi::Result<u32> {
+    let run = Run::start(&*shared_plan(plan)?, memory_bytes as usize).map_err(failure::sql)?;
+    Ok(RUNS.insert(run))
+}
+
+#[napi(catch_unwind)]
+pub fn push_run(run: u32, leaf: u32, ipc: Uint8Array) -> napi::Result<()> {
+    with_run(run, |run| run.push(leaf as usize, &ipc).map_err(failure::sql))
+}
+
+#[napi(catch_unwind)]
+pub fn push_count(run: u32, leaf: u32, rows: f64) -> napi::Result<()> {
+    with_run(run, |run| run.push_count(leaf as usize, rows as u64).map_err(failure::sql))
+}
+
+#[napi(catch_unwind)]
+pub fn finish_leaf(run: u32, leaf: u32) -> napi::Result<()> {
+    with_run(run, |run| {
+        run.finish_leaf(leaf as usize);
+        Ok(())
+    })
+}
+
+#[napi(catch_unwind)]
+pub fn advance_run(run: u32) -> napi::Result<RunProgress> {
+    with_run(run, |run| {
+        let progress = run.advance().map_err(failure::sql)?;
+        Ok(RunProgress {
+            done: progress.done,
+            output_rows: progress.output_rows as f64,
+            queued_bytes: progress.queued_bytes.iter().map(|bytes| *bytes as f64).collect(),
+            satisfied: progress.leaf_satisfied,
+        })
+    })
+}
+
+#[napi(catch_unwind)]
+pub fn take_rows(run: u32, format: String) -> napi::Result<Rows> {
+    let format = match format.as_str() {
+        "objects" => Format::JsonObjects,
+        "arrays" => Format::JsonArrays,
+        "csv" => Format::Csv,
+        "ndjson" => Format::Ndjson,
+        other => return Err(failure::bytes(format!("BUG: row format {other}"))),
+    };
+    with_run(run, |run| {
+        let (bytes, rows) = run.take_rows(format).map_err(failure::sql)?;
+        Ok(Rows { bytes: Uint8Array::from(bytes), rows: rows as f64 })
+    })
+}
+
+#[napi]
+pub fn free_run(run: u32) {
+    RUNS.take(run);
+}
+
+fn shared_plan(handle: u32) -> napi::Result<Arc<Plan>> {
+    let entries = PLANS.entries.lock().unwrap_or_else(PoisonError::into_inner);
+    entries.get(&handle).cloned().ok_or_else(|| failure::bytes(format!("BUG: no plan {handle}")))
+}
+
+/// Takes the run out of the table for one step; after an error it is put back too, for `free_run`.
+fn with_run<T>(handle: u32, step: impl FnOnce(&mut Run) -> napi::Result<T>) -> napi::Result<T> {
+    let mut run = RUNS.take(handle).ok_or_else(|| failure::bytes(format!("BUG: no run {handle}, or it is in use")))?;
+    let result = step(&mut run);
+    RUNS.put(handle, run);
+    result
+}

@@ -1,0 +1,37 @@
+//! One scan request over blocks of open files.
+
+use crate::failure;
+use basalt_block::FileSource;
+use basalt_scan::request::ScanRequest;
+use basalt_scan::{Part, scan as run};
+use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
+use napi_derive::napi;
+
+#[napi(object)]
+pub struct ScanAnswer {
+    pub ipc: Uint8Array,
+    pub rows: f64,
+    pub rows_scanned: f64,
+    pub rows_matched: f64,
+    pub pages_read: f64,
+    pub pages_skipped: f64,
+    pub bytes_read: f64,
+}
+
+#[napi(catch_unwind)]
+pub fn scan(request: String, fds: Int32Array, offsets: Float64Array) -> napi::Result<ScanAnswer> {
+    let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
+    let sources: Vec<FileSource> = fds.iter().map(|fd| FileSource::from_fd(*fd)).collect();
+    let parts: Vec<Part> =
+        sources.iter().zip(offsets.iter()).map(|(source, offset)| Part { source, offset: *offset as u64, header: None }).collect();
+    let output = run(&request, &parts).map_err(failure::bytes)?;
+    Ok(ScanAnswer {
+        ipc: Uint8Array::from(output.ipc),
+        rows: output.rows as f64,
+        rows_scanned: output.stats.rows_scanned as f64,
+        rows_matched: output.stats.rows_matched as f64,
+        pages_read: output.stats.pages_read as f64,
+        pages_skipped: output.stats.pages_skipped as f64,
+        bytes_read: output.stats.bytes_read as f64,
+    })
+}
