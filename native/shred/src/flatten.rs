@@ -1,0 +1,48 @@
+//! Keys as column names: lower-case, and `_` for every character outside `[a-z0-9_]`.
+
+/// Appends the folded form of a decoded key. An empty key is `_`.
+pub(crate) fn fold_key(key: &[u8], into: &mut Vec<u8>) {
+    if key.is_empty() {
+        into.push(b'_');
+    }
+    for &byte in key {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' => into.push(byte),
+            b'A'..=b'Z' => into.push(byte.to_ascii_lowercase()),
+            // Later bytes of a character: its first byte already stands for it.
+            0x80..0xc0 => {}
+            _ => into.push(b'_'),
+        }
+    }
+}
+
+/// A folded name as a string: it is ASCII by construction.
+pub(crate) fn name_of(folded: &[u8]) -> String {
+    String::from_utf8_lossy(folded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folding() {
+        for (key, name) in [
+            ("", "_"),
+            ("level", "level"),
+            ("Level", "level"),
+            ("@timestamp", "_timestamp"),
+            ("a.b-c d", "a_b_c_d"),
+            ("größe", "gr__e"),
+            ("日本", "__"),
+            ("😀x", "_x"),
+            ("A9_z", "a9_z"),
+            ("a\u{0}b", "a_b"),
+            ("\u{212a}", "_"),
+        ] {
+            let mut folded = Vec::new();
+            fold_key(key.as_bytes(), &mut folded);
+            assert_eq!(name_of(&folded), name, "{key}");
+        }
+    }
+}

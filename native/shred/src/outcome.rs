@@ -1,0 +1,90 @@
+//! What comes out of the shredder.
+
+use basalt_block::Batch;
+
+/// The rows of all requests, and what became of each request (same order as the requests).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Shredded {
+    pub groups: Vec<Group>,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// The rows of one stream, in arrival order over all requests; at least one row. `_timestamp` is the first column, the
+/// others are in order of first appearance; a column without any value is not there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    pub organization: u32,
+    pub stream: String,
+    pub batch: Batch,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outcome {
+    /// Set when the whole body was refused; then nothing of it is stored and the other fields are empty.
+    pub rejected: Option<Rejection>,
+    pub successful: u32,
+    pub failed: u32,
+    /// The first ten and the last, in order.
+    pub errors: Vec<RecordError>,
+    /// `Bulk` only: one per action, in request order.
+    pub items: Vec<BulkItem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    pub message: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordError {
+    /// Position in the body, from 0. In `Bulk` the position of the action.
+    pub record: u32,
+    /// Begins with `record N: `.
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BulkAction {
+    Index,
+    Create,
+    Update,
+    Delete,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkItem {
+    pub action: BulkAction,
+    /// Normalised.
+    pub stream: String,
+    pub id: Option<String>,
+    /// 201 stored; 422 its time cannot be parsed; 400 anything else.
+    pub status: u16,
+    /// Type and reason.
+    pub error: Option<(String, String)>,
+}
+
+const ERRORS_FIRST: usize = 10;
+
+impl Outcome {
+    pub(crate) fn refuse(message: String) -> Self {
+        Self {
+            rejected: Some(Rejection { message }),
+            ..Self::default()
+        }
+    }
+
+    /// Counts a failed record, keeping the first ten errors and the last.
+    pub(crate) fn fail(&mut self, record: u32, message: &str) {
+        self.failed += 1;
+        self.errors.truncate(ERRORS_FIRST);
+        self.errors.push(RecordError {
+            record,
+            message: format!("record {record}: {message}"),
+        });
+    }
+
+    /// Records seen so far: the position of the next one.
+    pub(crate) fn records(&self) -> u32 {
+        self.successful + self.failed
+    }
+}

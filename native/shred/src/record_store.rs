@@ -1,0 +1,141 @@
+//! Where the values of a record go: a column, the event time, or the overflow column.
+
+use crate::column_builder::Value;
+use crate::group::GroupBuilder;
+use crate::overflow::OVERFLOW_COLUMN;
+use crate::record::{Fail, Frame, RecordParser};
+use crate::slots::{LOOSE, OVERFLOW, TIME, UNRESOLVED};
+use crate::timestamp::{time_of_float, time_of_int, time_of_text};
+use std::ops::Range;
+
+impl RecordParser<'_, '_> {
+    /// A null that takes a value away may itself be overridden by an object, so only unique keys let it.
+    #[inline(always)]
+    pub(crate) fn check_null(&self, group: &GroupBuilder, slot: u32, row: usize, value: Value) -> Result<(), Fail> {
+        let takes_away = value == Value::Null && !self.is_unique && self.has_value(group, slot, row);
+        if takes_away { Err(Fail::Duplicate) } else { Ok(()) }
+    }
+
+    /// Goes into the object under `slot`.
+    pub(crate) fn open(&mut self, group: &mut GroupBuilder, slot: u32, row: usize, parent: u32) -> Result<(), Fail> {
+        if self.scratch.frames.len() + 2 > self.limits.depth_max {
+            return Err(Fail::Unclear);
+        }
+        // A key that is not remembered cannot tell whether it came before.
+        let is_again = group.slots.get(slot).object_record == group.record || slot == LOOSE;
+        if !self.is_unique && (is_again || self.has_value(group, slot, row)) {
+            return Err(Fail::Duplicate);
+        }
+        let entry = group.slots.get_mut(slot);
+        entry.object_record = group.record;
+        self.scratch.frames.push(Frame {
+            parent,
+            prefix_len: self.scratch.prefix.len(),
+        });
+        self.scratch.prefix.extend_from_slice(&entry.key);
+        self.scratch.prefix.push(b'_');
+        Ok(())
+    }
+
+    /// Whether the row at hand already has a value where the slot leads.
+    fn has_value(&self, group: &GroupBuilder, slot: u32, row: usize) -> bool {
+        match group.slots.get(slot).column {
+            OVERFLOW => !self.scratch.overflow.is_empty(),
+            TIME => self.time_us.is_some() || self.time_problem.is_some(),
+            column => group
+                .columns
+                .get(column as usize)
+                .is_some_and(|column| column.len() > row),
+        }
+    }
+
+    /// Puts a value where its slot leads. `sent` is the value's range in the body.
+    #[inline(always)]
+    pub(crate) fn store(
+        &mut self,
+        group: &mut GroupBuilder,
+        slot: u32,
+        row: usize,
+        value: Value,
+        sent: Range<usize>,
+    ) -> Result<(), Fail> {
+        let entry = group.slots.get(slot);
+        if entry.object_record == group.record && !self.is_unique {
+            return Err(Fail::Duplicate);
+        }
+        match group.columns.get_mut(entry.column as usize) {
+            Some(column) => column.put(row, value),
+            None => return self.store_apart(group, slot, row, value, sent),
+        }
+        Ok(())
+    }
+
+    /// The event time, a column still to be found, or an overflow field.
+    #[inline(never)]
+    fn store_apart(
+        &mut self,
+        group: &mut GroupBuilder,
+        slot: u32,
+        row: usize,
+        value: Value,
+        sent: Range<usize>,
+    ) -> Result<(), Fail> {
+        let mut column = group.slots.get(slot).column;
+        if column == TIME {
+            let time = read_time(value);
+            self.time_us = time.as_ref().ok().copied().flatten();
+            self.time_problem = time.err();
+            return Ok(());
+        }
+        if column == UNRESOLVED {
+            if value != Value::Null {
+                column = group.resolve(slot, &self.scratch.prefix);
+            } else if let Some(existing) = group.resolve_existing(slot, &self.scratch.prefix) {
+                column = existing;
+            } else if self.scratch.overflow.is_empty() {
+                return Ok(());
+            }
+        }
+        if let Some(column) = group.columns.get_mut(column as usize) {
+            column.put(row, value);
+            return Ok(());
+        }
+        let record_bytes = sent.end - self.record_start;
+        let sent = if value == Value::Null { 0..0 } else { sent };
+        let key = &group.slots.get(slot).key;
+        match self
+            .scratch
+            .overflow
+            .push(&self.scratch.prefix, key, sent, record_bytes)
+        {
+            true => Ok(()),
+            false => Err(Fail::Names),
+        }
+    }
+
+    #[inline(always)]
+    /// Ends the row: its time must be one, and its overflow fields become a cell.
+    pub(crate) fn end_row(&mut self, group: &mut GroupBuilder) -> Result<(), Fail> {
+        if let Some(reason) = self.time_problem.take() {
+            return Err(Fail::Timestamp(reason));
+        }
+        if !self.scratch.overflow.is_empty() {
+            self.scratch.text.clear();
+            if self.scratch.overflow.write(self.cursor.bytes, &mut self.scratch.text) {
+                group.put_named(OVERFLOW_COLUMN, Value::Json(&self.scratch.text));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_time(value: Value) -> Result<Option<i64>, String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Int(value) => Ok(time_of_int(value)),
+        Value::Float(value) => Ok(time_of_float(value)),
+        Value::String(text) => time_of_text(text),
+        Value::Bool(value) => Err(format!("{value} is no date and time")),
+        Value::Json(_) => Err("an array or an object is no date and time".to_owned()),
+    }
+}

@@ -1,0 +1,186 @@
+//! All requests of one call: each body to the rows of its stream.
+
+use crate::body::{EMPTY_BODY, shred_json, text_start};
+use crate::bulk::shred_bulk;
+use crate::cursor::Cursor;
+use crate::group::GroupBuilder;
+use crate::limits::{BODIES_BYTES_MAX, ShredLimits};
+use crate::lines::shred_lines;
+use crate::outcome::{Group, Outcome, Shredded};
+use crate::record::{RecordParser, Scratch};
+use crate::request::{BodyFormat, ClosedStream, ShredRequest};
+use std::collections::{HashMap, HashSet};
+
+/// Shreds request bodies into one batch for each (organization, stream).
+///
+/// A pure function: `now_us` (microseconds since 1970) is the time of records that bring none. `closed` lists streams at
+/// their column limit. A body refused as a whole, or a record refused alone, leaves nothing behind; no input panics. The
+/// bodies of one call may hold 1 GiB together; those beyond are refused.
+pub fn shred(requests: &[ShredRequest], now_us: i64, limits: &ShredLimits, closed: &[ClosedStream]) -> Shredded {
+    let mut groups = Groups::new(now_us, limits, closed);
+    let mut scratch = Scratch::default();
+    let mut bytes = 0usize;
+    let mut outcomes = Vec::with_capacity(requests.len());
+    for request in requests {
+        bytes = bytes.saturating_add(request.body.len());
+        if bytes > BODIES_BYTES_MAX {
+            outcomes.push(Outcome::refuse(format!(
+                "more than {BODIES_BYTES_MAX} bytes in one batch of requests"
+            )));
+            continue;
+        }
+        groups.begin_request();
+        let mut outcome = Outcome::default();
+        outcomes.push(match shred_request(request, &mut groups, &mut scratch, &mut outcome) {
+            Ok(()) => outcome,
+            Err(message) => {
+                groups.roll_back_request();
+                Outcome::refuse(message)
+            }
+        });
+    }
+    Shredded {
+        groups: groups.finish(),
+        outcomes,
+    }
+}
+
+fn shred_request(
+    request: &ShredRequest,
+    groups: &mut Groups,
+    scratch: &mut Scratch,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    let body = request.body;
+    let invalid_at = invalid_utf8_at(body);
+    if request.format == BodyFormat::Bulk {
+        return match invalid_at {
+            None => shred_bulk(request, body, groups, scratch, outcome),
+            Some(_) => shred_bulk(
+                request,
+                String::from_utf8_lossy(body).as_bytes(),
+                groups,
+                scratch,
+                outcome,
+            ),
+        };
+    }
+    let mut parser = RecordParser::new(
+        Cursor {
+            bytes: body,
+            lines: false,
+        },
+        groups.limits,
+        groups.now_us,
+        scratch,
+    );
+    let group = groups.get(request.organization, request.stream);
+    if request.format == BodyFormat::Json {
+        return shred_json(&mut parser, group, invalid_at, outcome);
+    }
+    shred_lines(&mut parser, group, text_start(body), invalid_at.is_none(), outcome);
+    if outcome.records() == 0 {
+        Err(EMPTY_BODY.to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+fn invalid_utf8_at(body: &[u8]) -> Option<usize> {
+    if body.is_ascii() || simdutf8::basic::from_utf8(body).is_ok() {
+        return None;
+    }
+    std::str::from_utf8(body).err().map(|error| error.valid_up_to())
+}
+
+/// The groups of one call, in order of first use.
+pub(crate) struct Groups<'a> {
+    pub now_us: i64,
+    pub limits: &'a ShredLimits,
+    closed: HashMap<(u32, &'a str), &'a HashSet<String>>,
+    groups: Vec<GroupBuilder<'a>>,
+    /// By stream, then organization.
+    index: HashMap<String, Vec<(u32, usize)>>,
+    /// The groups that the request at hand touched.
+    touched: Vec<usize>,
+    last: usize,
+}
+
+impl<'a> Groups<'a> {
+    fn new(now_us: i64, limits: &'a ShredLimits, closed: &[ClosedStream<'a>]) -> Self {
+        let closed = closed
+            .iter()
+            .map(|closed| ((closed.organization, closed.stream), closed.columns))
+            .collect();
+        Self {
+            now_us,
+            limits,
+            closed,
+            groups: Vec::new(),
+            index: HashMap::new(),
+            touched: Vec::new(),
+            last: 0,
+        }
+    }
+
+    /// The group of a stream, for rows of the request at hand.
+    pub fn get(&mut self, organization: u32, stream: &str) -> &mut GroupBuilder<'a> {
+        let is_it = |group: &GroupBuilder| group.organization == organization && group.stream == stream;
+        if !self.groups.get(self.last).is_some_and(is_it) {
+            self.last = self.find_or_add(organization, stream);
+        }
+        let group = &mut self.groups[self.last];
+        if group.request_mark.is_none() {
+            group.request_mark = Some(group.mark());
+            self.touched.push(self.last);
+        }
+        group
+    }
+
+    fn find_or_add(&mut self, organization: u32, stream: &str) -> usize {
+        let place = self.groups.len();
+        match self.index.get_mut(stream) {
+            Some(places) => match places.iter().find(|(other, _)| *other == organization) {
+                Some(&(_, place)) => return place,
+                None => places.push((organization, place)),
+            },
+            None => {
+                self.index.insert(stream.to_owned(), vec![(organization, place)]);
+            }
+        }
+        let closed = self.closed.get(&(organization, stream)).copied();
+        self.groups.push(GroupBuilder::new(
+            organization,
+            stream.to_owned(),
+            closed,
+            self.limits.columns_max,
+        ));
+        place
+    }
+
+    fn begin_request(&mut self) {
+        for place in self.touched.drain(..) {
+            self.groups[place].request_mark = None;
+        }
+    }
+
+    fn roll_back_request(&mut self) {
+        for &place in &self.touched {
+            let group = &mut self.groups[place];
+            if let Some(mark) = group.request_mark {
+                group.roll_back(mark);
+            }
+        }
+    }
+
+    fn finish(self) -> Vec<Group> {
+        let finished = self.groups.into_iter().filter_map(GroupBuilder::finish);
+        finished
+            .map(|(organization, stream, batch)| Group {
+                organization,
+                stream,
+                batch,
+            })
+            .collect()
+    }
+}
