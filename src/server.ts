@@ -4,8 +4,8 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BroadcastChannel } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import { type Logger, pino } from 'pino';
+import { Piscina } from 'piscina';
 import { type Config, parseAddress } from './config/index.js';
 import { RING_SLOTS } from './config/limits.js';
 import { FATAL_EXIT_CODE, overloaded } from './errors/index.js';
@@ -64,7 +64,9 @@ class Server {
     this.store = new Store(dataLayout(config.dataDir), log);
     const { password, generated } = rootPassword(config, this.store.layout.rootPassword);
     if (generated) {
-      log.warn(`root user ${config.rootUserEmail}, password ${password} (kept in ${this.store.layout.rootPassword})`);
+      log.warn(
+        `root user ${config.rootUserEmail}, password ${password} (kept in ${this.store.layout.rootPassword})`,
+      );
     }
     this.authenticator = new Authenticator(config.rootUserEmail, password);
     this.store.recover();
@@ -103,7 +105,9 @@ class Server {
     });
     addQueryRoutes(this.router, this.search, this.store);
     addIngestRoutes(this.router, this.ingest);
-    onBug((error, traceId) => log.error({ traceId, error: error instanceof Error ? error.stack : error }, 'internal error'));
+    onBug((error, traceId) =>
+      log.error({ traceId, error: error instanceof Error ? error.stack : error }, 'internal error'),
+    );
   }
 
   async start(): Promise<void> {
@@ -127,7 +131,10 @@ class Server {
     if (this.state === 'DRAINING') return;
     this.state = 'DRAINING';
     this.log.info({ pendingRequests: this.ingest.pendingRequests }, 'draining');
-    setTimeout(() => this.fatal(new Error(`draining took over ${DRAIN_TIMEOUT_MS} ms`)), DRAIN_TIMEOUT_MS).unref();
+    setTimeout(
+      () => this.fatal(new Error(`draining took over ${DRAIN_TIMEOUT_MS} ms`)),
+      DRAIN_TIMEOUT_MS,
+    ).unref();
     this.listener?.stopAccepting();
     await this.ingest.idle();
     await this.search.admission.idle();
@@ -143,7 +150,8 @@ class Server {
     try {
       const match = this.match(exchange);
       this.routeOf.set(exchange, match.pattern);
-      if (this.state === 'DRAINING' && !match.open) throw overloaded('the server is stopping', 'retry elsewhere or later');
+      if (this.state === 'DRAINING' && !match.open)
+        throw overloaded('the server is stopping', 'retry elsewhere or later');
       match.handler(exchange, match.params);
     } catch (error) {
       replyError(exchange, error, exchange.method !== 'GET' && exchange.method !== 'HEAD');
@@ -165,15 +173,31 @@ class Server {
   private addGauges(): void {
     const { metrics, store, ingest } = this;
     metrics.gauge('basalt_ring_bytes', 'Bytes reserved in the ingest ring', () => ingest.ringBytes);
-    metrics.gauge('basalt_ingest_pending_requests', 'Requests not yet answered', () => ingest.pendingRequests);
+    metrics.gauge(
+      'basalt_ingest_pending_requests',
+      'Requests not yet answered',
+      () => ingest.pendingRequests,
+    );
     metrics.gauge('basalt_wal_bytes', 'Bytes of WAL files', () => store.walFiles.bytes);
     metrics.gauge('basalt_wal_files', 'WAL files', () => store.walFiles.count);
     metrics.gauge('basalt_streams', 'Streams', () => store.allStreams().length);
     const sum = (read: (stream: ReturnType<Store['allStreams']>[number]) => number) => () =>
       store.allStreams().reduce((total, stream) => total + read(stream), 0);
-    metrics.gauge('basalt_rows', 'Rows stored', sum((stream) => stream.rows));
-    metrics.gauge('basalt_segments', 'Segments', sum((stream) => stream.segments.length));
-    metrics.gauge('basalt_unmerged_blocks', 'Blocks served from the WAL', sum((stream) => stream.blocks.length));
+    metrics.gauge(
+      'basalt_rows',
+      'Rows stored',
+      sum((stream) => stream.rows),
+    );
+    metrics.gauge(
+      'basalt_segments',
+      'Segments',
+      sum((stream) => stream.segments.length),
+    );
+    metrics.gauge(
+      'basalt_unmerged_blocks',
+      'Blocks served from the WAL',
+      sum((stream) => stream.blocks.length),
+    );
     metrics.gauge('basalt_queries_running', 'Queries running', () => this.search.admission.runningCount);
     metrics.gauge('basalt_queries_waiting', 'Queries waiting', () => this.search.admission.waitingCount);
   }

@@ -13,7 +13,14 @@ import {
   takeRows,
 } from '../src/native/index.js';
 import { FileHandles } from '../src/query/file-handles.js';
-import type { FeedResult, FeedTask, PlanResult, PlanTask, QueryTask, ScanTask } from '../src/query/query-task.js';
+import type {
+  FeedResult,
+  FeedTask,
+  PlanResult,
+  PlanTask,
+  QueryTask,
+  ScanTask,
+} from '../src/query/query-task.js';
 
 const files = new FileHandles();
 

@@ -63,6 +63,7 @@ export const QUERY_TIMEOUT_SECONDS_DEFAULT = 600;
 /** A body that has not arrived whole by then is dropped. */
 export const BODY_TIMEOUT_MS = 30_000;
 
-if (BODY_BYTES_MAX * 2 > RING_BYTES_DEFAULT) throw new Error('BUG: the ring must hold two bodies of the largest size');
+if (BODY_BYTES_MAX * 2 > RING_BYTES_DEFAULT)
+  throw new Error('BUG: the ring must hold two bodies of the largest size');
 if ((RING_SLOTS & (RING_SLOTS - 1)) !== 0) throw new Error('BUG: RING_SLOTS must be a power of two');
 if (WAL_FILE_BYTES_MAX * 4 > WAL_BYTES_MAX) throw new Error('BUG: the WAL limit must span several files');

@@ -17,7 +17,8 @@ export function rootPassword(config: Config, passwordFile: string): { password: 
       `refusing to listen on ${config.httpAddr} without an explicit password: set BASALT_ROOT_USER_PASSWORD, or listen on 127.0.0.1`,
     );
   }
-  if (existsSync(passwordFile)) return { password: readFileSync(passwordFile, 'utf8').trim(), generated: false };
+  if (existsSync(passwordFile))
+    return { password: readFileSync(passwordFile, 'utf8').trim(), generated: false };
   const password = randomBytes(15).toString('base64url');
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   return { password, generated: true };

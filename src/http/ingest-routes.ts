@@ -62,8 +62,10 @@ function receive(
 ): void {
   checkOrganization(organization);
   const stream = normalizeStreamName(rawStream);
-  if (format !== BodyFormat.BULK && (stream === '' || stream === '_')) throw requestError(400, 'Stream name is empty');
-  if (stream.length > NAME_CHARACTERS_MAX) throw requestError(400, `stream name is longer than ${NAME_CHARACTERS_MAX} characters`);
+  if (format !== BodyFormat.BULK && (stream === '' || stream === '_'))
+    throw requestError(400, 'Stream name is empty');
+  if (stream.length > NAME_CHARACTERS_MAX)
+    throw requestError(400, `stream name is longer than ${NAME_CHARACTERS_MAX} characters`);
   const encoding = ENCODINGS[exchange.contentEncoding];
   if (encoding === undefined) {
     throw requestError(415, `Content-Encoding '${exchange.contentEncoding}' is not supported`, {

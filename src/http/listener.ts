@@ -1,6 +1,7 @@
 /** The uWebSockets.js listener. */
-import { createRequire } from 'node:module';
+
 import type * as UWebSockets from 'uWebSockets.js';
+import { createRequire } from 'node:module';
 import { FatalError } from '../errors/index.js';
 import { Exchange } from './exchange.js';
 
@@ -43,7 +44,11 @@ export function listen(
     const listenOn = app.listen.bind(app) as unknown as ListenWithOptions;
     listenOn(host, port, EXCLUSIVE_PORT, (socket) => {
       if (!socket) {
-        reject(new FatalError(`cannot listen on ${host}:${port}: the port is taken or the address is not this host's`));
+        reject(
+          new FatalError(
+            `cannot listen on ${host}:${port}: the port is taken or the address is not this host's`,
+          ),
+        );
         return;
       }
       resolve({

@@ -45,7 +45,9 @@ export function addNodeRoutes(router: Router, control: NodeControl): void {
         .catch((error: unknown) => replyError(exchange, error));
     });
   for (const path of ['/', '/api/:organization/']) {
-    router.add('GET', path, (exchange) => exchange.reply(200, JSON.stringify(elasticInfo()), { headers: ELASTIC_HEADERS }));
+    router.add('GET', path, (exchange) =>
+      exchange.reply(200, JSON.stringify(elasticInfo()), { headers: ELASTIC_HEADERS }),
+    );
   }
 }
 
@@ -54,7 +56,11 @@ function elasticInfo() {
     name: 'basalt',
     cluster_name: 'basalt',
     cluster_uuid: 'basalt',
-    version: { number: ELASTIC_VERSION, build_flavor: 'default', minimum_wire_compatibility_version: '7.17.0' },
+    version: {
+      number: ELASTIC_VERSION,
+      build_flavor: 'default',
+      minimum_wire_compatibility_version: '7.17.0',
+    },
     tagline: 'You Know, for Search',
   };
 }

@@ -25,15 +25,23 @@ export function addQueryRoutes(router: Router, search: SearchService, store: Sto
     .add('POST', '/api/:organization/_search', (exchange, { organization = '' }) => {
       checkOrganization(organization);
       exchange.collectBody(SEARCH_BODY_BYTES_MAX, (body) => {
-        answerSearch(exchange, search, organization, body).catch((error: unknown) => replyError(exchange, error));
+        answerSearch(exchange, search, organization, body).catch((error: unknown) =>
+          replyError(exchange, error),
+        );
       });
     })
-    .add('GET', '/api/:organization/streams', (exchange, { organization = '' }) => listStreams(exchange, store, organization))
-    .add('GET', '/api/:organization/streams/:stream/schema', (exchange, { organization = '', stream = '' }) => {
-      const found = store.find(organization, stream);
-      if (!found) throw requestError(404, 'stream not found');
-      exchange.reply(200, JSON.stringify(describeStream(found, true)));
-    })
+    .add('GET', '/api/:organization/streams', (exchange, { organization = '' }) =>
+      listStreams(exchange, store, organization),
+    )
+    .add(
+      'GET',
+      '/api/:organization/streams/:stream/schema',
+      (exchange, { organization = '', stream = '' }) => {
+        const found = store.find(organization, stream);
+        if (!found) throw requestError(404, 'stream not found');
+        exchange.reply(200, JSON.stringify(describeStream(found, true)));
+      },
+    )
     .add('DELETE', '/api/:organization/streams/:stream', (exchange, { organization = '', stream = '' }) => {
       store.deleteStream(organization, stream);
       exchange.reply(200, JSON.stringify({ code: 200, message: 'stream deleted' }));
@@ -57,7 +65,8 @@ function listStreams(exchange: Exchange, store: Store, organization: string): vo
   checkOrganization(organization);
   const { query } = exchange;
   const fetchSchema = query.get('fetchSchema') ?? 'false';
-  if (fetchSchema !== 'true' && fetchSchema !== 'false') throw requestError(400, 'fetchSchema must be true or false');
+  if (fetchSchema !== 'true' && fetchSchema !== 'false')
+    throw requestError(400, 'fetchSchema must be true or false');
   const sort = SORT_KEYS.find((key) => key === (query.get('sort') ?? 'name'));
   if (!sort) throw requestError(400, `sort must be one of ${SORT_KEYS.join(', ')}`);
   const keyword = (query.get('keyword') ?? '').toLowerCase();

@@ -17,7 +17,10 @@ export function replyError(exchange: Exchange, error: unknown, close = false): v
   const traceId = randomBytes(16).toString('hex');
   if (!(error instanceof BasaltError)) {
     reportBug(error, traceId);
-    const bug = new BasaltError(500, 'Server Internal Error', { code: 10001, hint: `see the log for ${traceId}` });
+    const bug = new BasaltError(500, 'Server Internal Error', {
+      code: 10001,
+      hint: `see the log for ${traceId}`,
+    });
     exchange.reply(500, bug.toBody(traceId), { close });
     return;
   }

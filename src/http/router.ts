@@ -44,9 +44,13 @@ export class Router {
       allowed.add(route.method);
     }
     if (allowed.size > 0) {
-      throw requestError(405, `${method} is not allowed on ${path}`, { hint: `allowed: ${[...allowed].join(', ')}` });
+      throw requestError(405, `${method} is not allowed on ${path}`, {
+        hint: `allowed: ${[...allowed].join(', ')}`,
+      });
     }
-    throw requestError(404, `no such route: ${method} ${path}`, { hint: 'the API is described in README.md' });
+    throw requestError(404, `no such route: ${method} ${path}`, {
+      hint: 'the API is described in README.md',
+    });
   }
 }
 

@@ -49,7 +49,14 @@ export class BatchDrainer {
     const blocks = this.persist(groups);
     const synced = performance.now();
     const closedWalFile = this.wal.rotateIfFull();
-    return { blocks, outcomes, rawBytes, encodeMs: encoded - started, syncMs: synced - encoded, closedWalFile };
+    return {
+      blocks,
+      outcomes,
+      rawBytes,
+      encodeMs: encoded - started,
+      syncMs: synced - encoded,
+      closedWalFile,
+    };
   }
 
   private take(): TakenRequest[] {
@@ -94,13 +101,18 @@ export class BatchDrainer {
       const organization = decoder.decode(name.subarray(0, separator));
       words.push(request.format, names.index(organization), names.index(stream));
     }
-    if (words.length !== bodies.length * REQUEST_WORDS) throw new Error('BUG: request words do not match bodies');
+    if (words.length !== bodies.length * REQUEST_WORDS)
+      throw new Error('BUG: request words do not match bodies');
     if (bodies.length === 0) return [];
     const answer = ingestBatch(bodies, Int32Array.from(words), names.list, Date.now() * 1000, WAL_ZSTD_LEVEL);
     answer.outcomes.forEach((outcome, index) => {
       const origin = accepted[index];
       if (!origin) throw new Error('BUG: more outcomes than bodies');
-      outcomes.push({ ...outcome, ...origin, rejectedStatus: outcome.rejected === undefined ? undefined : 400 });
+      outcomes.push({
+        ...outcome,
+        ...origin,
+        rejectedStatus: outcome.rejected === undefined ? undefined : 400,
+      });
     });
     return answer.groups;
   }
@@ -176,7 +188,10 @@ function decompressionProblem(error: unknown): { status: number; message: string
   const code = (error as { code?: string }).code;
   const message = error instanceof Error ? error.message : String(error);
   if (code === 'ERR_BUFFER_TOO_LARGE' || message.includes('limit')) {
-    return { status: 413, message: `decompressed body exceeds the limit of ${BODY_BYTES_MAX} bytes; send smaller batches` };
+    return {
+      status: 413,
+      message: `decompressed body exceeds the limit of ${BODY_BYTES_MAX} bytes; send smaller batches`,
+    };
   }
   return { status: 400, message: `body cannot be decompressed: ${message}` };
 }

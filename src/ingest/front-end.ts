@@ -6,11 +6,7 @@
  * was full) → PUBLISHED → answered; or ABANDONED from either of the first two.
  */
 import type { Piscina } from 'piscina';
-import {
-  BODY_BYTES_MAX,
-  HEAP_BODY_BYTES_MAX,
-  WAL_BYTES_MAX,
-} from '../config/limits.js';
+import { BODY_BYTES_MAX, HEAP_BODY_BYTES_MAX, WAL_BYTES_MAX } from '../config/limits.js';
 import { overloaded, requestError } from '../errors/index.js';
 import type { RequestHead, RingProducer } from '../ring/producer.js';
 import type { BatchResult, Reply } from './batch-task.js';
@@ -70,10 +66,18 @@ export class IngestFrontEnd {
    * Admits a body.
    * @throws BasaltError 413 when it is too long, 503 when there is no room for it
    */
-  begin(head: BodyHead, expectedBytes: number | undefined, respond: Body['respond'], refuse: Body['refuse']): Body {
+  begin(
+    head: BodyHead,
+    expectedBytes: number | undefined,
+    respond: Body['respond'],
+    refuse: Body['refuse'],
+  ): Body {
     if (expectedBytes !== undefined && expectedBytes > BODY_BYTES_MAX) throw tooLarge(expectedBytes);
     if (this.walBytes() > WAL_BYTES_MAX) {
-      throw overloaded('the WAL is full: merges have fallen behind', 'send more slowly; the limit is WAL_BYTES_MAX');
+      throw overloaded(
+        'the WAL is full: merges have fallen behind',
+        'send more slowly; the limit is WAL_BYTES_MAX',
+      );
     }
     this.requestCount = (this.requestCount + 1) | 0;
     const body: Body = {
@@ -158,7 +162,9 @@ export class IngestFrontEnd {
     if (!slow) return false;
     if (this.heapBytes + slow.receivedBytes > HEAP_BODY_BYTES_MAX) {
       this.abandon(slow);
-      slow.refuse(overloaded('the body arrived too slowly while the server was full', 'retry after the time given'));
+      slow.refuse(
+        overloaded('the body arrived too slowly while the server was full', 'retry after the time given'),
+      );
       return true;
     }
     this.growHeap(slow.receivedBytes);
@@ -182,7 +188,10 @@ export class IngestFrontEnd {
 
   private growHeap(bytes: number): void {
     if (this.heapBytes + bytes > HEAP_BODY_BYTES_MAX) {
-      throw overloaded('too many bodies of unknown length are arriving', 'send Content-Length, or fewer at a time');
+      throw overloaded(
+        'too many bodies of unknown length are arriving',
+        'send Content-Length, or fewer at a time',
+      );
     }
     this.heapBytes += bytes;
   }

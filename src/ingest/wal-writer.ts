@@ -86,7 +86,8 @@ export class WalWriter {
     if (written < total) {
       // A short write (signal, nearly full disk): finish from a joined copy so that the cause surfaces as an error.
       const rest = Buffer.concat(buffers);
-      while (written < total) written += writeSync(this.fd, rest, written, total - written, this.sizeBytes + written);
+      while (written < total)
+        written += writeSync(this.fd, rest, written, total - written, this.sizeBytes + written);
     }
     this.sizeBytes += total;
   }

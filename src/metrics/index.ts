@@ -1,12 +1,15 @@
 /** The server's own metrics, in the Prometheus text format. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { BatchResult } from '../ingest/batch-task.js';
 
 const LATENCY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export class Metrics {
   readonly registry = new Registry();
-  private readonly requests = this.counter('basalt_http_requests_total', 'Requests answered', ['route', 'status']);
+  private readonly requests = this.counter('basalt_http_requests_total', 'Requests answered', [
+    'route',
+    'status',
+  ]);
   private readonly latency = new Histogram({
     name: 'basalt_http_request_seconds',
     help: 'From the request line to the answer',
@@ -17,8 +20,14 @@ export class Metrics {
   private readonly records = this.counter('basalt_ingest_records_total', 'Records by outcome', ['outcome']);
   private readonly rawBytes = this.counter('basalt_ingest_body_bytes_total', 'Bytes of request bodies');
   private readonly batches = this.counter('basalt_ingest_batches_total', 'Batches made durable');
-  private readonly encodeSeconds = this.counter('basalt_ingest_encode_seconds_total', 'Time in shredding and encoding');
-  private readonly syncSeconds = this.counter('basalt_ingest_sync_seconds_total', 'Time in WAL write and fdatasync');
+  private readonly encodeSeconds = this.counter(
+    'basalt_ingest_encode_seconds_total',
+    'Time in shredding and encoding',
+  );
+  private readonly syncSeconds = this.counter(
+    'basalt_ingest_sync_seconds_total',
+    'Time in WAL write and fdatasync',
+  );
   private readonly mergedRows = this.counter('basalt_merge_rows_total', 'Rows written to segments');
   private readonly mergedBytes = this.counter('basalt_merge_bytes_total', 'Bytes of segments written');
   private readonly mergeSeconds = this.counter('basalt_merge_seconds_total', 'Time in merges');

@@ -133,7 +133,13 @@ interface NativeAddon {
     zstdLevel: number,
   ): { groups: IngestGroup[]; outcomes: IngestOutcome[] };
   scan(request: string, fds: Int32Array, offsets: Float64Array): ScanAnswer;
-  mergeBlocks(fds: Int32Array, offsets: Float64Array, outputFd: number, metadata: Uint8Array, zstdLevel: number): SegmentFooter;
+  mergeBlocks(
+    fds: Int32Array,
+    offsets: Float64Array,
+    outputFd: number,
+    metadata: Uint8Array,
+    zstdLevel: number,
+  ): SegmentFooter;
   readFooter(fd: number, fileBytes: number): SegmentFooter;
   verifyBlock(fd: number, offset: number): BlockSummary;
   plan(sql: string, context: string): PlanAnswer;
@@ -159,7 +165,12 @@ function packageRoot(): string {
 }
 
 function load(): NativeAddon {
-  const path = join(packageRoot(), 'native', 'dist', `basalt.${process.platform}-${process.arch}${libcSuffix()}.node`);
+  const path = join(
+    packageRoot(),
+    'native',
+    'dist',
+    `basalt.${process.platform}-${process.arch}${libcSuffix()}.node`,
+  );
   if (!existsSync(path)) throw new FatalError(`native addon ${path} is missing; ${REBUILD}`);
   let addon: NativeAddon;
   try {
@@ -169,7 +180,9 @@ function load(): NativeAddon {
   }
   const found = typeof addon.abi === 'function' ? addon.abi().abi : undefined;
   if (found !== ABI_VERSION) {
-    throw new FatalError(`native addon ${path} speaks ABI ${found}, this build needs ${ABI_VERSION}; ${REBUILD}`);
+    throw new FatalError(
+      `native addon ${path} speaks ABI ${found}, this build needs ${ABI_VERSION}; ${REBUILD}`,
+    );
   }
   return addon;
 }
@@ -187,26 +200,28 @@ interface NativeFailure {
   kind: 'sql' | 'bytes';
   code?: number;
   message: string;
-  detail?: string;
-  suggestions?: string[];
-  line?: number;
-  column?: number;
+  detail: string | null;
+  suggestions: string[];
+  line: number | null;
+  column: number | null;
 }
 
 /** Native errors cross as JSON in the message: fields, never only prose. */
 function translate(error: unknown): unknown {
-  if (!(error instanceof Error) || !error.message.startsWith('{"kind"')) return error;
+  if (!(error instanceof Error) || !error.message.startsWith('{')) return error;
   const failure = JSON.parse(error.message) as NativeFailure;
   if (failure.kind === 'bytes') return new BasaltError(500, failure.message);
   const { code, detail, suggestions, line, column } = failure;
-  const suggestion = suggestions?.length ? `did you mean ${suggestions.map((name) => `'${name}'`).join(' or ')}?` : undefined;
+  const suggestion = suggestions?.length
+    ? `did you mean ${suggestions.map((name) => `'${name}'`).join(' or ')}?`
+    : undefined;
   return requestError(400, failure.message, {
     code: code ?? 20008,
-    errorDetail: detail,
+    errorDetail: detail ?? undefined,
     hint: suggestion,
     suggestions,
-    line,
-    column,
+    line: line ?? undefined,
+    column: column ?? undefined,
   });
 }
 
@@ -232,7 +247,10 @@ export const ingestBatch = guarded(addon.ingestBatch);
 /** Runs one scan request (JSON text) over blocks at `offsets[i]` of `fds[i]`. Query workers; a few ms a row group. */
 export const scan = guarded(addon.scan);
 
-/** Merges blocks, listed in arrival order, into a segment file written to `outputFd` from its current position. Not synced. Merge workers. */
+/**
+ * Merges blocks, listed in arrival order, into a segment file written to `outputFd` from its current position. Not synced.
+ * Merge workers.
+ */
 export const mergeBlocks = guarded(addon.mergeBlocks);
 
 /** Reads and checks a segment's footer only. */
@@ -241,7 +259,10 @@ export const readFooter = guarded(addon.readFooter);
 /** Checks every checksum of the block at `offset`. @throws BasaltError 500 with the byte position */
 export const verifyBlock = guarded(addon.verifyBlock);
 
-/** Plans SQL against the streams in `context` (JSON, see query/plan-context.ts). Free the handle. @throws BasaltError 400 with the API's code */
+/**
+ * Plans SQL against the streams in `context` (JSON, see query/plan-context.ts). Free the handle.
+ * @throws BasaltError 400 with the API's code
+ */
 export const plan = guarded(addon.plan);
 export const freePlan = addon.freePlan;
 export const explainPlan = guarded(addon.explainPlan);

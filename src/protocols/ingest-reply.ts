@@ -44,7 +44,13 @@ function bulkReply(outcome: RequestOutcome, tookMs: number): Reply {
 function bulkItem(item: BulkItem): Record<string, unknown> {
   const head = { _index: item.stream, _id: item.id ?? '', status: item.status };
   if (item.status >= 400) {
-    const error = { type: item.errorType, reason: item.errorReason, index_uuid: '0', shard: '1', index: item.stream };
+    const error = {
+      type: item.errorType,
+      reason: item.errorReason,
+      index_uuid: '0',
+      shard: '1',
+      index: item.stream,
+    };
     return { [item.action]: { ...head, error } };
   }
   const shards = { total: 1, successful: 1, failed: 0 };
@@ -55,5 +61,9 @@ function bulkItem(item: BulkItem): Record<string, unknown> {
 
 function rejectedReply(outcome: RequestOutcome): Reply {
   const status = outcome.rejectedStatus ?? 400;
-  return { request: outcome.request, status, body: JSON.stringify({ code: status, message: outcome.rejected }) };
+  return {
+    request: outcome.request,
+    status,
+    body: JSON.stringify({ code: status, message: outcome.rejected }),
+  };
 }

@@ -48,7 +48,11 @@ export class BlockHeaderView {
     const type = TYPES[this.bytes[entry + 6] as number];
     if (!type) throw new Error(`BUG: column type ${this.bytes[entry + 6]} in a checked header`);
     const flags = this.bytes[entry + 7] as number;
-    const map: ZoneMap = { type, nullCount: this.bytes.readUInt32LE(entry + 8), maxTruncated: (flags & 4) !== 0 };
+    const map: ZoneMap = {
+      type,
+      nullCount: this.bytes.readUInt32LE(entry + 8),
+      maxTruncated: (flags & 4) !== 0,
+    };
     if ((flags & 1) !== 0) {
       map.min = this.bound(type, entry + 32);
       map.max = this.bound(type, entry + 40);

@@ -117,7 +117,8 @@ class QueryExecution {
       const feed = await this.advance(run);
       if (feed.done) return;
       const idle = this.scans.size === 0 && fed === 0 && this.finishedLeaves.size === finishedBefore;
-      if (idle && this.leaves.every((leaf) => leaf.done)) throw new Error('BUG: the residual plan waits for nothing');
+      if (idle && this.leaves.every((leaf) => leaf.done))
+        throw new Error('BUG: the residual plan waits for nothing');
     }
   }
 

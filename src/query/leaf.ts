@@ -72,7 +72,8 @@ export class Leaf {
   /** The next morsel, sized so that `workers` have work and a stop comes early where one is likely. */
   takeMorsel(workers: number): Morsel | undefined {
     const { output } = this.request;
-    if (output.kind === 'rows' && output.limit !== null && this.answeredRows >= output.limit) this.satisfied = true;
+    if (output.kind === 'rows' && output.limit !== null && this.answeredRows >= output.limit)
+      this.satisfied = true;
     if (this.exhausted) return undefined;
     const first = this.parts[this.next] as Part;
     if (output.kind === 'topTime' && this.cannotImprove(first)) {
@@ -141,7 +142,11 @@ export class Leaf {
   }
 
   /** Prunes or keeps one block. @returns whether it will be read */
-  private consider({ path, offset, rows, timeMin, timeMax }: Part, bytes: number, header: Uint8Array): boolean {
+  private consider(
+    { path, offset, rows, timeMin, timeMax }: Part,
+    bytes: number,
+    header: Uint8Array,
+  ): boolean {
     this.stats.blocks++;
     const part = { path, offset, rows, timeMin, timeMax };
     if (!overlapsTime(this.request, part)) {

@@ -27,7 +27,12 @@ export type PlanOptions = Pick<PlanContext, 'startTime' | 'endTime' | 'from' | '
  * The streams that `sql` may name: every identifier-like word in it is looked up, so nothing is missed and the planner need not see
  * the schemas of all others.
  */
-export function planContext(sql: string, streams: Stream[], nowUs: number, options: PlanOptions): PlanContext {
+export function planContext(
+  sql: string,
+  streams: Stream[],
+  nowUs: number,
+  options: PlanOptions,
+): PlanContext {
   const words = new Set(sql.toLowerCase().match(/[a-z0-9_:]+/g) ?? []);
   const named = streams.filter(({ name }) => words.has(name));
   return {

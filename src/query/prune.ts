@@ -103,7 +103,11 @@ function order(a: number | boolean | Buffer, b: number | boolean | Buffer): numb
 }
 
 /** Order against an upper bound that may be cut: a value that begins with the cut bound may still be below the true one. */
-function maxOrder(value: number | boolean | Buffer, max: number | boolean | Buffer, truncated: boolean): number {
+function maxOrder(
+  value: number | boolean | Buffer,
+  max: number | boolean | Buffer,
+  truncated: boolean,
+): number {
   if (truncated && Buffer.isBuffer(value) && Buffer.isBuffer(max)) {
     return Buffer.compare(value.subarray(0, max.length), max);
   }

@@ -40,7 +40,6 @@ export interface FreeTask {
   run: number;
 }
 
-
 export type QueryTask = PlanTask | ScanTask | FeedTask | FreeTask;
 export type QueryTaskResult = PlanResult | ScanAnswer | FeedResult | undefined;
 

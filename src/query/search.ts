@@ -47,7 +47,10 @@ export function parseSearchBody(bytes: Uint8Array): SearchBody {
   try {
     json = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
-    throw requestError(400, `the request body is not JSON: ${error instanceof Error ? error.message : error}`);
+    throw requestError(
+      400,
+      `the request body is not JSON: ${error instanceof Error ? error.message : error}`,
+    );
   }
   const parsed = searchSchema.safeParse(json);
   if (!parsed.success) {
@@ -83,7 +86,11 @@ export class SearchService {
     });
   }
 
-  private async execute(organization: string, body: SearchBody, cancelled: AbortSignal): Promise<QueryResult> {
+  private async execute(
+    organization: string,
+    body: SearchBody,
+    cancelled: AbortSignal,
+  ): Promise<QueryResult> {
     const { sql, start_time, end_time, from, size, track_total_hits, query_type } = body.query;
     const streams = this.store.streamsOf(organization);
     const context = planContext(sql, streams, Date.now() * 1000, {
@@ -97,7 +104,9 @@ export class SearchService {
     const timeout = AbortSignal.timeout(seconds * 1000);
     try {
       return await runQuery(this.pool, {
-        sql: track_total_hits ? `SELECT count(*) AS zo_sql_num FROM (${withoutSemicolon(sql)}) AS counted` : sql,
+        sql: track_total_hits
+          ? `SELECT count(*) AS zo_sql_num FROM (${withoutSemicolon(sql)}) AS counted`
+          : sql,
         context,
         format: query_type === 'table' ? 'arrays' : 'objects',
         stream: (name) => this.store.find(organization, name),

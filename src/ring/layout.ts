@@ -50,7 +50,8 @@ function headerBytes(slots: number): number {
 
 /** Allocates a ring of `slots` (a power of two) requests and `dataBytes` bytes. */
 export function allocateRing(slots: number, dataBytes: number): SharedArrayBuffer {
-  if (slots < 1 || (slots & (slots - 1)) !== 0) throw new Error(`BUG: ring slots ${slots} is not a power of two`);
+  if (slots < 1 || (slots & (slots - 1)) !== 0)
+    throw new Error(`BUG: ring slots ${slots} is not a power of two`);
   if (dataBytes >= 2 ** 31) throw new Error(`BUG: ring of ${dataBytes} bytes; offsets are Int32`);
   return new SharedArrayBuffer(headerBytes(slots) + dataBytes);
 }

@@ -100,7 +100,8 @@ export class RingProducer {
   write(slot: number, at: number, bytes: Uint8Array): void {
     const { words, slots, data } = this.ring;
     const word = slotWord(slots, slot);
-    if (at + bytes.length > (words[word + SLOT_BODY_BYTES] as number)) throw new Error('BUG: body longer than its reservation');
+    if (at + bytes.length > (words[word + SLOT_BODY_BYTES] as number))
+      throw new Error('BUG: body longer than its reservation');
     data.set(bytes, (words[word + SLOT_OFFSET] as number) + (words[word + SLOT_NAME_BYTES] as number) + at);
   }
 

@@ -87,7 +87,8 @@ export class Catalog {
       this.db.pragma('synchronous = FULL');
       this.db.pragma('foreign_keys = ON');
       const version = this.db.pragma('user_version', { simple: true }) as number;
-      if (version > CATALOG_VERSION) throw new Error(`catalog version ${version} is newer than ${CATALOG_VERSION}`);
+      if (version > CATALOG_VERSION)
+        throw new Error(`catalog version ${version} is newer than ${CATALOG_VERSION}`);
       this.db.exec(DDL);
       this.db.pragma(`user_version = ${CATALOG_VERSION}`);
     } catch (cause) {
@@ -121,7 +122,9 @@ export class Catalog {
 
   /** The highest frame sequence known to be given out; WAL files may hold higher ones. */
   sequence(): number {
-    const row = this.db.prepare("SELECT value FROM meta WHERE key = 'sequence'").get() as { value: number } | undefined;
+    const row = this.db.prepare("SELECT value FROM meta WHERE key = 'sequence'").get() as
+      | { value: number }
+      | undefined;
     return row?.value ?? 0;
   }
 
@@ -155,7 +158,8 @@ export class Catalog {
       const merged = this.db.prepare(
         'INSERT OR REPLACE INTO wal_merged (file, organization, stream, sequence) VALUES (?, ?, ?, ?)',
       );
-      for (const [file, sequence] of commit.walMerged) merged.run(file, commit.organization, commit.stream, sequence);
+      for (const [file, sequence] of commit.walMerged)
+        merged.run(file, commit.organization, commit.stream, sequence);
       this.storeSequence(commit.sequence);
       return Number(id);
     });

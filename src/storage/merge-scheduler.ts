@@ -2,8 +2,9 @@
  * Decides what is merged when: WAL blocks into segments once a stream has enough rows or the oldest is old enough, small segments
  * into larger ones. One merge a stream at a time, on the merge workers. State of a stream: idle → merging → idle.
  */
-import type { Piscina } from 'piscina';
+
 import type { Logger } from 'pino';
+import type { Piscina } from 'piscina';
 import {
   COMPACT_SEGMENTS,
   MERGE_AGE_MS,
@@ -94,7 +95,10 @@ export class MergeScheduler {
       .catch((error: unknown) => {
         this.failure = error;
         stream.mergeNotBeforeMs = Date.now() + RETRY_MS;
-        this.log.error({ stream: stream.name, error: String(error) }, 'merge failed; its blocks stay in the WAL');
+        this.log.error(
+          { stream: stream.name, error: String(error) },
+          'merge failed; its blocks stay in the WAL',
+        );
       })
       .finally(() => {
         stream.merging = false;
@@ -122,7 +126,10 @@ export class MergeScheduler {
       this.store.commitMerge(stream, file, footer, pick.blocks, pick.segments);
       const rows = footer.groups.reduce((sum, group) => sum + group.rows, 0);
       this.observer.merged(rows, footer.fileBytes, tookMs);
-      this.log.debug({ stream: stream.name, rows, bytes: footer.fileBytes, tookMs: Math.round(tookMs) }, 'merged');
+      this.log.debug(
+        { stream: stream.name, rows, bytes: footer.fileBytes, tookMs: Math.round(tookMs) },
+        'merged',
+      );
     } finally {
       for (const lease of leases) lease.release();
     }
@@ -133,7 +140,10 @@ function hasBlocksUpTo(stream: Stream, sequence: number): boolean {
   return stream.blocks.some((block) => block.sequence <= sequence);
 }
 
-/** The oldest blocks up to one merge's size, when they are worth a merge. A prefix in sequence order, so that one number a WAL file notes it. */
+/**
+ * The oldest blocks up to one merge's size, when they are worth a merge. A prefix in sequence order, so that one number a WAL file
+ * notes it.
+ */
 export function pickBlocks(stream: Stream, flushUpTo: number, nowMs: number): Pick | undefined {
   if (stream.blocks.length === 0) return undefined;
   let rows = 0;

@@ -11,7 +11,13 @@ import type { BatchResult, DurableBlock } from '../ingest/batch-task.js';
 import { readFooter, type SegmentFooter } from '../native/index.js';
 import { Catalog, type SegmentRow } from './catalog.js';
 import { FileLease } from './file-lease.js';
-import { createDirectories, type DataLayout, SEGMENT_SUFFIX, TEMPORARY_SUFFIX, WAL_SUFFIX } from './layout.js';
+import {
+  createDirectories,
+  type DataLayout,
+  SEGMENT_SUFFIX,
+  TEMPORARY_SUFFIX,
+  WAL_SUFFIX,
+} from './layout.js';
 import { readWalFile } from './recovery.js';
 import type { ColumnType } from './schema.js';
 import { type LiveBlock, type LiveSegment, Stream } from './stream.js';
@@ -91,13 +97,22 @@ export class Store {
   }
 
   /** Swaps a merge's inputs for its output: catalog first, then memory, then the old files go. */
-  commitMerge(stream: Stream, file: string, footer: SegmentFooter, blocks: LiveBlock[], segments: LiveSegment[]): void {
+  commitMerge(
+    stream: Stream,
+    file: string,
+    footer: SegmentFooter,
+    blocks: LiveBlock[],
+    segments: LiveSegment[],
+  ): void {
     const times = footer.groups;
     const walMerged = new Map<string, number>();
     for (const block of blocks) {
       walMerged.set(block.walFile, Math.max(walMerged.get(block.walFile) ?? 0, block.sequence));
     }
-    const first = Math.min(...segments.map((segment) => segment.firstSequence), blocks[0]?.sequence ?? Infinity);
+    const first = Math.min(
+      ...segments.map((segment) => segment.firstSequence),
+      blocks[0]?.sequence ?? Infinity,
+    );
     const row = {
       file,
       rows: times.reduce((sum, group) => sum + group.rows, 0),
@@ -262,7 +277,8 @@ export class Store {
 
   private reportDamage(file: string, contents: ReturnType<typeof readWalFile>): void {
     const { tornTail, damage } = contents;
-    if (tornTail && tornTail.bytes > 0) this.log.info({ file, ...tornTail }, 'dropped the unacknowledged end of a WAL file');
+    if (tornTail && tornTail.bytes > 0)
+      this.log.info({ file, ...tornTail }, 'dropped the unacknowledged end of a WAL file');
     if (damage.length === 0) return;
     this.walFiles.markDamaged(file);
     this.log.error(

@@ -34,7 +34,8 @@ export function checkFileHeader(bytes: Buffer): string | undefined {
   if (bytes.length < WAL_FILE_HEADER_BYTES) return `file header is cut off after ${bytes.length} bytes`;
   if (bytes.toString('latin1', 0, 8) !== WAL_MAGIC) return 'not a WAL file (magic bytes differ)';
   if (bytes.readUInt32LE(28) !== crc32(bytes.subarray(0, 28))) return 'file header checksum differs';
-  if (bytes.readUInt32LE(8) !== 1) return `WAL format version ${bytes.readUInt32LE(8)} is unknown to this build`;
+  if (bytes.readUInt32LE(8) !== 1)
+    return `WAL format version ${bytes.readUInt32LE(8)} is unknown to this build`;
   return undefined;
 }
 

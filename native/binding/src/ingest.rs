@@ -67,7 +67,7 @@ pub fn ingest_batch(
     let mut groups = Vec::with_capacity(shredded.groups.len());
     for group in shredded.groups {
         let block = encode_block(&group.batch, &options).map_err(failure::bytes)?;
-        let header = BlockHeader::parse(&block, 0).map_err(failure::bytes)?;
+        let header = block_header(&block)?;
         groups.push(IngestGroup {
             organization: names[group.organization as usize].clone(),
             stream: group.stream,
@@ -80,6 +80,13 @@ pub fn ingest_batch(
         });
     }
     Ok(IngestAnswer { groups, outcomes: shredded.outcomes.into_iter().map(outcome).collect() })
+}
+
+/// The header of a block that was encoded a moment ago.
+fn block_header(block: &[u8]) -> napi::Result<BlockHeader> {
+    let header_bytes = block.get(4..8).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);
+    let header = block.get(..header_bytes as usize).unwrap_or_default();
+    BlockHeader::parse(header, 0).map_err(failure::bytes)
 }
 
 fn shred_requests<'a>(

@@ -1,0 +1,51 @@
+//! What a statement is planned against: the streams it may name, the time range and the paging of the request.
+
+use basalt_scan::request::RequestType;
+use serde::{Deserialize, Serialize};
+
+/// The surroundings of one statement, as plain data (JSON in camelCase).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlanContext {
+    /// The streams that the statement may read. Every stream it names must be here.
+    pub streams: Vec<StreamInfo>,
+    /// Names of all streams, for "did you mean" of a name that is not in `streams`.
+    #[serde(default)]
+    pub stream_names: Vec<String>,
+    /// The value of `now()`, microseconds since the epoch.
+    pub now_us: i64,
+    /// First `_timestamp` that any leaf may read, microseconds; absent is unbounded.
+    #[serde(default)]
+    pub start_time: Option<i64>,
+    /// First `_timestamp` that no leaf may read any more, microseconds; absent is unbounded.
+    #[serde(default)]
+    pub end_time: Option<i64>,
+    /// Rows to skip. Like `size` it counts only for a statement without a LIMIT of its own.
+    #[serde(default)]
+    pub from: u64,
+    /// The most rows to return; absent is unbounded.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// Order a plain query of one stream by `_timestamp`, newest first, when it names no order of its own.
+    #[serde(default)]
+    pub default_order: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StreamInfo {
+    pub name: String,
+    /// In the order that `SELECT *` gives. `_timestamp` is always a column; where the list lacks it, it comes first.
+    pub columns: Vec<ColumnInfo>,
+    /// The columns that `match_all` searches.
+    #[serde(default)]
+    pub full_text_columns: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ColumnInfo {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub column_type: RequestType,
+}

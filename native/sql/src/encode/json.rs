@@ -1,0 +1,218 @@
+//! Rows as JSON. The four column types that streams have are written here, others by arrow-json's encoders.
+
+use std::io::Write;
+
+use datafusion::arrow::array::{Array, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+
+/// How rows are laid out.
+#[derive(Clone, Copy)]
+pub(super) struct Layout {
+    /// Objects without their null fields, or arrays of all fields.
+    pub objects: bool,
+    pub separator: u8,
+    /// The separator also follows the last row.
+    pub ends: bool,
+}
+
+pub(super) fn encode(batches: &[RecordBatch], names: &[String], layout: Layout) -> Result<Vec<u8>, ArrowError> {
+    let keys: Vec<Vec<u8>> = names
+        .iter()
+        .map(|name| {
+            let mut key = Vec::with_capacity(name.len() + 3);
+            write_text(name, &mut key);
+            key.push(b':');
+            key
+        })
+        .collect();
+    let mut out = Vec::with_capacity(batches.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() + 64);
+    let options = EncoderOptions::default().with_explicit_nulls(true);
+    for batch in batches {
+        let schema = batch.schema_ref();
+        let mut columns = batch
+            .columns()
+            .iter()
+            .zip(schema.fields())
+            .map(|(array, field)| Column::new(array.as_ref(), field, &options))
+            .collect::<Result<Vec<_>, _>>()?;
+        for row in 0..batch.num_rows() {
+            if !layout.ends && !out.is_empty() {
+                out.push(layout.separator);
+            }
+            match layout.objects {
+                true => write_object(&mut columns, &keys, row, &mut out),
+                false => write_array(&mut columns, row, &mut out),
+            }
+            if layout.ends {
+                out.push(layout.separator);
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn write_object(columns: &mut [Column], keys: &[Vec<u8>], row: usize, out: &mut Vec<u8>) {
+    out.push(b'{');
+    let mut first = true;
+    for (column, key) in columns.iter_mut().zip(keys) {
+        if column.is_null(row) {
+            continue;
+        }
+        if !first {
+            out.push(b',');
+        }
+        first = false;
+        out.extend_from_slice(key);
+        column.write(row, out);
+    }
+    out.push(b'}');
+}
+
+fn write_array(columns: &mut [Column], row: usize, out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (i, column) in columns.iter_mut().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        match column.is_null(row) {
+            true => out.extend_from_slice(b"null"),
+            false => column.write(row, out),
+        }
+    }
+    out.push(b']');
+}
+
+enum Column<'a> {
+    Int64(&'a Int64Array),
+    Float64(&'a Float64Array),
+    Boolean(&'a BooleanArray),
+    Utf8(&'a StringArray),
+    Other(NullableEncoder<'a>),
+    /// A type that has no JSON encoder: its text.
+    Display(&'a dyn Array, ArrayFormatter<'a>),
+}
+
+impl<'a> Column<'a> {
+    fn new(array: &'a dyn Array, field: &'a FieldRef, options: &'a EncoderOptions) -> Result<Self, ArrowError> {
+        Ok(match array.data_type() {
+            DataType::Int64 => Column::Int64(array.as_primitive::<Int64Type>()),
+            DataType::Float64 => Column::Float64(array.as_primitive::<Float64Type>()),
+            DataType::Boolean => Column::Boolean(array.as_boolean()),
+            DataType::Utf8 => Column::Utf8(array.as_string::<i32>()),
+            _ => match make_encoder(field, array, options) {
+                Ok(encoder) => Column::Other(encoder),
+                Err(_) => Column::Display(array, ArrayFormatter::try_new(array, &FormatOptions::default())?),
+            },
+        })
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        match self {
+            Column::Int64(array) => array.is_null(row),
+            Column::Float64(array) => array.is_null(row),
+            Column::Boolean(array) => array.is_null(row),
+            Column::Utf8(array) => array.is_null(row),
+            Column::Other(encoder) => encoder.is_null(row),
+            Column::Display(array, _) => array.is_null(row),
+        }
+    }
+
+    /// Writes a value that is not null.
+    fn write(&mut self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Column::Int64(array) => {
+                out.extend_from_slice(itoa::Buffer::new().format(array.value(row)).as_bytes());
+            }
+            Column::Float64(array) => match array.value(row) {
+                value if value.is_finite() => {
+                    out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
+                }
+                _ => out.extend_from_slice(b"null"),
+            },
+            Column::Boolean(array) => out.extend_from_slice(if array.value(row) { b"true" } else { b"false" }),
+            Column::Utf8(array) => write_text(array.value(row), out),
+            Column::Other(encoder) => encoder.encode(row, out),
+            Column::Display(_, formatter) => write_text(&formatter.value(row).to_string(), out),
+        }
+    }
+}
+
+/// A JSON string. Runs without a byte to escape are copied whole.
+pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    out.reserve(bytes.len() + 2);
+    out.push(b'"');
+    let mut from = 0;
+    while let Some(found) = first_escaped(&bytes[from..]) {
+        let at = from + found;
+        out.extend_from_slice(&bytes[from..at]);
+        escape(bytes[at], out);
+        from = at + 1;
+    }
+    out.extend_from_slice(&bytes[from..]);
+    out.push(b'"');
+}
+
+/// Place of the first quote, backslash or control byte; eight bytes are looked at in one word.
+fn first_escaped(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let words = bytes.chunks_exact(8);
+    let tail = bytes.len() - words.remainder().len();
+    for (i, chunk) in words.enumerate() {
+        let Ok(word) = chunk.try_into().map(u64::from_ne_bytes) else { continue };
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let slash = word ^ (ONES * u64::from(b'\\'));
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let zero = |x: u64| x.wrapping_sub(ONES) & !x;
+        // May hit a byte after a real hit by borrow, never miss one: the word is looked through again.
+        if (control | zero(quote) | zero(slash)) & HIGHS != 0
+            && let Some(found) = chunk.iter().position(|byte| is_escaped(*byte))
+        {
+            return Some(i * 8 + found);
+        }
+    }
+    bytes[tail..].iter().position(|byte| is_escaped(*byte)).map(|found| tail + found)
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn escape(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        0x08 => out.extend_from_slice(b"\\b"),
+        0x0c => out.extend_from_slice(b"\\f"),
+        other => {
+            // A Vec takes every write.
+            let _ = write!(out, "\\u{other:04x}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_at_every_offset_is_escaped_as_serde_does() {
+        for code in 0..=0x2000_u32 {
+            let Some(odd) = char::from_u32(code) else { continue };
+            for before in 0..10 {
+                let text = format!("{}{odd}{}", "a".repeat(before), "é\"".repeat(before / 3));
+                let mut out = Vec::new();
+                write_text(&text, &mut out);
+                let back: String = serde_json::from_slice(&out).expect("valid JSON");
+                assert_eq!(back, text);
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Result rows as text.
+
+mod csv;
+mod json;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::error::ArrowError;
+
+/// A text form of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `{"a":1},{"a":2}`: joined by commas, without brackets; null columns are left out.
+    JsonObjects,
+    /// `[1,null],[2,"x"]`: joined by commas, without brackets around all.
+    JsonArrays,
+    /// RFC 4180 without a header line; null is empty.
+    Csv,
+    /// One object a line; null columns are left out.
+    Ndjson,
+}
+
+/// The rows of all batches, whose columns are called `names`.
+pub(crate) fn encode(batches: &[RecordBatch], names: &[String], format: Format) -> Result<Vec<u8>, ArrowError> {
+    match format {
+        Format::JsonObjects => json::encode(batches, names, json::Layout { objects: true, separator: b',', ends: false }),
+        Format::JsonArrays => json::encode(batches, names, json::Layout { objects: false, separator: b',', ends: false }),
+        Format::Ndjson => json::encode(batches, names, json::Layout { objects: true, separator: b'\n', ends: true }),
+        Format::Csv => csv::encode(batches),
+    }
+}

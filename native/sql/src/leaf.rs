@@ -1,0 +1,267 @@
+//! The leaf of a plan: one scan request, answered from outside while the plan runs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use basalt_scan::request::{Aggregate, Filter, Group, Output, RequestType, ScanRequest};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
+};
+
+use crate::stream_table::Columns;
+use crate::run::queue::LeafQueues;
+
+/// Reads one stream. `schema` is what the plan above sees; `answer` is what a scan sends for the request.
+#[derive(Debug, Clone)]
+pub(crate) struct LeafExec {
+    id: usize,
+    request: ScanRequest,
+    columns: Arc<Columns>,
+    answer: SchemaRef,
+    schema: SchemaRef,
+    properties: Arc<PlanProperties>,
+}
+
+impl LeafExec {
+    /// A leaf of rows: `schema` holds the projected columns in the order of the request.
+    pub fn new(id: usize, request: ScanRequest, columns: Arc<Columns>, schema: SchemaRef) -> Self {
+        let properties = properties(&schema);
+        LeafExec { id, request, columns, answer: Arc::clone(&schema), schema, properties }
+    }
+
+    /// Unique in its plan.
+    pub fn id(&self) -> usize {
+        self.id
+    }
+
+    /// The request with the types of every column that it names.
+    pub fn request(&self) -> ScanRequest {
+        let mut names = Vec::new();
+        if let Some(filter) = &self.request.filter {
+            filter_columns(filter, &mut names);
+        }
+        output_columns(&self.request.output, &mut names);
+        ScanRequest { columns: self.columns.refs(names), ..self.request.clone() }
+    }
+
+    pub fn column_type(&self, name: &str) -> Option<RequestType> {
+        self.columns.get(name)
+    }
+
+    /// The schema of the IPC streams that answer this leaf.
+    pub fn answer_schema(&self) -> &SchemaRef {
+        &self.answer
+    }
+
+    /// True when an answer can be told by its number of rows alone.
+    pub fn is_counted(&self) -> bool {
+        match &self.request.output {
+            Output::Rows { project, .. } => project.is_empty(),
+            Output::Aggregate { groups, aggregates } => {
+                groups.is_empty() && aggregates.iter().all(|aggregate| *aggregate == Aggregate::CountRows)
+            }
+            Output::TopTime { .. } => false,
+        }
+    }
+
+    /// The most rows that this leaf gives to the plan, over all answers.
+    pub fn rows_max(&self) -> Option<u64> {
+        match &self.request.output {
+            Output::Rows { limit, .. } => *limit,
+            _ => None,
+        }
+    }
+
+    /// This leaf answering only its first rows by time; `None` when it does not answer all rows now.
+    pub fn with_top_time(&self, descending: bool, limit: u64) -> Option<LeafExec> {
+        let Output::Rows { project, limit: None } = &self.request.output else { return None };
+        let output = Output::TopTime { project: project.clone(), descending, limit };
+        Some(LeafExec { request: ScanRequest { output, ..self.request.clone() }, ..self.clone() })
+    }
+
+    /// This leaf answering aggregate states, which the plan above sees as `schema`; `None` as above.
+    pub fn with_aggregate(
+        &self,
+        groups: Vec<Group>,
+        aggregates: Vec<Aggregate>,
+        schema: SchemaRef,
+    ) -> Option<LeafExec> {
+        if !matches!(self.request.output, Output::Rows { limit: None, .. }) {
+            return None;
+        }
+        let answer = Arc::new(answer_schema(&groups, &aggregates, &self.columns)?);
+        if answer.fields().len() != schema.fields().len() {
+            return None;
+        }
+        let output = Output::Aggregate { groups, aggregates };
+        let request = ScanRequest { output, ..self.request.clone() };
+        let properties = properties(&schema);
+        Some(LeafExec { id: self.id, request, columns: Arc::clone(&self.columns), answer, schema, properties })
+    }
+
+    /// An answer as the plan above sees it.
+    pub fn convert(&self, answer: &RecordBatch) -> Result<RecordBatch> {
+        let columns = answer
+            .columns()
+            .iter()
+            .zip(self.schema.fields())
+            .map(|(array, field)| convert(array, field.data_type()))
+            .collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(answer.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
+}
+
+/// Microseconds become timestamps, counts become unsigned; everything else has its type already.
+fn convert(array: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let array = match (array.data_type(), target) {
+        (same, target) if same == target => return Ok(Arc::clone(array)),
+        (DataType::Int64, DataType::Timestamp(_, zone)) => {
+            &cast_with_options(array, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()), &strict)?
+        }
+        _ => array,
+    };
+    Ok(cast_with_options(array, target, &strict)?)
+}
+
+/// The Arrow schema that the scan gives to an aggregate.
+fn answer_schema(groups: &[Group], aggregates: &[Aggregate], columns: &Columns) -> Option<Schema> {
+    let mut fields = Vec::new();
+    for (i, group) in groups.iter().enumerate() {
+        let data_type = match group {
+            Group::Column { column } => Columns::arrow(columns.get(column)?),
+            Group::Bucket { .. } => DataType::Int64,
+        };
+        fields.push(Field::new(format!("group{i}"), data_type, true));
+    }
+    for (i, aggregate) in aggregates.iter().enumerate() {
+        let typed = |column: &String| columns.get(column).map(Columns::arrow);
+        let states = match aggregate {
+            Aggregate::CountRows | Aggregate::Count { .. } => vec![("count", DataType::Int64)],
+            Aggregate::Sum { column } => vec![("sum", typed(column)?)],
+            Aggregate::Min { column } => vec![("min", typed(column)?)],
+            Aggregate::Max { column } => vec![("max", typed(column)?)],
+            Aggregate::Average { .. } => vec![("count", DataType::Int64), ("sum", DataType::Float64)],
+        };
+        for (state, data_type) in states {
+            fields.push(Field::new(format!("agg{i}_{state}"), data_type, true));
+        }
+    }
+    Some(Schema::new(fields))
+}
+
+fn filter_columns<'a>(filter: &'a Filter, names: &mut Vec<&'a str>) {
+    match filter {
+        Filter::And { args } | Filter::Or { args } => args.iter().for_each(|arg| filter_columns(arg, names)),
+        Filter::Compare { column, .. }
+        | Filter::In { column, .. }
+        | Filter::Like { column, .. }
+        | Filter::Contains { column, .. }
+        | Filter::Regex { column, .. }
+        | Filter::IsNull { column, .. } => names.push(column),
+        Filter::Constant { .. } => {}
+    }
+}
+
+fn output_columns<'a>(output: &'a Output, names: &mut Vec<&'a str>) {
+    match output {
+        Output::Rows { project, .. } | Output::TopTime { project, .. } => {
+            names.extend(project.iter().map(String::as_str));
+        }
+        Output::Aggregate { groups, aggregates } => {
+            for group in groups {
+                match group {
+                    Group::Column { column } | Group::Bucket { column, .. } => names.push(column),
+                }
+            }
+            for aggregate in aggregates {
+                match aggregate {
+                    Aggregate::CountRows => {}
+                    Aggregate::Count { column }
+                    | Aggregate::Sum { column }
+                    | Aggregate::Min { column }
+                    | Aggregate::Max { column }
+                    | Aggregate::Average { column } => names.push(column),
+                }
+            }
+        }
+    }
+}
+
+/// The leaf yields when it has served its share (see `run::queue`), so no wrapper has to make it cooperative.
+fn properties(schema: &SchemaRef) -> Arc<PlanProperties> {
+    let properties = PlanProperties::new(
+        EquivalenceProperties::new(Arc::clone(schema)),
+        Partitioning::UnknownPartitioning(1),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    );
+    Arc::new(properties.with_scheduling_type(SchedulingType::Cooperative))
+}
+
+impl DisplayAs for LeafExec {
+    fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let request = serde_json::to_string(&self.request()).map_err(|_| fmt::Error)?;
+        write!(f, "Scan: {request}")
+    }
+}
+
+impl ExecutionPlan for LeafExec {
+    fn name(&self) -> &str {
+        "LeafExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, _children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if partition != 0 {
+            return Err(DataFusionError::Internal(format!("a leaf has one partition, not {partition}")));
+        }
+        let queues = context
+            .session_config()
+            .get_extension::<LeafQueues>()
+            .ok_or_else(|| DataFusionError::Internal("a leaf was executed outside a run".to_owned()))?;
+        queues.open(self)
+    }
+
+    /// A limit on rows is kept by the leaf itself, whatever several answers add up to.
+    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        let Output::Rows { project, limit: old } = &self.request.output else { return None };
+        let limit = match (limit.map(|limit| limit as u64), *old) {
+            (Some(new), Some(old)) => Some(new.min(old)),
+            (new, old) => new.or(old),
+        };
+        let output = Output::Rows { project: project.clone(), limit };
+        Some(Arc::new(LeafExec { request: ScanRequest { output, ..self.request.clone() }, ..self.clone() }))
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.rows_max().map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+}

@@ -1,0 +1,33 @@
+//! SQL over streams: plans a statement into scan requests and a residual plan, runs the residual plan over the answers,
+//! and encodes its rows.
+//!
+//! The flow, a file each: `parse` -> `prepare` -> `catalog` and `rules` (names, `_timestamp`, `match_all`) -> DataFusion's
+//! optimisers -> `pushdown` (filters, aggregates, top-k move into `leaf`) -> `plan` -> `run` -> `encode`.
+//!
+//! Nothing here reads storage, blocks, or starts a thread: whoever holds a [`Plan`] answers its leaves.
+
+mod catalog;
+mod context;
+mod encode;
+mod error;
+mod functions;
+mod leaf;
+mod parse;
+mod plan;
+mod prepare;
+mod pushdown;
+mod rules;
+mod run;
+mod session;
+mod stream_table;
+mod suggest;
+
+pub use context::{ColumnInfo, PlanContext, StreamInfo};
+pub use encode::Format;
+pub use error::{
+    EXECUTION, FIELD_NOT_FOUND, FULL_TEXT_NOT_FOUND, FUNCTION_NOT_FOUND, INVALID_PARAMETER, INVALID_SQL,
+    STREAM_NOT_FOUND, SqlError, TYPE_MISMATCH,
+};
+pub use parse::{Explain, OPERATORS_MAX, SQL_BYTES_MAX};
+pub use plan::{LEAVES_MAX, Plan, Timings, plan};
+pub use run::{Progress, Run};

@@ -1,0 +1,195 @@
+//! From text to one query statement, with limits that keep every later pass off the end of the stack.
+//!
+//! A parser limit alone is not enough: `a OR a OR a ...` is parsed by a loop into a tree as deep as the chain is long,
+//! and trees are walked and freed by recursion. So the depth that a text can reach is bounded from its tokens first.
+
+use datafusion::sql::sqlparser::ast::{Query, Statement};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+use crate::error::{INVALID_SQL, SqlError};
+
+/// Longest statement, in bytes.
+pub const SQL_BYTES_MAX: usize = 1 << 20;
+/// The most operators that one expression, with all that is nested in it, may chain.
+pub const OPERATORS_MAX: usize = 2_000;
+/// The most brackets and subqueries inside one another.
+const NESTING_MAX: usize = 120;
+
+/// A statement that only reads, with its tokens.
+pub(crate) struct Parsed {
+    pub query: Box<Query>,
+    pub explain: Option<Explain>,
+    pub tokens: Vec<TokenWithSpan>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explain {
+    /// EXPLAIN: the plan as rows, nothing is read.
+    Plan,
+    /// EXPLAIN ANALYZE: the query runs and its rows are dropped.
+    Analyze,
+}
+
+pub(crate) fn parse(sql: &str) -> Result<Parsed, SqlError> {
+    if sql.len() > SQL_BYTES_MAX {
+        let message = format!("the statement has {} bytes, more than the limit of {SQL_BYTES_MAX}", sql.len());
+        return Err(SqlError::new(INVALID_SQL, message));
+    }
+    let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location().map_err(|error| {
+        syntax(format!("{error}")).at(error.location.line, error.location.column)
+    })?;
+    check_depth(&tokens)?;
+    parse_tokens(tokens)
+}
+
+/// Parses tokens that came from a statement of allowed depth.
+pub(crate) fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlError> {
+    let statements = Parser::new(&PostgreSqlDialect {})
+        .with_recursion_limit(NESTING_MAX)
+        .with_tokens_with_locations(tokens.clone())
+        .parse_statements()
+        .map_err(parser_error)?;
+    let mut statements = statements.into_iter();
+    match (statements.next(), statements.next()) {
+        (None, _) => Err(syntax("the statement is empty".to_owned())),
+        (Some(statement), None) => only_query(statement, tokens),
+        (Some(_), Some(_)) => Err(syntax("one statement at a time is run, and this text holds several".to_owned())),
+    }
+}
+
+fn only_query(statement: Statement, tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlError> {
+    match statement {
+        Statement::Query(query) => Ok(Parsed { query, explain: None, tokens }),
+        Statement::Explain { statement, analyze, .. } => match *statement {
+            Statement::Query(query) => {
+                let explain = if analyze { Explain::Analyze } else { Explain::Plan };
+                Ok(Parsed { query, explain: Some(explain), tokens })
+            }
+            other => Err(refused(&other)),
+        },
+        other => Err(refused(&other)),
+    }
+}
+
+fn refused(statement: &Statement) -> SqlError {
+    let text = statement.to_string();
+    let verb = text.split_whitespace().next().unwrap_or("");
+    syntax(format!("only queries are run (SELECT, WITH, VALUES, EXPLAIN), not {verb}"))
+}
+
+fn syntax(detail: String) -> SqlError {
+    SqlError::new(INVALID_SQL, format!("Search SQL not valid: {detail}")).with_detail(detail)
+}
+
+fn parser_error(error: ParserError) -> SqlError {
+    match error {
+        ParserError::RecursionLimitExceeded => {
+            syntax(format!("brackets and subqueries nest deeper than the limit of {NESTING_MAX}"))
+        }
+        ParserError::ParserError(text) | ParserError::TokenizerError(text) => {
+            let (line, column) = place(&text).unwrap_or((0, 0));
+            syntax(text).at(line, column)
+        }
+    }
+}
+
+/// The parser tells the place only in its text: "... at Line: 1, Column: 15".
+fn place(text: &str) -> Option<(u64, u64)> {
+    let (_, tail) = text.rsplit_once("Line: ")?;
+    let (line, column) = tail.split_once(", Column: ")?;
+    Some((line.parse().ok()?, column.trim_end().parse().ok()?))
+}
+
+/// Where a name with dots first stands.
+pub(crate) fn place_of(name: &str, tokens: &[TokenWithSpan]) -> Option<Location> {
+    let parts: Vec<&str> = name.split('.').collect();
+    tokens.windows(2 * parts.len() - 1).find_map(|window| {
+        let matches = window.iter().enumerate().all(|(i, token)| match &token.token {
+            Token::Word(word) if i % 2 == 0 => word.value.eq_ignore_ascii_case(parts[i / 2]),
+            Token::Period => i % 2 == 1,
+            _ => false,
+        });
+        matches.then(|| window[0].span.start)
+    })
+}
+
+/// Bounds the depth of the tree by the operators of the longest chain. A comma starts a new expression; what is nested
+/// in brackets adds its own bound to the expression around it.
+fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
+    let mut levels: Vec<Level> = vec![Level::default()];
+    for token in tokens {
+        let Some(level) = levels.last_mut() else { return Ok(()) };
+        match &token.token {
+            Token::LParen | Token::LBracket | Token::LBrace => levels.push(Level::default()),
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                if levels.len() > 1 {
+                    let inner = levels.pop().map_or(0, |level| level.longest);
+                    if let Some(outer) = levels.last_mut() {
+                        outer.add(inner + 1);
+                    }
+                }
+            }
+            Token::Comma | Token::SemiColon => level.current = 0,
+            other if is_operator(other) => level.add(1),
+            _ => {}
+        }
+        if levels.last().is_some_and(|level| level.longest > OPERATORS_MAX) {
+            let text = format!("an expression chains more than {OPERATORS_MAX} operators; use IN (...) for long lists");
+            return Err(syntax(text).at(token.span.start.line, token.span.start.column));
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Level {
+    current: usize,
+    longest: usize,
+}
+
+impl Level {
+    fn add(&mut self, operators: usize) {
+        self.current += operators;
+        self.longest = self.longest.max(self.current);
+    }
+}
+
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::NOT
+                | Keyword::IS
+                | Keyword::IN
+                | Keyword::LIKE
+                | Keyword::ILIKE
+                | Keyword::SIMILAR
+                | Keyword::BETWEEN
+                | Keyword::COLLATE
+                | Keyword::AT
+                | Keyword::UNION
+                | Keyword::INTERSECT
+                | Keyword::EXCEPT
+                | Keyword::JOIN
+                | Keyword::CASE
+        ),
+        Token::EOF
+        | Token::Number(..)
+        | Token::Char(_)
+        | Token::SingleQuotedString(_)
+        | Token::DollarQuotedString(_)
+        | Token::Whitespace(_)
+        | Token::Period
+        | Token::EscapedStringLiteral(_)
+        | Token::NationalStringLiteral(_)
+        | Token::UnicodeStringLiteral(_)
+        | Token::Placeholder(_) => false,
+        _ => true,
+    }
+}

@@ -1,0 +1,254 @@
+//! From a statement to a plan: parse, resolve, optimise, and the leaves that have to be answered.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use basalt_scan::request::ScanRequest;
+use datafusion::arrow::array::{RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::{DFSchema, DataFusionError, SchemaError};
+use datafusion::execution::SessionState;
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::displayable;
+use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast;
+use futures::executor::block_on;
+
+use crate::context::PlanContext;
+use crate::error::{INVALID_SQL, SqlError};
+use crate::leaf::LeafExec;
+use crate::parse::{Explain, Parsed, parse, place_of};
+use crate::prepare::{TIME_ALIAS, has_limit, newest_first, rename_time_alias};
+use crate::session::{function_names, state_for};
+
+/// Planning recurses as deep as a statement nests, in large frames; see the limits in `parse`.
+const STACK_BYTES: usize = 64 << 20;
+/// The most streams that one statement may read.
+pub const LEAVES_MAX: usize = 256;
+
+/// A planned statement. It can be run any number of times, each time with its leaves answered anew.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) physical: Arc<dyn ExecutionPlan>,
+    pub(crate) state: Arc<SessionState>,
+    /// In the order of `requests`; true marks a leaf that a recursive query reads again and again.
+    pub(crate) leaves: Vec<(LeafExec, bool)>,
+    /// EXPLAIN: the answer, which is known without reading anything.
+    pub(crate) answer: Option<RecordBatch>,
+    pub(crate) names: Arc<[String]>,
+    requests: Vec<ScanRequest>,
+    explain: Option<Explain>,
+    timings: Timings,
+}
+
+/// Microseconds that each stage of planning took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timings {
+    pub parse_us: u64,
+    pub resolve_us: u64,
+    pub optimize_us: u64,
+    pub physical_us: u64,
+}
+
+/// Plans one statement. Reads nothing.
+///
+/// # Errors
+/// Any code of `error` but 20008.
+pub fn plan(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
+    let guarded = || catch_unwind(AssertUnwindSafe(|| plan_here(sql, context)));
+    stacker::grow(STACK_BYTES, guarded).unwrap_or_else(|panic| {
+        Err(SqlError::new(INVALID_SQL, "Search SQL not valid: the planner failed on it").with_detail(reason(&panic)))
+    })
+}
+
+pub(crate) fn reason(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("unknown reason").to_owned()
+}
+
+fn plan_here(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
+    let mut clock = Instant::now();
+    let mut lap = || {
+        let us = clock.elapsed().as_micros() as u64;
+        clock = Instant::now();
+        us
+    };
+    let mut parsed = parse(sql)?;
+    let parse_us = lap();
+
+    let state = state_for(context)?;
+    let tokens = parsed.tokens.clone();
+    let failed = |error: DataFusionError| {
+        let error = SqlError::planning(&error, &|| function_names(&state));
+        match error.unknown.as_deref().and_then(|name| place_of(name, &tokens)) {
+            Some(place) => error.at(place.line, place.column),
+            None => error,
+        }
+    };
+    let mut logical = resolve(&mut parsed, &state).map_err(failed)?;
+    if context.default_order {
+        logical = newest_first(logical).map_err(failed)?;
+    }
+    if !has_limit(&parsed.query) && (context.from > 0 || context.size.is_some()) {
+        logical = page(logical, context).map_err(failed)?;
+    }
+    let resolve_us = lap();
+
+    let optimized = state.optimize(&logical).map_err(failed)?;
+    let optimize_us = lap();
+
+    let physical = block_on(state.query_planner().create_physical_plan(&optimized, &state)).map_err(failed)?;
+    let physical_us = lap();
+
+    let names = output_names(logical.schema());
+    let timings = Timings { parse_us, resolve_us, optimize_us, physical_us };
+    assemble(physical, Arc::new(state), names, parsed.explain, timings)
+}
+
+/// Resolves names. Where `timestamp` is no column, it is tried as a name of the event time: so a real column, an alias
+/// or a subquery's column of that name always wins.
+fn resolve(parsed: &mut Parsed, state: &SessionState) -> Result<LogicalPlan, DataFusionError> {
+    let logical = loop {
+        let statement = Statement::Statement(Box::new(ast::Statement::Query(parsed.query.clone())));
+        let error = match block_on(state.statement_to_plan(statement)) {
+            Ok(plan) => break plan,
+            Err(error) => error,
+        };
+        match unresolved_alias(&error) {
+            Some((line, column)) if rename_time_alias(parsed, line, column)? => {}
+            _ => return Err(error),
+        }
+    };
+    let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    queries_only.verify_plan(&logical)?;
+    Ok(logical)
+}
+
+/// Line and column of a `timestamp` that is no column.
+fn unresolved_alias(error: &DataFusionError) -> Option<(u64, u64)> {
+    let DataFusionError::SchemaError(inner, _) = error.find_root() else { return None };
+    let SchemaError::FieldNotFound { field, .. } = inner.as_ref() else { return None };
+    if field.name != TIME_ALIAS {
+        return None;
+    }
+    let start = error.diagnostic()?.span?.start;
+    Some((start.line, start.column))
+}
+
+fn page(plan: LogicalPlan, context: &PlanContext) -> Result<LogicalPlan, DataFusionError> {
+    let skip = usize::try_from(context.from).unwrap_or(usize::MAX);
+    let fetch = context.size.map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+    LogicalPlanBuilder::from(plan).limit(skip, fetch)?.build()
+}
+
+/// Result columns are named as written; of two with one name the second carries its stream.
+fn output_names(schema: &DFSchema) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(schema.fields().len());
+    for (qualifier, field) in schema.iter() {
+        let mut name = field.name().clone();
+        if names.contains(&name)
+            && let Some(qualifier) = qualifier
+        {
+            name = format!("{}.{name}", qualifier.table());
+        }
+        let base = name.clone();
+        let mut copy = 2;
+        while names.contains(&name) {
+            name = format!("{base}:{copy}");
+            copy += 1;
+        }
+        names.push(name);
+    }
+    names
+}
+
+fn assemble(
+    physical: Arc<dyn ExecutionPlan>,
+    state: Arc<SessionState>,
+    names: Vec<String>,
+    explain: Option<Explain>,
+    timings: Timings,
+) -> Result<Plan, SqlError> {
+    let mut leaves = Vec::new();
+    collect_leaves(&physical, false, &mut leaves);
+    if leaves.len() > LEAVES_MAX {
+        let message = format!("Search SQL not valid: it reads {} streams, more than {LEAVES_MAX}", leaves.len());
+        return Err(SqlError::new(INVALID_SQL, message));
+    }
+    let requests = leaves.iter().map(|(leaf, _)| leaf.request()).collect();
+    let mut plan =
+        Plan { physical, state, leaves, answer: None, names: names.into(), requests, explain, timings };
+    if explain == Some(Explain::Plan) {
+        plan.answer_explain();
+    }
+    Ok(plan)
+}
+
+fn collect_leaves(plan: &Arc<dyn ExecutionPlan>, replayed: bool, leaves: &mut Vec<(LeafExec, bool)>) {
+    if let Some(leaf) = plan.downcast_ref::<LeafExec>() {
+        leaves.push((leaf.clone(), replayed));
+    }
+    let recursive = plan.downcast_ref::<RecursiveQueryExec>().is_some();
+    for (i, child) in plan.children().into_iter().enumerate() {
+        collect_leaves(child, replayed || (recursive && i > 0), leaves);
+    }
+}
+
+impl Plan {
+    /// What has to be scanned, in the order of the leaf numbers of a run.
+    pub fn leaves(&self) -> &[ScanRequest] {
+        &self.requests
+    }
+
+    /// The result's columns as JSON: `[{"name":"level","type":"Utf8"}]`, with the types of Arrow.
+    pub fn schema_json(&self) -> String {
+        let schema = self.schema();
+        let columns: Vec<serde_json::Value> = self
+            .names
+            .iter()
+            .zip(schema.fields())
+            .map(|(name, field)| serde_json::json!({ "name": name, "type": field.data_type().to_string() }))
+            .collect();
+        serde_json::Value::Array(columns).to_string()
+    }
+
+    /// The plan as an indented tree; each scan shows its request as JSON.
+    pub fn explain(&self) -> String {
+        displayable(self.physical.as_ref()).indent(false).to_string()
+    }
+
+    /// What the statement asks to explain, if anything.
+    pub fn explains(&self) -> Option<Explain> {
+        self.explain
+    }
+
+    pub fn timings(&self) -> Timings {
+        self.timings
+    }
+
+    pub(crate) fn schema(&self) -> SchemaRef {
+        match &self.answer {
+            Some(answer) => answer.schema(),
+            None => self.physical.schema(),
+        }
+    }
+
+    fn answer_explain(&mut self) {
+        let text = self.explain();
+        let lines = StringArray::from(text.lines().collect::<Vec<_>>());
+        let schema = Arc::new(Schema::new(vec![Field::new("plan", DataType::Utf8, false)]));
+        self.answer = RecordBatch::try_new(schema, vec![Arc::new(lines)]).ok();
+        self.names = vec!["plan".to_owned()].into();
+        self.leaves.clear();
+        self.requests.clear();
+    }
+
+    /// Partitions that the top of the plan has; a run reads exactly one.
+    pub(crate) fn partitions(&self) -> usize {
+        self.physical.output_partitioning().partition_count()
+    }
+}

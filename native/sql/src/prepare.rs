@@ -1,0 +1,132 @@
+//! What is added to a query beside its own text: the default order, and `timestamp` as a name of the event time.
+
+use std::sync::Arc;
+
+use datafusion::common::{Column, DataFusionError, Result};
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::{Expr, Limit, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::{self, Ident, LimitClause, Query, SelectItem, SetExpr, TableFactor};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token};
+
+use crate::error::SqlError;
+use crate::parse::{Parsed, parse_tokens};
+use crate::stream_table::{StreamTable, TIME_COLUMN};
+
+/// The name that stands for the event time in a stream without such a field.
+pub(crate) const TIME_ALIAS: &str = "timestamp";
+
+/// True when the statement says itself how many rows it wants.
+pub(crate) fn has_limit(query: &Query) -> bool {
+    let limited = match &query.limit_clause {
+        Some(LimitClause::LimitOffset { limit, .. }) => limit.is_some(),
+        Some(LimitClause::OffsetCommaLimit { .. }) => true,
+        None => false,
+    };
+    limited
+        || query.fetch.is_some()
+        || match query.body.as_ref() {
+            SetExpr::Query(inner) => has_limit(inner),
+            _ => false,
+        }
+}
+
+/// Orders a plain query of one stream by time, newest first. A query is plain when each of its rows is a row of the
+/// stream: a projection over filters over one stream. Any other query (ordered, grouped, windowed, joined) stays.
+pub(crate) fn newest_first(plan: LogicalPlan) -> Result<LogicalPlan> {
+    match plan {
+        LogicalPlan::Limit(limit) => {
+            let input = newest_first(Arc::unwrap_or_clone(limit.input))?;
+            Ok(LogicalPlan::Limit(Limit { input: Arc::new(input), ..limit }))
+        }
+        LogicalPlan::Projection(projection) if reads_one_stream(&projection.input)? => {
+            let (qualifier, field) = projection.input.schema().qualified_field_with_unqualified_name(TIME_COLUMN)?;
+            let key = Expr::Column(Column::from((qualifier, field))).sort(false, true);
+            LogicalPlanBuilder::from(LogicalPlan::Projection(projection)).sort(vec![key])?.build()
+        }
+        other => Ok(other),
+    }
+}
+
+fn reads_one_stream(plan: &LogicalPlan) -> Result<bool> {
+    match plan {
+        LogicalPlan::Filter(filter) => reads_one_stream(&filter.input),
+        LogicalPlan::SubqueryAlias(alias) => reads_one_stream(&alias.input),
+        LogicalPlan::TableScan(scan) => Ok(source_as_provider(&scan.source)?.is::<StreamTable>()),
+        _ => Ok(false),
+    }
+}
+
+/// Renames the identifier `timestamp` in the name that begins at the place to `_timestamp`, and parses again. A column
+/// of a result keeps the name that was written. False when no such identifier is there.
+pub(crate) fn rename_time_alias(parsed: &mut Parsed, line: u64, column: u64) -> Result<bool> {
+    let start = Location { line, column };
+    let Some(first) = parsed.tokens.iter().position(|token| token.span.start == start) else { return Ok(false) };
+    // A qualified name: `stream.timestamp`.
+    let mut at = first;
+    while let Some(Token::Period) = parsed.tokens.get(at + 1).map(|token| &token.token) {
+        at += 2;
+    }
+    match parsed.tokens.get_mut(at).map(|token| &mut token.token) {
+        Some(Token::Word(word)) if word.value.eq_ignore_ascii_case(TIME_ALIAS) => {
+            *word = match Token::make_word(TIME_COLUMN, word.quote_style) {
+                Token::Word(renamed) => renamed,
+                _ => return Ok(false),
+            };
+        }
+        _ => return Ok(false),
+    }
+    let again = parse_tokens(std::mem::take(&mut parsed.tokens)).map_err(|error: SqlError| DataFusionError::from(error))?;
+    parsed.query = again.query;
+    parsed.tokens = again.tokens;
+    name_items(&mut parsed.query);
+    Ok(true)
+}
+
+/// Gives a bare `_timestamp` that was written as `timestamp` its written name. Only result columns have names, so
+/// queries inside expressions need no visit.
+fn name_items(query: &mut Query) {
+    for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+        name_items(&mut cte.query);
+    }
+    name_set(&mut query.body);
+}
+
+fn name_set(set: &mut SetExpr) {
+    match set {
+        SetExpr::Query(query) => name_items(query),
+        SetExpr::SetOperation { left, right, .. } => {
+            name_set(left);
+            name_set(right);
+        }
+        SetExpr::Select(select) => {
+            for item in &mut select.projection {
+                name_item(item);
+            }
+            for from in &mut select.from {
+                let joined = from.joins.iter_mut().map(|join| &mut join.relation);
+                for relation in std::iter::once(&mut from.relation).chain(joined) {
+                    if let TableFactor::Derived { subquery, .. } = relation {
+                        name_items(subquery);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn name_item(item: &mut SelectItem) {
+    let SelectItem::UnnamedExpr(expr) = item else { return };
+    let last = match expr {
+        ast::Expr::Identifier(ident) => Some(&*ident),
+        ast::Expr::CompoundIdentifier(parts) => parts.last(),
+        _ => None,
+    };
+    let Some(ident) = last else { return };
+    // The token keeps its place: the written name is as long as its span.
+    let written = ident.span.end.column.saturating_sub(ident.span.start.column);
+    let quotes = if ident.quote_style.is_some() { 2 } else { 0 };
+    if ident.value == TIME_COLUMN && written < TIME_COLUMN.len() as u64 + quotes {
+        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', TIME_ALIAS) };
+    }
+}

@@ -1,0 +1,378 @@
+//! Translates a predicate into the filter of a scan request.
+//!
+//! A filter selects where the predicate IS TRUE. Under SQL's three-valued logic `NOT p` is true where `p IS FALSE`, so
+//! the translation carries which of the two it wants down to the leaves; NOT never appears. What has no exact form is
+//! `None` and stays above the leaf.
+
+use basalt_scan::request::{Comparison, Filter, Literal, RequestType, TimeRange};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::{InList, Like, ScalarFunction};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+
+use super::operand::{Operand, operand};
+use crate::stream_table::{Columns, TIME_COLUMN};
+use crate::functions::{CONTAINS, CONTAINS_IGNORE_CASE, RE_MATCH, RE_NOT_MATCH};
+
+/// The filter for `expr IS TRUE`, or `None` where it has no exact form.
+pub(crate) fn translate(expr: &Expr, columns: &Columns) -> Option<Filter> {
+    holds(expr, true, columns)
+}
+
+/// The conjunction of filters without nested or superfluous nodes.
+pub(crate) fn all_of(parts: Vec<Filter>) -> Option<Filter> {
+    match conjunction(parts) {
+        Filter::Constant { value: true } => None,
+        filter => Some(filter),
+    }
+}
+
+/// Moves the bounds on `_timestamp` that a conjunction holds into the time range.
+pub(crate) fn split_time(filter: Option<Filter>, bounds: TimeRange) -> (TimeRange, Option<Filter>) {
+    let mut time = bounds;
+    let parts = match filter {
+        None => return (time, None),
+        Some(Filter::And { args }) => args,
+        Some(other) => vec![other],
+    };
+    let rest: Vec<Filter> = parts.into_iter().filter(|part| !narrow(&mut time, part)).collect();
+    (time, all_of(rest))
+}
+
+/// True when `time` now says all that `part` said.
+fn narrow(time: &mut TimeRange, part: &Filter) -> bool {
+    let Filter::Compare { column, cmp, value: Literal::Int64(value) } = part else { return false };
+    if column != TIME_COLUMN {
+        return false;
+    }
+    let (min, max) = match cmp {
+        Comparison::GreaterOrEqual => (Some(*value), None),
+        Comparison::Less => (None, Some(*value)),
+        Comparison::Greater => match value.checked_add(1) {
+            Some(next) => (Some(next), None),
+            None => return false,
+        },
+        Comparison::LessOrEqual => (None, value.checked_add(1)),
+        Comparison::Equal => match value.checked_add(1) {
+            Some(next) => (Some(*value), Some(next)),
+            None => return false,
+        },
+        Comparison::NotEqual => return false,
+    };
+    time.min = time.min.max(min);
+    time.max = match (time.max, max) {
+        (Some(old), Some(new)) => Some(old.min(new)),
+        (old, new) => old.or(new),
+    };
+    true
+}
+
+/// The filter for `expr IS TRUE` (`wanted`) or `expr IS FALSE`.
+fn holds(expr: &Expr, wanted: bool, columns: &Columns) -> Option<Filter> {
+    match expr {
+        Expr::Alias(alias) => holds(&alias.expr, wanted, columns),
+        Expr::Literal(ScalarValue::Boolean(Some(value)), _) => Some(Filter::Constant { value: *value == wanted }),
+        Expr::Literal(value, _) if value.is_null() => Some(Filter::Constant { value: false }),
+        Expr::Column(column) => {
+            (columns.get(&column.name)? == RequestType::Bool).then(|| Filter::Compare {
+                column: column.name.clone(),
+                cmp: Comparison::Equal,
+                value: Literal::Bool(wanted),
+            })
+        }
+        Expr::Not(inner) => holds(inner, !wanted, columns),
+        Expr::IsTrue(inner) => whether(holds(inner, true, columns)?, wanted),
+        Expr::IsNotTrue(inner) => whether(holds(inner, true, columns)?, !wanted),
+        Expr::IsFalse(inner) => whether(holds(inner, false, columns)?, wanted),
+        Expr::IsNotFalse(inner) => whether(holds(inner, false, columns)?, !wanted),
+        Expr::IsNull(inner) | Expr::IsUnknown(inner) => is_null(inner, !wanted, columns),
+        Expr::IsNotNull(inner) | Expr::IsNotUnknown(inner) => is_null(inner, wanted, columns),
+        Expr::BinaryExpr(binary) => binary_holds(binary, wanted, columns),
+        Expr::Between(between) => {
+            let inside = wanted != between.negated;
+            let turn = |cmp| if inside { cmp } else { inverse(cmp) };
+            let parts = vec![
+                compare(&between.expr, turn(Comparison::GreaterOrEqual), &between.low, columns)?,
+                compare(&between.expr, turn(Comparison::LessOrEqual), &between.high, columns)?,
+            ];
+            Some(if inside { conjunction(parts) } else { disjunction(parts) })
+        }
+        Expr::InList(list) => in_list(list, wanted, columns),
+        Expr::Like(like) => like_holds(like, wanted, columns),
+        Expr::ScalarFunction(function) => function_holds(function, wanted, columns),
+        _ => None,
+    }
+}
+
+fn binary_holds(binary: &BinaryExpr, wanted: bool, columns: &Columns) -> Option<Filter> {
+    let BinaryExpr { left, op, right } = binary;
+    match op {
+        Operator::And | Operator::Or => {
+            let parts = vec![holds(left, wanted, columns)?, holds(right, wanted, columns)?];
+            let all = (*op == Operator::And) == wanted;
+            Some(if all { conjunction(parts) } else { disjunction(parts) })
+        }
+        Operator::IsDistinctFrom => distinct_from(left, right, wanted, columns),
+        Operator::IsNotDistinctFrom => distinct_from(left, right, !wanted, columns),
+        Operator::RegexMatch => regex(left, right, !wanted, false, columns),
+        Operator::RegexIMatch => regex(left, right, !wanted, true, columns),
+        Operator::RegexNotMatch => regex(left, right, wanted, false, columns),
+        Operator::RegexNotIMatch => regex(left, right, wanted, true, columns),
+        _ => {
+            let cmp = comparison(*op)?;
+            compare(left, if wanted { cmp } else { inverse(cmp) }, right, columns)
+        }
+    }
+}
+
+fn comparison(op: Operator) -> Option<Comparison> {
+    Some(match op {
+        Operator::Eq => Comparison::Equal,
+        Operator::NotEq => Comparison::NotEqual,
+        Operator::Lt => Comparison::Less,
+        Operator::LtEq => Comparison::LessOrEqual,
+        Operator::Gt => Comparison::Greater,
+        Operator::GtEq => Comparison::GreaterOrEqual,
+        _ => return None,
+    })
+}
+
+fn compare(left: &Expr, cmp: Comparison, right: &Expr, columns: &Columns) -> Option<Filter> {
+    match (operand(left, columns), literal(left), operand(right, columns), literal(right)) {
+        (Some(operand), _, _, Some(value)) => operand.compare(cmp, value),
+        (_, Some(value), Some(operand), _) => operand.compare(mirrored(cmp), value),
+        _ => None,
+    }
+}
+
+fn distinct_from(left: &Expr, right: &Expr, distinct: bool, columns: &Columns) -> Option<Filter> {
+    let (side, value) = match (literal(left), literal(right)) {
+        (_, Some(value)) => (left, value),
+        (Some(value), _) => (right, value),
+        _ => return None,
+    };
+    let Some(Operand::Column { name, .. }) = operand(side, columns) else { return None };
+    if value.is_null() {
+        return Some(Filter::IsNull { column: name.to_owned(), negated: distinct });
+    }
+    whether(operand(side, columns)?.compare(Comparison::Equal, value)?, !distinct)
+}
+
+fn in_list(list: &InList, wanted: bool, columns: &Columns) -> Option<Filter> {
+    let negated = list.negated == wanted;
+    let operand = operand(&list.expr, columns)?;
+    let values: Vec<&ScalarValue> = list.list.iter().map(literal).collect::<Option<_>>()?;
+    // A null in the list can make the test unknown, never false.
+    if negated && values.iter().any(|value| value.is_null()) {
+        return Some(Filter::Constant { value: false });
+    }
+    let present = values.into_iter().filter(|value| !value.is_null());
+    if let Operand::Column { name, column_type } = operand {
+        let values: Vec<Literal> = present.map(|value| typed(value, column_type)).collect::<Option<_>>()?;
+        return Some(match values.is_empty() {
+            true => Filter::Constant { value: false },
+            false => Filter::In { column: name.to_owned(), values, negated },
+        });
+    }
+    let cmp = if negated { Comparison::NotEqual } else { Comparison::Equal };
+    let tests: Vec<Filter> = present.map(|value| operand.compare(cmp, value)).collect::<Option<_>>()?;
+    Some(if negated { conjunction(tests) } else { disjunction(tests) })
+}
+
+fn like_holds(like: &Like, wanted: bool, columns: &Columns) -> Option<Filter> {
+    let column = text_column(&like.expr, columns)?;
+    if like.escape_char.is_some_and(|escape| escape != '\\') {
+        return None;
+    }
+    let pattern = literal(&like.pattern)?;
+    if pattern.is_null() {
+        return Some(Filter::Constant { value: false });
+    }
+    let pattern = text(pattern)?.to_owned();
+    let negated = like.negated == wanted;
+    Some(Filter::Like { column, pattern, negated, ignore_case: like.case_insensitive })
+}
+
+fn function_holds(function: &ScalarFunction, wanted: bool, columns: &Columns) -> Option<Filter> {
+    let [subject, argument, rest @ ..] = function.args.as_slice() else { return None };
+    match function.name() {
+        CONTAINS | "contains" if rest.is_empty() => contains(subject, argument, !wanted, false, columns),
+        CONTAINS_IGNORE_CASE if rest.is_empty() => contains(subject, argument, !wanted, true, columns),
+        RE_MATCH if rest.is_empty() => regex(subject, argument, !wanted, false, columns),
+        RE_NOT_MATCH if rest.is_empty() => regex(subject, argument, wanted, false, columns),
+        _ => None,
+    }
+}
+
+fn contains(subject: &Expr, needle: &Expr, negated: bool, ignore_case: bool, columns: &Columns) -> Option<Filter> {
+    let column = text_column(subject, columns)?;
+    let needle = literal(needle)?;
+    if needle.is_null() {
+        return Some(Filter::Constant { value: false });
+    }
+    Some(Filter::Contains { column, needle: text(needle)?.to_owned(), negated, ignore_case })
+}
+
+fn regex(subject: &Expr, pattern: &Expr, negated: bool, ignore_case: bool, columns: &Columns) -> Option<Filter> {
+    let column = text_column(subject, columns)?;
+    let pattern = literal(pattern)?;
+    if pattern.is_null() {
+        return Some(Filter::Constant { value: false });
+    }
+    let pattern = text(pattern)?.to_owned();
+    // An invalid pattern stays above, where its error names the expression.
+    regex::Regex::new(&pattern).ok()?;
+    Some(Filter::Regex { column, pattern, negated, ignore_case })
+}
+
+fn is_null(inner: &Expr, negated: bool, columns: &Columns) -> Option<Filter> {
+    match operand(inner, columns)? {
+        Operand::Column { name, .. } if name == TIME_COLUMN => Some(Filter::Constant { value: negated }),
+        Operand::Column { name, .. } => Some(Filter::IsNull { column: name.to_owned(), negated }),
+        _ => None,
+    }
+}
+
+/// The filter itself, or the filter that selects exactly the other rows.
+fn whether(filter: Filter, wanted: bool) -> Option<Filter> {
+    Some(if wanted { filter } else { complement(filter) })
+}
+
+fn complement(filter: Filter) -> Filter {
+    let or_null = |test: Filter, column: String| disjunction(vec![test, Filter::IsNull { column, negated: false }]);
+    match filter {
+        Filter::And { args } => disjunction(args.into_iter().map(complement).collect()),
+        Filter::Or { args } => conjunction(args.into_iter().map(complement).collect()),
+        Filter::Constant { value } => Filter::Constant { value: !value },
+        Filter::IsNull { column, negated } => Filter::IsNull { column, negated: !negated },
+        Filter::Compare { column, cmp, value } => {
+            or_null(Filter::Compare { column: column.clone(), cmp: inverse(cmp), value }, column)
+        }
+        Filter::In { column, values, negated } => {
+            or_null(Filter::In { column: column.clone(), values, negated: !negated }, column)
+        }
+        Filter::Like { column, pattern, negated, ignore_case } => {
+            or_null(Filter::Like { column: column.clone(), pattern, negated: !negated, ignore_case }, column)
+        }
+        Filter::Contains { column, needle, negated, ignore_case } => {
+            or_null(Filter::Contains { column: column.clone(), needle, negated: !negated, ignore_case }, column)
+        }
+        Filter::Regex { column, pattern, negated, ignore_case } => {
+            or_null(Filter::Regex { column: column.clone(), pattern, negated: !negated, ignore_case }, column)
+        }
+    }
+}
+
+fn conjunction(parts: Vec<Filter>) -> Filter {
+    let mut args = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Filter::And { args: inner } => inner.into_iter().for_each(|part| join(&mut args, part, true)),
+            Filter::Constant { value: true } => {}
+            Filter::Constant { value: false } => return Filter::Constant { value: false },
+            other => join(&mut args, other, true),
+        }
+    }
+    match args.len() {
+        0 => Filter::Constant { value: true },
+        1 => args.remove(0),
+        _ => Filter::And { args },
+    }
+}
+
+fn disjunction(parts: Vec<Filter>) -> Filter {
+    let mut args = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Filter::Or { args: inner } => inner.into_iter().for_each(|part| join(&mut args, part, false)),
+            Filter::Constant { value: false } => {}
+            Filter::Constant { value: true } => return Filter::Constant { value: true },
+            other => join(&mut args, other, false),
+        }
+    }
+    match args.len() {
+        0 => Filter::Constant { value: false },
+        1 => args.remove(0),
+        _ => Filter::Or { args },
+    }
+}
+
+/// Adds a test; equalities of one column become one IN (under OR), inequalities one NOT IN (under AND).
+fn join(args: &mut Vec<Filter>, part: Filter, all: bool) {
+    let single = if all { Comparison::NotEqual } else { Comparison::Equal };
+    let (column, new) = match part {
+        Filter::Compare { column, cmp, value } if cmp == single => (column, vec![value]),
+        Filter::In { column, values, negated } if negated == all => (column, values),
+        other => return args.push(other),
+    };
+    for arg in args.iter_mut() {
+        match arg {
+            Filter::Compare { column: known, cmp, value } if *known == column && *cmp == single => {
+                let values = std::iter::once(value.clone()).chain(new).collect();
+                *arg = Filter::In { column, values, negated: all };
+                return;
+            }
+            Filter::In { column: known, values, negated } if *known == column && *negated == all => {
+                values.extend(new);
+                return;
+            }
+            _ => {}
+        }
+    }
+    args.push(match <[Literal; 1]>::try_from(new) {
+        Ok([value]) => Filter::Compare { column, cmp: single, value },
+        Err(values) => Filter::In { column, values, negated: all },
+    });
+}
+
+fn inverse(cmp: Comparison) -> Comparison {
+    match cmp {
+        Comparison::Equal => Comparison::NotEqual,
+        Comparison::NotEqual => Comparison::Equal,
+        Comparison::Less => Comparison::GreaterOrEqual,
+        Comparison::LessOrEqual => Comparison::Greater,
+        Comparison::Greater => Comparison::LessOrEqual,
+        Comparison::GreaterOrEqual => Comparison::Less,
+    }
+}
+
+fn mirrored(cmp: Comparison) -> Comparison {
+    match cmp {
+        Comparison::Less => Comparison::Greater,
+        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
+        Comparison::Greater => Comparison::Less,
+        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
+        same => same,
+    }
+}
+
+fn literal(expr: &Expr) -> Option<&ScalarValue> {
+    match expr {
+        Expr::Literal(value, _) => Some(value),
+        Expr::Alias(alias) => literal(&alias.expr),
+        _ => None,
+    }
+}
+
+fn text(value: &ScalarValue) -> Option<&str> {
+    value.try_as_str().flatten()
+}
+
+fn text_column(expr: &Expr, columns: &Columns) -> Option<String> {
+    match operand(expr, columns)? {
+        Operand::Column { name, column_type: RequestType::String | RequestType::Json } => Some(name.to_owned()),
+        _ => None,
+    }
+}
+
+/// A non-null constant in the type of its column.
+pub(super) fn typed(value: &ScalarValue, column_type: RequestType) -> Option<Literal> {
+    match (column_type, value) {
+        (RequestType::Int64, ScalarValue::Int64(Some(value))) => Some(Literal::Int64(*value)),
+        (RequestType::Float64, ScalarValue::Float64(Some(value))) if value.is_finite() => {
+            Some(Literal::Float64(*value))
+        }
+        (RequestType::Bool, ScalarValue::Boolean(Some(value))) => Some(Literal::Bool(*value)),
+        (RequestType::String | RequestType::Json, value) => text(value).map(|text| Literal::String(text.to_owned())),
+        _ => None,
+    }
+}

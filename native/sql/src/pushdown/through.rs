@@ -1,0 +1,66 @@
+//! Looks through projections: what an expression over them means in columns of the leaf below.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
+
+use crate::leaf::LeafExec;
+
+/// The leaf under a chain of projections, and those projections from the top down.
+pub(super) struct Through<'a> {
+    pub leaf: &'a LeafExec,
+    chain: Vec<&'a Arc<dyn ExecutionPlan>>,
+}
+
+pub(super) fn look_through(mut plan: &Arc<dyn ExecutionPlan>) -> Option<Through<'_>> {
+    let mut chain = Vec::new();
+    loop {
+        if let Some(leaf) = plan.downcast_ref::<LeafExec>() {
+            return Some(Through { leaf, chain });
+        }
+        chain.push(plan);
+        plan = if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+            projection.input()
+        } else if let Some(wrapper) = plan.downcast_ref::<CooperativeExec>() {
+            wrapper.input()
+        } else {
+            return None;
+        };
+    }
+}
+
+impl Through<'_> {
+    /// `expr`, which is over the top of the chain, over the columns of the leaf.
+    pub fn resolve(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+        let mut expr = Arc::clone(expr);
+        for projection in self.chain.iter().filter_map(|plan| plan.downcast_ref::<ProjectionExec>()) {
+            expr = expr
+                .transform_down(|node| {
+                    let inner = node.downcast_ref::<Column>().and_then(|column| projection.expr().get(column.index()));
+                    Ok(match inner {
+                        // What was substituted is over the next plan: it must not be substituted again in this one.
+                        Some(inner) => Transformed::new(Arc::clone(&inner.expr), true, TreeNodeRecursion::Jump),
+                        None => Transformed::no(node),
+                    })
+                })
+                .data()?;
+        }
+        Ok(expr)
+    }
+
+    /// The chain over another leaf with the same columns.
+    pub fn rebuild(&self, leaf: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut plan = leaf;
+        for above in self.chain.iter().rev() {
+            plan = replace_children_if_necessary(Arc::clone(above), vec![plan])?;
+        }
+        Ok(plan)
+    }
+}

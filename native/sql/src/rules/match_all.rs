@@ -1,0 +1,110 @@
+//! `match_all('text')` becomes a test of each full-text column of the stream it is asked of.
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Column, DataFusionError, Result};
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::disjunction;
+use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+use datafusion::optimizer::AnalyzerRule;
+
+use crate::stream_table::StreamTable;
+use crate::error::{FULL_TEXT_NOT_FOUND, INVALID_SQL, SqlError};
+use crate::functions::{MATCH_ALL, str_match_ignore_case};
+
+#[derive(Debug)]
+pub(crate) struct MatchAllRule;
+
+impl AnalyzerRule for MatchAllRule {
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(|node| {
+            let mut used = false;
+            node.apply_expressions(|expr| {
+                used |= expr.exists(|expr| Ok(is_match_all(expr)))?;
+                Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+            })?;
+            if !used {
+                return Ok(Transformed::no(node));
+            }
+            let columns = searched_columns(&node)?;
+            let names = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let expr = expr.transform_up(|expr| replace(expr, &columns))?;
+                Ok(expr.update_data(|expr| name.restore(expr)))
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "MatchAllRule"
+    }
+}
+
+fn is_match_all(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(function) if function.name() == MATCH_ALL)
+}
+
+/// Each test is true or false, also where a column is null: `NOT match_all(...)` finds the rows without the text.
+fn replace(expr: Expr, columns: &[Column]) -> Result<Transformed<Expr>> {
+    let Expr::ScalarFunction(function) = &expr else { return Ok(Transformed::no(expr)) };
+    if function.name() != MATCH_ALL {
+        return Ok(Transformed::no(expr));
+    }
+    let text = match function.args.as_slice() {
+        [Expr::Literal(value, _)] => value.try_as_str().flatten(),
+        _ => None,
+    };
+    let Some(text) = text else { return Err(invalid("the argument of match_all has to be a constant text")) };
+    let text = text.trim_matches('*');
+    if text.is_empty() {
+        return Ok(Transformed::yes(lit(true)));
+    }
+    let tests = columns.iter().map(|column| {
+        let args = vec![Expr::Column(column.clone()), lit(text)];
+        Expr::IsTrue(Box::new(Expr::ScalarFunction(ScalarFunction::new_udf(str_match_ignore_case(), args))))
+    });
+    Ok(Transformed::yes(disjunction(tests).unwrap_or_else(|| lit(false))))
+}
+
+/// The full-text columns of the one stream under `node`, qualified as `node` sees them.
+fn searched_columns(node: &LogicalPlan) -> Result<Vec<Column>> {
+    let inputs = node.inputs();
+    let [input] = inputs.as_slice() else { return Err(not_plain()) };
+    let mut plan: &LogicalPlan = input;
+    let scan = loop {
+        plan = match plan {
+            LogicalPlan::TableScan(scan) => break scan,
+            LogicalPlan::SubqueryAlias(alias) => &alias.input,
+            LogicalPlan::Filter(filter) => &filter.input,
+            LogicalPlan::Sort(sort) => &sort.input,
+            LogicalPlan::Limit(limit) => &limit.input,
+            _ => return Err(not_plain()),
+        };
+    };
+    let provider = source_as_provider(&scan.source)?;
+    let Some(table) = provider.downcast_ref::<StreamTable>() else { return Err(not_plain()) };
+    let columns: Vec<Column> = table
+        .full_text()
+        .filter_map(|name| input.schema().qualified_field_with_unqualified_name(name).ok())
+        .map(|(qualifier, field)| Column::from((qualifier, field)))
+        .collect();
+    if columns.is_empty() {
+        let message = format!("Full text search field not found in stream {}", scan.table_name.table());
+        return Err(SqlError::new(FULL_TEXT_NOT_FOUND, message)
+            .with_detail("none of the stream's full text search keys is a text column")
+            .into());
+    }
+    Ok(columns)
+}
+
+fn not_plain() -> DataFusionError {
+    invalid("match_all searches one stream: use it where FROM names a stream, not over a join, subquery or aggregate")
+}
+
+fn invalid(text: &str) -> DataFusionError {
+    SqlError::new(INVALID_SQL, format!("Search SQL not valid: {text}")).with_detail(text).into()
+}

@@ -1,0 +1,117 @@
+//! `_timestamp` among times: it is an int64 of microseconds, and compares and computes with timestamps, dates and
+//! intervals as if it were one of them. The other side is converted, never the column, so a bound on it reaches the leaf.
+
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::expr::{Cast, InList, ScalarFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Between, Expr, ExprSchemable, LogicalPlan};
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::micros::{comparable, is_event_time, is_time, timestamp};
+use crate::functions;
+
+/// Binary operators, while the text is resolved: their types are checked there already.
+#[derive(Debug)]
+pub(crate) struct TimePlanner;
+
+impl ExprPlanner for TimePlanner {
+    fn plan_binary_op(&self, mut expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        match expr.op {
+            BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq => {
+                if let Some(right) = comparable(&expr.left, &expr.right, schema)? {
+                    expr.right = right;
+                } else if let Some(left) = comparable(&expr.right, &expr.left, schema)? {
+                    expr.left = left;
+                }
+            }
+            BinaryOperator::Plus | BinaryOperator::Minus => {
+                if computes_with_time(&expr.left, &expr.right, schema) {
+                    expr.left = timestamp(expr.left);
+                } else if computes_with_time(&expr.right, &expr.left, schema) {
+                    expr.right = timestamp(expr.right);
+                }
+            }
+            _ => {}
+        }
+        Ok(PlannerResult::Original(expr))
+    }
+
+    fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        let call = ScalarFunction::new_udf(functions::date_part(), args);
+        Ok(PlannerResult::Planned(Expr::ScalarFunction(call)))
+    }
+}
+
+/// An int64 that is added to or subtracted from an interval or a time can only be microseconds.
+fn computes_with_time(number: &Expr, other: &Expr, schema: &DFSchema) -> bool {
+    !matches!(number, Expr::Literal(..))
+        && matches!(number.get_type(schema), Ok(DataType::Int64))
+        && other.get_type(schema).is_ok_and(|other| is_time(&other) || matches!(other, DataType::Interval(_)))
+}
+
+/// What is not a binary operator: BETWEEN, IN and casts of the event time.
+#[derive(Debug)]
+pub(crate) struct TimeRule;
+
+impl AnalyzerRule for TimeRule {
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(|node| {
+            let schema = merge_schema(&node.inputs());
+            let names = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let expr = expr.transform_up(|expr| rewrite(expr, &schema))?;
+                Ok(expr.update_data(|expr| name.restore(expr)))
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "TimeRule"
+    }
+}
+
+fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::Between(Between { expr, negated, low, high }) => {
+            let new_low = comparable(&expr, &low, schema)?;
+            let new_high = comparable(&expr, &high, schema)?;
+            let changed = new_low.is_some() || new_high.is_some();
+            let low = new_low.map_or(low, Box::new);
+            let high = new_high.map_or(high, Box::new);
+            let between = Expr::Between(Between { expr, negated, low, high });
+            Ok(if changed { Transformed::yes(between) } else { Transformed::no(between) })
+        }
+        Expr::InList(InList { expr, list, negated }) => {
+            let mut changed = false;
+            let mut converted = Vec::with_capacity(list.len());
+            for value in list {
+                let new = comparable(&expr, &value, schema)?;
+                changed |= new.is_some();
+                converted.push(new.unwrap_or(value));
+            }
+            let in_list = Expr::InList(InList { expr, list: converted, negated });
+            Ok(if changed { Transformed::yes(in_list) } else { Transformed::no(in_list) })
+        }
+        // The planner reads a number that is cast to a timestamp as seconds.
+        Expr::Cast(Cast { expr, field }) if is_event_time(&expr) => match field.data_type() {
+            DataType::Timestamp(TimeUnit::Second, None) if matches!(expr.get_type(schema), Ok(DataType::Int64)) => {
+                Ok(Transformed::yes(timestamp(*expr)))
+            }
+            _ => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
+        },
+        other => Ok(Transformed::no(other)),
+    }
+}

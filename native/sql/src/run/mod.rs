@@ -1,0 +1,360 @@
+//! A running plan: answers are pushed into its leaves from outside, and it runs on the caller's thread until it needs
+//! more of them.
+
+pub(crate) mod queue;
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use datafusion::arrow::array::{Array, Int64Array, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::buffer::{Buffer, MutableBuffer};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::reader::StreamDecoder;
+use datafusion::common::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::memory::MemoryStream;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
+use futures::StreamExt;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::encode::{Format, encode};
+use crate::error::{EXECUTION, INVALID_PARAMETER, SqlError};
+use crate::plan::{Plan, reason};
+use crate::session::runtime;
+use queue::LeafQueues;
+
+/// How long a slice runs before it returns although it could go on: the caller's chance to cancel.
+const SLICE: Duration = Duration::from_millis(25);
+/// Output kept before a slice returns although it could go on.
+const OUTPUT_BYTES_MAX: usize = 8 << 20;
+/// With less stack than this a larger one is taken for the run.
+const STACK_LOW_BYTES: usize = 1 << 20;
+const STACK_BYTES: usize = 16 << 20;
+
+/// One run of a plan. Belongs to one thread at a time.
+pub struct Run {
+    // Dropped first: the stream and the tasks of the runtime hold the queues.
+    stream: SendableRecordBatchStream,
+    runtime: Runtime,
+    queues: Arc<LeafQueues>,
+    physical: Arc<dyn ExecutionPlan>,
+    schema: SchemaRef,
+    names: Arc<[String]>,
+    output: Vec<RecordBatch>,
+    output_memory: MemoryReservation,
+    replay_memory: MemoryReservation,
+    memory_limit_bytes: usize,
+    woken: Arc<Woken>,
+    done: bool,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The result is complete: what is kept now is all that is to come.
+    pub done: bool,
+    /// The run stopped at the end of a slice and can go on without input. Only `advance_slice` leaves it set.
+    pub runnable: bool,
+    /// Bytes of answers not yet consumed, for each leaf.
+    pub queued_bytes: Vec<u64>,
+    /// Rows of output that are kept for `take_rows`.
+    pub output_rows: u64,
+    /// Leaves that want no more answers, for instance because a LIMIT is reached.
+    pub leaf_satisfied: Vec<bool>,
+}
+
+/// Notes that the plan can go on.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl Run {
+    /// Starts a run whose operators and kept output may hold `memory_limit_bytes`. Queued answers are not counted: the
+    /// caller bounds them by `Progress::queued_bytes`.
+    ///
+    /// # Errors
+    /// 20008 when the plan cannot start.
+    pub fn start(plan: &Plan, memory_limit_bytes: usize) -> Result<Run, SqlError> {
+        let failed = |error: DataFusionError| SqlError::execution(&error, memory_limit_bytes);
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(memory_limit_bytes));
+        let queues = Arc::new(LeafQueues::new(plan.leaves.iter().cloned()));
+        let config = plan.state.config().clone().with_extension(Arc::clone(&queues));
+        let context = TaskContext::from(plan.state.as_ref())
+            .with_session_config(config)
+            .with_runtime(runtime(Some(Arc::clone(&pool))).map_err(failed)?);
+        let tokio = Builder::new_current_thread()
+            // All ready tasks run before the plan is polled again, so that "nothing is ready" can be told.
+            .event_interval(u32::MAX)
+            .build()
+            .map_err(|error| failed(DataFusionError::IoError(error)))?;
+        let mut physical = reset_plan_states(Arc::clone(&plan.physical)).map_err(failed)?;
+        if plan.partitions() != 1 {
+            physical = Arc::new(CoalescePartitionsExec::new(physical));
+        }
+        let schema = plan.schema();
+        let stream = match &plan.answer {
+            Some(answer) => Box::pin(
+                MemoryStream::try_new(vec![answer.clone()], Arc::clone(&schema), None).map_err(failed)?,
+            ),
+            None => {
+                let _entered = tokio.enter();
+                physical.execute(0, Arc::new(context)).map_err(failed)?
+            }
+        };
+        Ok(Run {
+            stream,
+            runtime: tokio,
+            queues,
+            physical,
+            schema,
+            names: Arc::clone(&plan.names),
+            output: Vec::new(),
+            output_memory: MemoryConsumer::new("output").register(&pool),
+            replay_memory: MemoryConsumer::new("recursive input").register(&pool),
+            memory_limit_bytes,
+            woken: Arc::default(),
+            done: false,
+        })
+    }
+
+    /// Adds an answer to a leaf: an Arrow IPC stream with the columns that the request asks for.
+    ///
+    /// # Errors
+    /// 20011 for a leaf that does not exist; 20008 for bytes that are no such stream.
+    pub fn push(&mut self, leaf: usize, ipc: &[u8]) -> Result<(), SqlError> {
+        let queue = self.queues.get(leaf).ok_or_else(|| no_leaf(leaf))?;
+        let mut aligned = MutableBuffer::with_capacity(ipc.len());
+        aligned.extend_from_slice(ipc);
+        let mut bytes = Buffer::from(aligned);
+        let mut decoder = StreamDecoder::new();
+        let wanted = queue.leaf().answer_schema();
+        let damaged = |error: ArrowError| {
+            SqlError::new(EXECUTION, format!("Search SQL execute error: the answer to leaf {leaf} is damaged"))
+                .with_detail(error.to_string())
+        };
+        while let Some(batch) = decoder.decode(&mut bytes).map_err(damaged)? {
+            let batch = with_schema(&batch, wanted).map_err(damaged)?;
+            let size = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
+            let size = size.sum::<usize>() as u64;
+            queue.push(batch, size);
+        }
+        decoder.finish().map_err(damaged)?;
+        self.account_replay()
+    }
+
+    /// Adds `rows` passing rows to a leaf whose answers hold nothing but their number.
+    ///
+    /// # Errors
+    /// 20011 for a leaf that does not exist or wants columns.
+    pub fn push_count(&mut self, leaf: usize, rows: u64) -> Result<(), SqlError> {
+        let queue = self.queues.get(leaf).ok_or_else(|| no_leaf(leaf))?;
+        if !queue.leaf().is_counted() {
+            return Err(SqlError::new(INVALID_PARAMETER, format!("leaf {leaf} wants columns, not a count of rows")));
+        }
+        let schema = queue.leaf().answer_schema();
+        let failed = |error: ArrowError| SqlError::execution(&DataFusionError::from(error), self.memory_limit_bytes);
+        if schema.fields().is_empty() {
+            let options = RecordBatchOptions::new().with_row_count(usize::try_from(rows).ok());
+            let batch = RecordBatch::try_new_with_options(Arc::clone(schema), Vec::new(), &options).map_err(failed)?;
+            queue.push(batch, 0);
+            return Ok(());
+        }
+        let count = i64::try_from(rows)
+            .map_err(|_| SqlError::new(INVALID_PARAMETER, format!("a count of {rows} rows is out of range")))?;
+        let columns = schema.fields().iter().map(|_| Arc::new(Int64Array::from(vec![count])) as _).collect();
+        queue.push(RecordBatch::try_new(Arc::clone(schema), columns).map_err(failed)?, 8);
+        Ok(())
+    }
+
+    /// Tells that a leaf gets no more answers. Unknown leaves are ignored.
+    pub fn finish_leaf(&mut self, leaf: usize) {
+        if let Some(queue) = self.queues.get(leaf) {
+            queue.finish();
+        }
+    }
+
+    /// Runs until the plan needs input or is done. Output is kept for `take_rows`.
+    ///
+    /// # Errors
+    /// 20008; the run is over then.
+    pub fn advance(&mut self) -> Result<Progress, SqlError> {
+        loop {
+            let progress = self.advance_slice()?;
+            if !progress.runnable {
+                return Ok(progress);
+            }
+        }
+    }
+
+    /// As `advance`, but also returns after about 25 ms of work or 8 MB of output, with `runnable` set: a caller can
+    /// cancel a long computation there, or take its rows.
+    ///
+    /// # Errors
+    /// As `advance`.
+    pub fn advance_slice(&mut self) -> Result<Progress, SqlError> {
+        if self.done {
+            return Ok(self.progress(false));
+        }
+        let polled = stacker::maybe_grow(STACK_LOW_BYTES, STACK_BYTES, || {
+            catch_unwind(AssertUnwindSafe(|| self.run_slice()))
+        });
+        let outcome = polled.unwrap_or_else(|panic| {
+            Err(SqlError::new(EXECUTION, "Search SQL execute error: an operator failed").with_detail(reason(&panic)))
+        });
+        match outcome {
+            Ok(runnable) => Ok(self.progress(runnable)),
+            Err(error) => {
+                self.done = true;
+                self.queues.iter().for_each(queue::LeafQueue::close);
+                Err(error)
+            }
+        }
+    }
+
+    /// Encodes the output that is kept, forgets it, and answers the bytes with the number of rows in them.
+    ///
+    /// # Errors
+    /// 20008 for a column that the format cannot hold.
+    pub fn take_rows(&mut self, format: Format) -> Result<(Vec<u8>, u64), SqlError> {
+        let batches = std::mem::take(&mut self.output);
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        let bytes = encode(&batches, &self.names, format)
+            .map_err(|error| SqlError::execution(&DataFusionError::from(error), self.memory_limit_bytes))?;
+        drop(batches);
+        self.output_memory.free();
+        Ok((bytes, rows))
+    }
+
+    /// The plan with what each operator counted so far (EXPLAIN ANALYZE).
+    pub fn explain_analyze(&self) -> String {
+        DisplayableExecutionPlan::with_metrics(self.physical.as_ref()).indent(false).to_string()
+    }
+
+    /// Polls the plan; true when it could go on at once.
+    fn run_slice(&mut self) -> Result<bool, SqlError> {
+        let deadline = Instant::now() + SLICE;
+        let waker = Waker::from(Arc::clone(&self.woken));
+        let Run { stream, runtime, queues, output, output_memory, memory_limit_bytes, woken, done, .. } = self;
+        let alive = runtime.metrics();
+        runtime.block_on(async {
+            loop {
+                queues.begin_slice();
+                woken.0.store(false, Ordering::Release);
+                let served = queues.served();
+                let mut context = Context::from_waker(&waker);
+                match stream.poll_next_unpin(&mut context) {
+                    Poll::Ready(Some(Ok(batch))) => {
+                        if batch.num_rows() > 0 {
+                            output_memory
+                                .try_grow(batch.get_array_memory_size())
+                                .map_err(|error| SqlError::execution(&error, *memory_limit_bytes))?;
+                            output.push(batch);
+                        }
+                        if output_memory.size() >= OUTPUT_BYTES_MAX {
+                            return Ok(true);
+                        }
+                    }
+                    Poll::Ready(Some(Err(error))) => return Err(SqlError::execution(&error, *memory_limit_bytes)),
+                    Poll::Ready(None) => {
+                        *done = true;
+                        return Ok(false);
+                    }
+                    Poll::Pending => {
+                        if !woken.0.load(Ordering::Acquire) && alive.num_alive_tasks() > 0 {
+                            let_tasks_run(queues, woken).await;
+                        }
+                        if !woken.0.load(Ordering::Acquire) && queues.served() == served {
+                            return Ok(false);
+                        }
+                    }
+                }
+                if Instant::now() >= deadline {
+                    return Ok(true);
+                }
+            }
+        })
+    }
+
+    fn progress(&self, runnable: bool) -> Progress {
+        Progress {
+            done: self.done,
+            runnable,
+            queued_bytes: self.queues.iter().map(queue::LeafQueue::queued_bytes).collect(),
+            output_rows: self.output.iter().map(|batch| batch.num_rows() as u64).sum(),
+            leaf_satisfied: self.queues.iter().map(queue::LeafQueue::satisfied).collect(),
+        }
+    }
+
+    fn account_replay(&mut self) -> Result<(), SqlError> {
+        let kept: u64 = self.queues.iter().map(queue::LeafQueue::kept_bytes).sum();
+        self.replay_memory
+            .try_resize(usize::try_from(kept).unwrap_or(usize::MAX))
+            .map_err(|error| SqlError::execution(&error, self.memory_limit_bytes))
+    }
+
+    /// The schema of the result.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+}
+
+/// Lets the tasks that operators spawned run until each waits. A task that yields in between gets another turn as long
+/// as turns bring anything: a batch from a leaf, or the plan's own wake.
+async fn let_tasks_run(queues: &LeafQueues, woken: &Woken) {
+    loop {
+        let served = queues.served();
+        yield_once().await;
+        if woken.0.load(Ordering::Acquire) || queues.served() == served {
+            return;
+        }
+        queues.begin_slice();
+    }
+}
+
+/// Gives the other tasks of the runtime one turn.
+async fn yield_once() {
+    let mut turned = false;
+    poll_fn(|context| {
+        if turned {
+            return Poll::Ready(());
+        }
+        turned = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// The same columns under the schema that the plan expects: names and types must agree, and nothing may be null that
+/// the plan takes for present.
+fn with_schema(batch: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let same = batch.num_columns() == wanted.fields().len()
+        && batch.schema_ref().fields().iter().zip(wanted.fields()).all(|(has, wants)| has.name() == wants.name());
+    if !same {
+        return Err(ArrowError::SchemaError(format!("has columns {}, wants {wanted}", batch.schema_ref())));
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(wanted), batch.columns().to_vec(), &options)
+}
+
+fn no_leaf(leaf: usize) -> SqlError {
+    SqlError::new(INVALID_PARAMETER, format!("the plan has no leaf {leaf}"))
+}

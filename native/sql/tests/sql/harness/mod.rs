@@ -1,0 +1,190 @@
+//! A tiny store for tests: rows in memory, a row-by-row evaluator of scan requests, and a driver of runs.
+
+#![allow(dead_code, reason = "each test file uses a part of the harness")]
+
+pub mod evaluate;
+
+use std::collections::BTreeMap;
+
+use basalt_scan::request::{RequestType, ScanRequest};
+use basalt_sql::{ColumnInfo, Format, Plan, PlanContext, Run, SqlError, StreamInfo, plan};
+use serde_json::Value as Json;
+
+/// 2026-03-05T12:00:00Z.
+pub const NOW_US: i64 = 1_772_712_000_000_000;
+pub const HOUR_US: i64 = 3_600_000_000;
+pub const LIMIT_BYTES: usize = 64 << 20;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Null,
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Text(String),
+}
+
+pub type Row = BTreeMap<String, Value>;
+
+#[derive(Debug, Clone)]
+pub struct Stream {
+    pub info: StreamInfo,
+    /// Each part is answered on its own, like a morsel.
+    pub parts: Vec<Vec<Row>>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    pub streams: Vec<Stream>,
+}
+
+pub fn text(value: &str) -> Value {
+    Value::Text(value.to_owned())
+}
+
+pub fn stream(name: &str, columns: &[(&str, RequestType)], full_text: &[&str], parts: Vec<Vec<Row>>) -> Stream {
+    let columns = columns
+        .iter()
+        .map(|(name, column_type)| ColumnInfo { name: (*name).to_owned(), column_type: *column_type })
+        .collect();
+    let full_text_columns = full_text.iter().map(|name| (*name).to_owned()).collect();
+    Stream { info: StreamInfo { name: name.to_owned(), columns, full_text_columns }, parts }
+}
+
+pub fn row(values: &[(&str, Value)]) -> Row {
+    values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+/// The stream `logs`: 240 rows over the last 48 hours, every tenth without level, in three parts; and `users`.
+pub fn world() -> World {
+    use RequestType::{Bool, Float64, Int64, Json as JsonType, String as Text};
+    let levels = ["error", "warn", "info", "debug"];
+    let mut rows = Vec::new();
+    for i in 0..240_i64 {
+        let level = if i % 10 == 9 { Value::Null } else { text(levels[(i % 4) as usize]) };
+        let elapsed = if i % 7 == 3 { Value::Null } else { Value::Float((i % 50) as f64 + 0.5) };
+        rows.push(row(&[
+            ("_timestamp", Value::Int(NOW_US - 48 * HOUR_US + i * HOUR_US / 5)),
+            ("level", level),
+            ("status", Value::Int(200 + i % 5 * 100)),
+            ("response_time", elapsed),
+            ("ok", if i % 6 == 0 { Value::Null } else { Value::Bool(i % 2 == 0) }),
+            ("message", text(&format!("Request {i} from user{} took {}ms", i % 13, i * 3 % 101))),
+            ("user_id", if i % 11 == 0 { Value::Null } else { Value::Int(i % 13) }),
+            ("attrs", text(&format!(r#"{{"a":{{"b":"v{}","n":{i}}},"list":[1,{i}]}}"#, i % 3))),
+        ]));
+    }
+    let parts = vec![rows[..100].to_vec(), rows[100..150].to_vec(), rows[150..].to_vec()];
+    let logs = stream(
+        "logs",
+        &[
+            ("_timestamp", Int64),
+            ("level", Text),
+            ("status", Int64),
+            ("response_time", Float64),
+            ("ok", Bool),
+            ("message", Text),
+            ("user_id", Int64),
+            ("attrs", JsonType),
+        ],
+        &["message", "body"],
+        parts,
+    );
+    let users = (0..10_i64)
+        .map(|i| {
+            row(&[
+                ("_timestamp", Value::Int(NOW_US - HOUR_US * (i + 1))),
+                ("user_id", Value::Int(i)),
+                ("name", text(["ann", "bob", "cy"][(i % 3) as usize])),
+            ])
+        })
+        .collect();
+    let users =
+        stream("users", &[("_timestamp", Int64), ("user_id", Int64), ("name", Text)], &[], vec![users]);
+    let empty = stream("empty", &[("_timestamp", Int64), ("level", Text), ("n", Int64)], &["level"], vec![]);
+    let clock = stream(
+        "clock",
+        &[("_timestamp", Int64), ("timestamp", Text)],
+        &[],
+        vec![vec![row(&[("_timestamp", Value::Int(NOW_US)), ("timestamp", text("noon"))])]],
+    );
+    World { streams: vec![logs, users, empty, clock] }
+}
+
+pub fn context(world: &World) -> PlanContext {
+    PlanContext {
+        streams: world.streams.iter().map(|stream| stream.info.clone()).collect(),
+        stream_names: world.streams.iter().map(|stream| stream.info.name.clone()).collect(),
+        now_us: NOW_US,
+        ..PlanContext::default()
+    }
+}
+
+impl World {
+    pub fn stream(&self, name: &str) -> &Stream {
+        self.streams.iter().find(|stream| stream.info.name == name).expect("a stream of the world")
+    }
+
+    /// The answers to a request, one for each part.
+    pub fn answers(&self, request: &ScanRequest) -> Vec<Vec<u8>> {
+        self.stream(&request.stream).parts.iter().map(|rows| evaluate::answer(request, rows)).collect()
+    }
+}
+
+/// Plans and runs a statement; the rows as JSON objects.
+pub fn rows(world: &World, sql: &str) -> Vec<Json> {
+    rows_in(world, sql, &context(world))
+}
+
+pub fn rows_in(world: &World, sql: &str, context: &PlanContext) -> Vec<Json> {
+    let plan = plan(sql, context).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    run(world, &plan).unwrap_or_else(|error| panic!("{sql}: {error}\n{}", plan.explain()))
+}
+
+pub fn run(world: &World, plan: &Plan) -> Result<Vec<Json>, SqlError> {
+    let bytes = run_as(world, plan, Format::JsonObjects, LIMIT_BYTES)?;
+    let text = format!("[{}]", String::from_utf8(bytes).expect("UTF-8"));
+    Ok(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
+}
+
+/// Runs a plan, pushing the answers of all leaves in turn, one at a time.
+pub fn run_as(world: &World, plan: &Plan, format: Format, limit_bytes: usize) -> Result<Vec<u8>, SqlError> {
+    let mut run = Run::start(plan, limit_bytes)?;
+    let mut waiting: Vec<Vec<Vec<u8>>> = plan.leaves().iter().map(|request| world.answers(request)).collect();
+    let mut all = Vec::new();
+    let mut turns = 0;
+    loop {
+        let progress = run.advance()?;
+        let (bytes, taken) = run.take_rows(format)?;
+        assert_eq!(taken, progress.output_rows);
+        if !all.is_empty() && taken > 0 && matches!(format, Format::JsonObjects | Format::JsonArrays) {
+            all.push(b',');
+        }
+        all.extend(bytes);
+        if progress.done {
+            return Ok(all);
+        }
+        let mut pushed = progress.runnable;
+        for (leaf, answers) in waiting.iter_mut().enumerate() {
+            if answers.is_empty() {
+                run.finish_leaf(leaf);
+                continue;
+            }
+            pushed = true;
+            let answer = answers.remove(0);
+            if !progress.leaf_satisfied[leaf] {
+                run.push(leaf, &answer)?;
+            }
+        }
+        turns += usize::from(!pushed);
+        assert!(turns < 3, "the run makes no progress: {}", plan.explain());
+    }
+}
+
+/// The error that planning gives.
+pub fn refusal(world: &World, sql: &str) -> SqlError {
+    match plan(sql, &context(world)) {
+        Ok(plan) => panic!("{sql} was planned:\n{}", plan.explain()),
+        Err(error) => error,
+    }
+}

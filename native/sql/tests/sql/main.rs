@@ -1,0 +1,12 @@
+//! The SQL crate through its public API.
+
+mod answers;
+mod differential;
+mod encodings;
+mod errors;
+mod harness;
+mod leaves;
+mod limits;
+mod probe;
+mod runs;
+mod timing;

@@ -1,0 +1,35 @@
+#!/usr/bin/env node
+/** The `basalt` command. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { reportFailure } from './failure.js';
+import { addIngestCommand } from './ingest/command.js';
+import { addQueryCommand } from './query/command.js';
+import { addServeCommand } from './serve.js';
+
+/** package.json, seen from dist/src/cli. */
+const PACKAGE_FILE = new URL('../../../package.json', import.meta.url);
+
+function version(): string {
+  return (JSON.parse(readFileSync(PACKAGE_FILE, 'utf8')) as { version: string }).version;
+}
+
+const program = new Command('basalt')
+  .description('A log engine for one host: logs in over HTTP, durable and columnar, out by SQL.')
+  .version(version())
+  .showHelpAfterError('(basalt --help lists commands and options)');
+addServeCommand(program);
+addIngestCommand(program);
+addQueryCommand(program);
+
+// `basalt query … | head` closes the pipe early: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = reportFailure(error);
+}

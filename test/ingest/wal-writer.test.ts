@@ -1,0 +1,144 @@
+/** The WAL writer on real files: what is appended is there, rotation, and failure that stays. */
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FatalError } from '../../src/errors/index.js';
+import { WalWriter } from '../../src/ingest/wal-writer.js';
+import { checkFileHeader, WAL_FILE_HEADER_BYTES } from '../../src/storage/wal-format.js';
+
+vi.mock('../../src/config/limits.js', async (original) => ({
+  ...(await original<object>()),
+  WAL_FILE_BYTES_MAX: 1000,
+}));
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'basalt-wal-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function bytes(file: string): Buffer {
+  return readFileSync(join(folder, file));
+}
+
+describe('append', () => {
+  test('opens a file with a header, and returns where each batch begins', () => {
+    const wal = new WalWriter(folder, 'boot-1');
+    expect(readdirSync(folder)).toEqual([]);
+    expect(wal.append([Buffer.from('one'), Buffer.from('two')])).toBe(WAL_FILE_HEADER_BYTES);
+    expect(wal.append([Buffer.from('three')])).toBe(WAL_FILE_HEADER_BYTES + 6);
+    expect(wal.fileBytes).toBe(WAL_FILE_HEADER_BYTES + 11);
+    const content = bytes(wal.fileName);
+    expect(checkFileHeader(content)).toBeUndefined();
+    expect(content.subarray(WAL_FILE_HEADER_BYTES).toString()).toBe('onetwothree');
+  });
+
+  test('takes more buffers than one system call does', () => {
+    const wal = new WalWriter(folder, 'boot-1');
+    const buffers = Array.from({ length: 5000 }, (_, index) => Buffer.from(`${index},`));
+    wal.append(buffers);
+    expect(bytes(wal.fileName).subarray(WAL_FILE_HEADER_BYTES).equals(Buffer.concat(buffers))).toBe(true);
+  });
+
+  test('two writers of one process use different files', () => {
+    const [first, second] = [new WalWriter(folder, 'boot-1'), new WalWriter(folder, 'boot-2')];
+    first.append([Buffer.from('a')]);
+    second.append([Buffer.from('b')]);
+    expect(first.fileName).not.toBe(second.fileName);
+  });
+});
+
+describe('rotation', () => {
+  test('only at the limit, and the next append opens another file', () => {
+    const wal = new WalWriter(folder, 'boot-1');
+    expect(wal.rotateIfFull()).toBeUndefined();
+    wal.append([Buffer.alloc(1000 - WAL_FILE_HEADER_BYTES - 1)]);
+    expect(wal.rotateIfFull()).toBeUndefined();
+    wal.append([Buffer.alloc(1)]);
+    const first = wal.fileName;
+    expect(wal.rotateIfFull()).toBe(first);
+    expect(wal.rotateIfFull()).toBeUndefined();
+    expect(wal.append([Buffer.from('next')])).toBe(WAL_FILE_HEADER_BYTES);
+    expect(wal.fileName).not.toBe(first);
+    expect(bytes(first)).toHaveLength(1000);
+    expect(wal.fileBytes).toBe(WAL_FILE_HEADER_BYTES + 4);
+  });
+});
+
+describe('failure is final', () => {
+  test('when the directory is not there, even if it is made afterwards', () => {
+    const wal = new WalWriter(join(folder, 'missing'), 'boot-1');
+    expect(() => wal.append([Buffer.from('x')])).toThrow(FatalError);
+    mkdirSync(join(folder, 'missing'));
+    expect(() => wal.append([Buffer.from('x')])).toThrow(/failed before/);
+    expect(readdirSync(join(folder, 'missing'))).toEqual([]);
+  });
+
+  test('when the file name is taken: an older file is never written over', () => {
+    writeFileSync(join(folder, 'boot-1-000000.wal'), 'older');
+    const wal = new WalWriter(folder, 'boot-1');
+    expect(() => wal.append([Buffer.from('x')])).toThrow(/boot-1-000000\.wal.*EEXIST/s);
+    expect(bytes('boot-1-000000.wal').toString()).toBe('older');
+  });
+
+  test('when the disk is full in the middle of a write', () => {
+    // A file size limit behaves as a full disk does: a short write first, then an error. It needs a process of its own.
+    const { failed, after, size } = runWithFileLimit(4);
+    expect(failed).toMatch(/FatalError: WAL write to .* failed \(Error: EFBIG/);
+    expect(after).toMatch(/failed before/);
+    expect(size).toBe(4096);
+  });
+});
+
+test('a file cut by somebody else is not noticed as success of a later read', () => {
+  const wal = new WalWriter(folder, 'boot-1');
+  wal.append([Buffer.from('first')]);
+  truncateSync(join(folder, wal.fileName), 0);
+  wal.append([Buffer.from('second')]);
+  // Positions are absolute, so the later batch is where it was said to be.
+  expect(
+    bytes(wal.fileName)
+      .subarray(WAL_FILE_HEADER_BYTES + 5)
+      .toString(),
+  ).toBe('second');
+  expect(checkFileHeader(bytes(wal.fileName))).toBeDefined();
+});
+
+/** Writes 3 KB batches under a limit of `kilobytes`, in a child process that runs today's source. */
+function runWithFileLimit(kilobytes: number): { failed: string; after: string; size: number } {
+  const source = join(import.meta.dirname, '..', '..', 'src');
+  for (const file of ['ingest/wal-writer', 'storage/wal-format', 'config/limits', 'errors/index']) {
+    mkdirSync(join(folder, 'src', file, '..'), { recursive: true });
+    const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
+    const code = ts.transpileModule(readFileSync(join(source, `${file}.ts`), 'utf8'), {
+      compilerOptions,
+    }).outputText;
+    writeFileSync(join(folder, 'src', `${file}.js`), code);
+  }
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  mkdirSync(join(folder, 'wal'));
+  const script = `
+    import { statSync } from 'node:fs';
+    import { WalWriter } from ${JSON.stringify(join(folder, 'src/ingest/wal-writer.js'))};
+    const wal = new WalWriter(${JSON.stringify(join(folder, 'wal'))}, 'boot-1');
+    const attempt = () => { try { wal.append([Buffer.alloc(3000, 1)]); return 'written'; } catch (error) { return String(error); } };
+    const results = [attempt(), attempt(), attempt()];
+    const size = statSync(${JSON.stringify(join(folder, 'wal/boot-1-000000.wal'))}).size;
+    process.stdout.write(JSON.stringify({ first: results[0], failed: results[1], after: results[2], size }));`;
+  writeFileSync(join(folder, 'script.js'), script);
+  const command = `ulimit -f ${kilobytes}; exec ${process.execPath} ${join(folder, 'script.js')}`;
+  const result = JSON.parse(execFileSync('bash', ['-c', command], { encoding: 'utf8' }));
+  expect(result.first).toBe('written');
+  return result;
+}

@@ -1,0 +1,350 @@
+/** A query's execution over a pool that answers as the test says: morsels, credit, errors, cancellation, and what is given back. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Piscina } from 'piscina';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { LEAF_CREDIT_BYTES } from '../../src/config/limits.js';
+import { runQuery } from '../../src/query/executor.js';
+import type { FeedResult, FeedTask, QueryTask, ScanTask } from '../../src/query/query-task.js';
+import type { Output } from '../../src/query/scan-request.js';
+import type { FileLease } from '../../src/storage/file-lease.js';
+import type { Stream } from '../../src/storage/stream.js';
+import { liveBlock, makeStream } from './streams.js';
+
+const ROWS: Output = { kind: 'rows', project: ['_timestamp'], limit: null };
+const COUNT: Output = { kind: 'aggregate', groups: [], aggregates: [{ kind: 'countRows' }] };
+const MB = 1024 * 1024;
+
+function leafText(output: Output, stream = 'logs'): string {
+  const time = { min: null, max: null };
+  return JSON.stringify({
+    stream,
+    columns: [{ name: '_timestamp', type: 'int64' }],
+    time,
+    filter: null,
+    output,
+  });
+}
+
+/** The query workers, as far as the executor can tell. A run is done when every leaf has been finished. */
+class FakeQueryPool {
+  readonly options = { maxThreads: 2 };
+  readonly tasks: QueryTask[] = [];
+  scansRunning = 0;
+  scansRunningMost = 0;
+  leaves = [leafText(ROWS)];
+  /** Overridable behaviour. */
+  onScan: (task: ScanTask, index: number) => Promise<{ ipcBytes: number; rows: number }> = async ({
+    parts,
+  }) => ({
+    ipcBytes: 10,
+    rows: parts.length,
+  });
+  onFeed: (task: FeedTask) => Promise<Partial<FeedResult>> = async () => ({});
+  onFree: () => Promise<void> = async () => {};
+  private readonly finished = new Set<number>();
+
+  get asPool(): Piscina {
+    return this as unknown as Piscina;
+  }
+
+  of<Kind extends QueryTask['kind']>(kind: Kind) {
+    return this.tasks.filter((task): task is Extract<QueryTask, { kind: Kind }> => task.kind === kind);
+  }
+
+  async run(task: QueryTask): Promise<unknown> {
+    this.tasks.push(task);
+    switch (task.kind) {
+      case 'plan':
+        return { handle: 1, run: 2, leaves: this.leaves, schema: '[{"name":"a","type":"Int64"}]' };
+      case 'scan':
+        return this.scan(task);
+      case 'feed':
+        return this.feed(task);
+      case 'free':
+        return this.onFree();
+    }
+  }
+
+  private async scan(task: ScanTask): Promise<unknown> {
+    this.scansRunning++;
+    this.scansRunningMost = Math.max(this.scansRunningMost, this.scansRunning);
+    try {
+      const { ipcBytes, rows } = await this.onScan(task, this.of('scan').length - 1);
+      return {
+        ipc: new Uint8Array(ipcBytes),
+        rows,
+        rowsScanned: 100,
+        rowsMatched: rows,
+        pagesRead: 1,
+        pagesSkipped: 0,
+        bytesRead: 50,
+      };
+    } finally {
+      this.scansRunning--;
+    }
+  }
+
+  private async feed(task: FeedTask): Promise<FeedResult> {
+    const special = await this.onFeed(task);
+    for (const leaf of task.finished) this.finished.add(leaf);
+    const each = <T>(value: T) => this.leaves.map(() => value);
+    const rows = task.answers.length;
+    const bytes = Buffer.from(task.answers.map(({ leaf }) => leaf).join());
+    const done = this.finished.size === this.leaves.length;
+    return { done, outputRows: rows, rows, bytes, queuedBytes: each(0), satisfied: each(false), ...special };
+  }
+}
+
+/** Blocks of one row group each; every lease is watched. */
+function streamOf(blocks: number) {
+  const stream = makeStream(
+    Array.from({ length: blocks }, (_, index) => liveBlock(index + 1, 65_536, index, index)),
+  );
+  const held = new Map<FileLease, number>();
+  for (const { lease } of stream.blocks) {
+    const { acquire, release } = lease;
+    lease.acquire = () => {
+      held.set(lease, (held.get(lease) ?? 0) + 1);
+      acquire.call(lease);
+    };
+    lease.release = () => {
+      held.set(lease, (held.get(lease) ?? 0) - 1);
+      release.call(lease);
+    };
+  }
+  return { stream, held: () => [...held.values()].reduce((sum, count) => sum + count, 0) };
+}
+
+function run(pool: FakeQueryPool, stream: Stream | undefined, signal = new AbortController().signal) {
+  const context = {
+    streams: [],
+    streamNames: [],
+    nowUs: 0,
+    startTime: null,
+    endTime: null,
+    from: 0,
+    size: null,
+    defaultOrder: false,
+  };
+  return runQuery(pool.asPool, { sql: 'SELECT', context, format: 'objects', stream: () => stream, signal });
+}
+
+/** Rejections that nobody waits for end the process, so they count as failures here. */
+function watchUnhandledRejections(): unknown[] {
+  const seen: unknown[] = [];
+  const others = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', (reason) => seen.push(reason));
+  onTestFinished(() => {
+    process.removeAllListeners('unhandledRejection');
+    for (const listener of others) process.on('unhandledRejection', listener);
+  });
+  return seen;
+}
+
+describe('a query that succeeds', () => {
+  test('scans every block once, feeds every answer once, and gives everything back', async () => {
+    const pool = new FakeQueryPool();
+    const { stream, held } = streamOf(9);
+    const result = await run(pool, stream);
+    const offsets = pool.of('scan').flatMap(({ parts }) => parts.map(({ offset }) => offset));
+    expect(offsets.toSorted((a, b) => a - b)).toEqual(stream.blocks.map(({ offset }) => offset));
+    expect(pool.of('feed').flatMap(({ answers }) => answers)).toHaveLength(pool.of('scan').length);
+    expect(pool.of('feed').flatMap(({ finished }) => finished)).toEqual([0]);
+    expect(result).toMatchObject({
+      rows: pool.of('scan').length,
+      blocks: 9,
+      blocksPruned: 0,
+      columns: [{ name: 'a' }],
+    });
+    expect(result.rowsScanned).toBe(100 * pool.of('scan').length);
+    expect(pool.of('free')).toMatchObject([{ plan: 1, run: 2 }]);
+    expect(held()).toBe(0);
+  });
+
+  test('keeps all workers busy, and no more scans in flight than workers', async () => {
+    const pool = new FakeQueryPool();
+    pool.onScan = async () => {
+      await sleep(2);
+      return { ipcBytes: 10, rows: 1 };
+    };
+    await run(pool, streamOf(12).stream);
+    expect(pool.scansRunningMost).toBe(2);
+  });
+
+  test('needs no scan where only the number of rows matters', async () => {
+    const pool = new FakeQueryPool();
+    pool.leaves = [leafText(COUNT)];
+    const result = await run(pool, streamOf(3).stream);
+    expect(pool.of('scan')).toEqual([]);
+    expect(pool.of('feed').flatMap(({ counts }) => counts)).toEqual([{ leaf: 0, rows: 3 * 65_536 }]);
+    expect(result.rowsScanned).toBe(3 * 65_536);
+  });
+
+  test('of several leaves tells the run when each one ends', async () => {
+    const pool = new FakeQueryPool();
+    pool.leaves = [leafText(ROWS), leafText(COUNT), leafText(ROWS)];
+    await run(pool, streamOf(4).stream);
+    const finished = pool.of('feed').flatMap((task) => task.finished);
+    expect(finished.toSorted()).toEqual([0, 1, 2]);
+  });
+
+  test('of no blocks at all', async () => {
+    const pool = new FakeQueryPool();
+    expect(await run(pool, streamOf(0).stream)).toMatchObject({ rows: 0, blocks: 0 });
+  });
+
+  test('whose run needs several steps without any input, for work or for output', async () => {
+    // A run returns after a slice of time or bytes though it could go on, and says so.
+    const runnable = { runnable: true };
+    for (const rows of [0, 1]) {
+      const pool = new FakeQueryPool();
+      let steps = 0;
+      pool.onFeed = async () => {
+        steps++;
+        const done = steps === 5;
+        return { done, rows: done ? 1 : rows, bytes: Buffer.from('x'), ...(done ? {} : runnable) };
+      };
+      expect(await run(pool, streamOf(1).stream)).toMatchObject({ rows: 4 * rows + 1 });
+    }
+  });
+
+  test('stops when the run has enough', async () => {
+    const pool = new FakeQueryPool();
+    pool.onScan = async () => ({ ipcBytes: 5 * MB, rows: 1 });
+    pool.onFeed = async () => ({ done: true, satisfied: [true] });
+    await run(pool, streamOf(100).stream);
+    expect(pool.of('scan').length).toBeLessThanOrEqual(4);
+  });
+});
+
+test('a slow run bounds the bytes that wait for it', async () => {
+  const pool = new FakeQueryPool();
+  const answerBytes = 8 * MB;
+  let queued = 0;
+  let most = 0;
+  let stalls = 0;
+  pool.onScan = async () => {
+    queued += answerBytes;
+    most = Math.max(most, queued);
+    return { ipcBytes: answerBytes, rows: 1 };
+  };
+  // Eats nothing for a while, then one answer a step.
+  pool.onFeed = async () => {
+    if (queued < LEAF_CREDIT_BYTES || stalls++ > 20) queued = Math.max(0, queued - answerBytes);
+    return { queuedBytes: [queued] };
+  };
+  await run(pool, streamOf(60).stream);
+  expect(stalls).toBeGreaterThan(0);
+  expect(most).toBeLessThanOrEqual(LEAF_CREDIT_BYTES + 2 * answerBytes);
+});
+
+describe('a query that fails', () => {
+  test('in a scan: the error is the query`s, with its fields', async () => {
+    const pool = new FakeQueryPool();
+    const { stream, held } = streamOf(6);
+    const original = pool.run.bind(pool);
+    pool.run = async (task) => {
+      const result = await original(task);
+      if (task.kind !== 'scan') return result;
+      return { failure: { status: 500, message: 'block is damaged', fields: { code: 7 } } };
+    };
+    await expect(run(pool, stream)).rejects.toMatchObject({
+      name: 'BasaltError',
+      message: 'block is damaged',
+      fields: { code: 7 },
+    });
+    expect(held()).toBe(0);
+    expect(pool.of('free')).toHaveLength(1);
+  });
+
+  test('in a scan that ends while the run is being fed', async () => {
+    const pool = new FakeQueryPool();
+    let failScan = () => {};
+    // Two scans run. The first gives enough to feed the run; the second fails in the meantime.
+    pool.onScan = (_task, index) => {
+      if (index === 0) return Promise.resolve({ ipcBytes: 5 * MB, rows: 1 });
+      return new Promise((_, reject) => {
+        failScan = () => reject(new Error('block is damaged'));
+      });
+    };
+    pool.onFeed = async ({ answers }) => {
+      if (answers.length > 0) failScan();
+      await sleep(5);
+      return {};
+    };
+    await expect(run(pool, streamOf(2).stream)).rejects.toThrow('block is damaged');
+  });
+
+  test('in the plan: nothing to give back', async () => {
+    const pool = new FakeQueryPool();
+    pool.run = async () => ({ failure: { status: 400, message: 'no such column', fields: {} } });
+    await expect(run(pool, streamOf(1).stream)).rejects.toMatchObject({ status: 400 });
+  });
+
+  test('in the residual plan: running scans are waited for before their files are given back', async () => {
+    const pool = new FakeQueryPool();
+    const { stream, held } = streamOf(8);
+    pool.onScan = async (_task, index) => {
+      if (index > 0) await sleep(10);
+      if (index > 0) expect(held()).toBeGreaterThan(0);
+      return { ipcBytes: 5 * MB, rows: 1 };
+    };
+    pool.onFeed = () => Promise.reject(new Error('out of memory'));
+    await expect(run(pool, stream)).rejects.toThrow('out of memory');
+    expect([held(), pool.scansRunning]).toEqual([0, 0]);
+    expect(pool.of('free')).toHaveLength(1);
+  });
+
+  test('because the stream went away after planning', async () => {
+    const pool = new FakeQueryPool();
+    await expect(run(pool, undefined)).rejects.toMatchObject({ status: 400, fields: { code: 20002 } });
+    expect(pool.of('free')).toHaveLength(1);
+  });
+
+  test('a pool that is shut down before the handles are freed does not end the process', async () => {
+    const rejections = watchUnhandledRejections();
+    const pool = new FakeQueryPool();
+    pool.onFree = () => Promise.reject(new Error('Terminating worker thread'));
+    await run(pool, streamOf(1).stream);
+    await sleep(5);
+    expect(rejections).toEqual([]);
+  });
+
+  test('no rejection of a scan is left alone', async () => {
+    const rejections = watchUnhandledRejections();
+    const pool = new FakeQueryPool();
+    pool.onScan = async (_task, index) => {
+      await sleep(index);
+      throw new Error(`scan ${index}`);
+    };
+    await expect(run(pool, streamOf(20).stream)).rejects.toThrow('scan');
+    await sleep(5);
+    expect(rejections).toEqual([]);
+  });
+});
+
+describe('a query that is cancelled', () => {
+  test('stops dispatching and gives everything back', async () => {
+    const pool = new FakeQueryPool();
+    const { stream, held } = streamOf(200);
+    const controller = new AbortController();
+    pool.onScan = async (_task, index) => {
+      if (index === 5) controller.abort();
+      await sleep(1);
+      return { ipcBytes: 10, rows: 1 };
+    };
+    await expect(run(pool, stream, controller.signal)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(pool.of('scan').length).toBeLessThan(12);
+    expect(held()).toBe(0);
+    expect(pool.of('free')).toHaveLength(1);
+  });
+
+  test('before it began does no scan', async () => {
+    const pool = new FakeQueryPool();
+    await expect(run(pool, streamOf(5).stream, AbortSignal.abort())).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(pool.of('scan')).toEqual([]);
+  });
+});

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { planContext } from '../../src/query/plan-context.js';
+import { makeStream } from './streams.js';
+
+const options = { startTime: 1, endTime: 2, from: 3, size: 4, defaultOrder: true };
+
+function streams(...names: string[]) {
+  return names.map((name) => makeStream([], [], name));
+}
+
+test('takes the streams that the statement may name, however they are written', () => {
+  const all = streams('logs', 'app:web', 'other', 'log', 'level');
+  const named = (sql: string) => planContext(sql, all, 9, options).streams.map(({ name }) => name);
+  expect(named('SELECT * FROM logs')).toEqual(['logs']);
+  expect(named('select*from LOGS where x=1')).toEqual(['logs']);
+  expect(named('SELECT * FROM "logs" JOIN(SELECT 1 FROM"app:web")t ON true')).toEqual(['logs', 'app:web']);
+  expect(named('SELECT l.level FROM logs AS l')).toEqual(['logs', 'level']);
+  expect(named('WITH a AS (SELECT 1 FROM other) SELECT * FROM a')).toEqual(['other']);
+  expect(named('SELECT 1 FROM catalogs')).toEqual([]);
+});
+
+test('carries the options, all names for suggestions, and the schema with the columns that match_all searches', () => {
+  const [logs, other] = streams('logs', 'other');
+  logs?.addSchema('_timestamp:int64,body:int64,log:json,message:string,status:int64');
+  const context = planContext(
+    'SELECT 1 FROM logs',
+    [logs, other].filter((stream) => stream !== undefined),
+    9,
+    options,
+  );
+  expect(context).toEqual({
+    ...options,
+    nowUs: 9,
+    streamNames: ['logs', 'other'],
+    streams: [
+      {
+        name: 'logs',
+        columns: [
+          { name: '_timestamp', type: 'int64' },
+          { name: 'body', type: 'int64' },
+          { name: 'log', type: 'json' },
+          { name: 'message', type: 'string' },
+          { name: 'status', type: 'int64' },
+        ],
+        fullTextColumns: ['log', 'message'],
+      },
+    ],
+  });
+});
+
+test('suggestions are bounded', () => {
+  const many = streams(...Array.from({ length: 1500 }, (_, index) => `s${index}`));
+  const context = planContext('SELECT 1 FROM s1400', many, 9, options);
+  expect(context.streamNames).toHaveLength(1000);
+  expect(context.streams.map(({ name }) => name)).toEqual(['s1400']);
+});

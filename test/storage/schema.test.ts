@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  type ColumnType,
+  mergeSchema,
+  parseSchema,
+  type Schema,
+  widenType,
+} from '../../src/storage/schema.js';
+
+const types: ColumnType[] = ['bool', 'int64', 'float64', 'json', 'string'];
+const anyType = fc.constantFrom(...types);
+
+test('widening is commutative, associative and idempotent, so the order of blocks does not matter', () => {
+  for (const a of types) {
+    expect(widenType(a, a)).toBe(a);
+    for (const b of types) {
+      expect(widenType(a, b)).toBe(widenType(b, a));
+      for (const c of types) {
+        expect(widenType(widenType(a, b), c), `${a} ${b} ${c}`).toBe(widenType(a, widenType(b, c)));
+      }
+    }
+  }
+});
+
+test('the table of types', () => {
+  expect(widenType('bool', 'int64')).toBe('int64');
+  expect(widenType('int64', 'float64')).toBe('float64');
+  expect(widenType('float64', 'string')).toBe('string');
+  for (const other of ['bool', 'int64', 'float64', 'string'] as const)
+    expect(widenType('json', other)).toBe('string');
+});
+
+test('parses what blocks carry', () => {
+  expect(parseSchema('')).toEqual([]);
+  expect(parseSchema('_timestamp:int64,a:b:string')).toEqual([
+    ['_timestamp', 'int64'],
+    ['a:b', 'string'],
+  ]);
+});
+
+test('a merged schema is the same whatever the order, and says whether it changed', () => {
+  const columns = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), anyType), { maxLength: 12 });
+  fc.assert(
+    fc.property(columns, fc.integer(), (list, seed) => {
+      const forward: Schema = new Map();
+      const shuffled: Schema = new Map();
+      for (const column of list) {
+        const before = forward.get(column[0]);
+        expect(mergeSchema(forward, [column])).toBe(forward.get(column[0]) !== before);
+      }
+      mergeSchema(
+        shuffled,
+        list.toSorted(([, a], [, b]) => ((types.indexOf(a) - types.indexOf(b)) * seed) % 7),
+      );
+      expect(new Map([...forward].sort())).toEqual(new Map([...shuffled].sort()));
+    }),
+  );
+});

@@ -1,0 +1,403 @@
+/** The store over real files: what is live, what a restart brings back, and which files go when. */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import { COMPACT_SEGMENTS } from '../../src/config/limits.js';
+import { FatalError } from '../../src/errors/index.js';
+import { Store } from '../../src/storage/store.js';
+import type { Stream } from '../../src/storage/stream.js';
+import { encodeFileHeader, WAL_FILE_HEADER_BYTES } from '../../src/storage/wal-format.js';
+import { SeededRandom, testSeed } from '../ring/seeded-random.js';
+import { StoreBench } from './store-bench.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+function opened(): StoreBench {
+  const bench = new StoreBench();
+  bench.open();
+  return bench;
+}
+
+function found(bench: StoreBench, name: string): Stream {
+  const stream = bench.store.find('default', name);
+  if (!stream) throw new Error(`no stream ${name}`);
+  return stream;
+}
+
+describe('what is live', () => {
+  test('a batch is, at once, under its organization and stream', () => {
+    const bench = opened();
+    bench.ingestIds('logs', [1, 2]);
+    bench.ingest('logs', [{ id: 9 }], 'other');
+    expect([bench.ids('logs'), bench.ids('logs', 'other'), bench.ids('nothing')]).toEqual([[1, 2], [9], []]);
+    expect(bench.store.streamsOf('default').map(({ name }) => name)).toEqual(['logs']);
+    expect(found(bench, 'logs')).toMatchObject({
+      rows: 2,
+      timeRange: { min: 1_700_000_000_000_001, max: 1_700_000_000_000_002 },
+    });
+    expect(bench.store.walFiles.bytes).toBe(
+      statSync(join(bench.layout.wal, bench.walFiles()[0] as string)).size,
+    );
+  });
+
+  test('a merge swaps blocks for a segment, and each row stays once', async () => {
+    const bench = opened();
+    for (let index = 0; index < 5; index++) bench.ingestIds('logs', [index * 2, index * 2 + 1]);
+    const bytesBefore = found(bench, 'logs').bytes;
+    await bench.flush();
+    expect(bench.ids('logs')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const stream = found(bench, 'logs');
+    expect([stream.blocks.length, stream.segments.length, stream.rows]).toEqual([0, 1, 10]);
+    expect(stream.bytes).not.toBe(bytesBefore);
+    expect(bench.segmentFiles()).toHaveLength(1);
+  });
+
+  test('the schema widens over blocks and keeps its version until it changes', () => {
+    const bench = opened();
+    bench.ingest('logs', [{ n: 1 }]);
+    const stream = found(bench, 'logs');
+    const version = stream.schemaVersion;
+    bench.ingest('logs', [{ n: 2 }]);
+    expect(stream.schemaVersion).toBe(version);
+    bench.ingest('logs', [{ n: 2.5, text: 'x' }]);
+    expect(stream.schemaVersion).toBe(version + 1);
+    expect([...stream.schema].toSorted()).toEqual([
+      ['_timestamp', 'int64'],
+      ['n', 'float64'],
+      ['text', 'string'],
+    ]);
+  });
+
+  test('an event time at the end of the range does not keep its stream from being merged', async () => {
+    const bench = opened();
+    bench.ingest(
+      'logs',
+      '[{"_timestamp":1e30,"id":1},{"_timestamp":-1e30,"id":2},{"_timestamp":9223372036854775807,"id":3}]',
+    );
+    await bench.flush();
+    expect(bench.ids('logs')).toEqual([1, 2, 3]);
+    bench.reopen();
+    expect(bench.ids('logs')).toEqual([1, 2, 3]);
+  });
+});
+
+describe('a restart', () => {
+  test('brings back blocks from the WAL, in order, with their schema', () => {
+    const bench = opened();
+    for (let index = 0; index < 4; index++) bench.ingestIds('logs', [index]);
+    const sequence = bench.store.currentSequence();
+    expect(bench.reopen()).toEqual({ segments: 0, blocks: 4, rows: 4 });
+    expect(bench.ids('logs')).toEqual([0, 1, 2, 3]);
+    expect(bench.store.currentSequence()).toBe(sequence);
+    expect(found(bench, 'logs').schema.get('message')).toBe('string');
+    bench.ingestIds('logs', [4]);
+    expect(found(bench, 'logs').blocks.at(-1)?.sequence).toBe(sequence + 1);
+  });
+
+  test('brings back segments, and of a WAL file that is still needed only what was not merged', async () => {
+    const bench = opened();
+    bench.ingestIds('early', [1, 2]);
+    const { store } = bench;
+    // Only this stream is merged; the other one keeps the common WAL file alive.
+    await bench.flush();
+    bench.ingestIds('late', [3]);
+    bench.ingestIds('early', [4]);
+    expect(store.walFiles.count).toBe(1);
+    const counts = bench.reopen();
+    expect(counts).toEqual({ segments: 1, blocks: 2, rows: 4 });
+    expect([bench.ids('early'), bench.ids('late')]).toEqual([[1, 2, 4], [3]]);
+    expect(found(bench, 'early').blocks).toHaveLength(1);
+    await bench.flush();
+    expect([bench.ids('early'), bench.ids('late')]).toEqual([[1, 2, 4], [3]]);
+    // The file of the earlier process is closed, so it goes with its last block.
+    expect(bench.walFiles()).toEqual([]);
+    expect(store.catalog === bench.store.catalog).toBe(false);
+    expect(bench.store.catalog.walMerged()).toEqual([]);
+  });
+
+  test('after a crash between the segment`s rename and the catalog`s commit has every row once', async () => {
+    const bench = opened();
+    bench.ingestIds('logs', [1, 2, 3]);
+    await bench.flush();
+    bench.ingestIds('logs', [4, 5]);
+    const [segment] = bench.segmentFiles();
+    writeFileSync(
+      join(bench.layout.segments, '1-dead-000000.seg'),
+      readFileSync(join(bench.layout.segments, segment as string)),
+    );
+    writeFileSync(join(bench.layout.segments, '1-dead-000001.seg.tmp'), 'half');
+    writeFileSync(join(bench.layout.segments, 'README'), 'somebody`s note');
+    bench.reopen();
+    expect(bench.ids('logs')).toEqual([1, 2, 3, 4, 5]);
+    expect(bench.segmentFiles()).toEqual([segment, 'README'].toSorted());
+  });
+
+  test('after a torn last batch has everything before it, and goes on', () => {
+    const bench = opened();
+    bench.ingestIds('logs', [1]);
+    const file = join(bench.layout.wal, bench.walFiles()[0] as string);
+    const whole = statSync(file).size;
+    bench.ingestIds('logs', [2]);
+    truncateSync(file, whole + 20);
+    bench.reopen();
+    bench.ingestIds('logs', [3]);
+    expect(bench.ids('logs')).toEqual([1, 3]);
+    bench.reopen();
+    expect(bench.ids('logs')).toEqual([1, 3]);
+  });
+
+  test('never gives a sequence out again, even when no WAL file is left', async () => {
+    const bench = opened();
+    bench.ingestIds('logs', [1]);
+    bench.ingestIds('logs', [2]);
+    await bench.flush();
+    bench.reopen();
+    expect(bench.walFiles()).toEqual([]);
+    expect(bench.store.currentSequence()).toBe(2);
+    bench.ingestIds('logs', [3]);
+    bench.reopen();
+    expect(bench.ids('logs')).toEqual([1, 2, 3]);
+  });
+
+  test('keeps a WAL file that it does not understand', () => {
+    const bench = opened();
+    bench.ingestIds('logs', [1]);
+    bench.store.close();
+    const newer = Buffer.from(encodeFileHeader(1));
+    newer.writeUInt32LE(2, 8);
+    newer.writeUInt32LE(crc32(newer.subarray(0, WAL_FILE_HEADER_BYTES - 4)), WAL_FILE_HEADER_BYTES - 4);
+    writeFileSync(
+      join(bench.layout.wal, 'newer.wal'),
+      Buffer.concat([newer, Buffer.alloc(5000, 'frames of version 2')]),
+    );
+    writeFileSync(join(bench.layout.wal, 'foreign.wal'), 'not ours');
+    try {
+      bench.open();
+    } catch (error) {
+      // Refusing to start would be right too.
+      expect(error).toBeInstanceOf(FatalError);
+    }
+    const kept = [...bench.walFiles(), ...readdirSync(bench.layout.quarantine)];
+    expect(kept).toEqual(expect.arrayContaining(['newer.wal', 'foreign.wal']));
+  });
+
+  test('with the catalog gone does not take the segments for waste', async () => {
+    const bench = opened();
+    bench.ingestIds('logs', [1, 2, 3]);
+    await bench.flush();
+    const segments = bench.segmentFiles();
+    bench.store.close();
+    for (const file of readdirSync(bench.layout.root))
+      if (file.startsWith('catalog.sqlite')) rmSync(join(bench.layout.root, file));
+    try {
+      bench.open();
+    } catch (error) {
+      expect(error).toBeInstanceOf(FatalError);
+    }
+    // They are the only copy of their rows, and enough to rebuild the catalog.
+    expect(bench.segmentFiles()).toEqual(segments);
+  });
+
+  test('refuses a catalog whose segment is missing or damaged, and names the file', async () => {
+    for (const damage of [
+      (path: string) => rmSync(path),
+      (path: string) => truncateSync(path, 100),
+      (path: string) => writeFileSync(path, ''),
+    ]) {
+      const bench = opened();
+      bench.ingestIds('logs', [1]);
+      await bench.flush();
+      bench.store.close();
+      const file = bench.segmentFiles()[0] as string;
+      damage(join(bench.layout.segments, file));
+      const copy = temporaryFolder();
+      cpSync(bench.layout.root, copy, { recursive: true });
+      const again = new StoreBench(copy);
+      expect(() => again.open()).toThrow(FatalError);
+      again.store.close();
+      expect(() => new StoreBench(bench.layout.root).open()).toThrow(file);
+    }
+  });
+});
+
+describe('damage in the middle of a WAL file', () => {
+  test('costs its frame alone; the file is reported and kept for the operator after the rest was merged', async () => {
+    const bench = opened();
+    const starts: number[] = [];
+    for (const id of [1, 2, 3]) {
+      starts.push(
+        bench.walFiles().length === 0
+          ? WAL_FILE_HEADER_BYTES
+          : statSync(join(bench.layout.wal, bench.walFiles()[0] as string)).size,
+      );
+      bench.ingestIds('logs', [id]);
+    }
+    bench.store.close();
+    const file = bench.walFiles()[0] as string;
+    const bytes = readFileSync(join(bench.layout.wal, file));
+    const at = ((starts[1] as number) + (starts[2] as number)) >> 1;
+    bytes[at] = (bytes[at] as number) ^ 0x10;
+    writeFileSync(join(bench.layout.wal, file), bytes);
+    bench.open();
+    expect(bench.ids('logs')).toEqual([1, 3]);
+    expect(bench.log.filter(({ level }) => level === 'error')).toMatchObject([
+      { file, damage: [{ offset: starts[1] }] },
+    ]);
+    await bench.flush();
+    expect(bench.walFiles()).toEqual([]);
+    expect(readFileSync(join(bench.layout.quarantine, file)).equals(bytes)).toBe(true);
+    bench.reopen();
+    expect(bench.ids('logs')).toEqual([1, 3]);
+  });
+});
+
+describe('deletion', () => {
+  test('is 404 for a stream that is not there', () => {
+    expect(() => opened().store.deleteStream('default', 'logs')).toThrow(
+      expect.objectContaining({ status: 404 }),
+    );
+  });
+
+  test('voids what the WAL still holds, for good; a new stream of the name starts empty', async () => {
+    const bench = opened();
+    bench.ingestIds('logs', [1, 2]);
+    await bench.flush();
+    bench.ingestIds('logs', [3]);
+    bench.ingestIds('other', [4]);
+    bench.store.deleteStream('default', 'logs');
+    expect([bench.ids('logs'), bench.segmentFiles(), bench.ids('other')]).toEqual([[], [], [4]]);
+    bench.ingestIds('logs', [5]);
+    expect(bench.ids('logs')).toEqual([5]);
+    bench.reopen();
+    expect([bench.ids('logs'), bench.ids('other')]).toEqual([[5], [4]]);
+    await bench.flush();
+    bench.reopen();
+    expect([bench.ids('logs'), bench.ids('other')]).toEqual([[5], [4]]);
+  });
+
+  test('of one organization`s stream leaves the other`s of the same name', () => {
+    const bench = opened();
+    bench.ingest('logs', [{ id: 1 }], 'a');
+    bench.ingest('logs', [{ id: 2 }], 'b');
+    bench.store.deleteStream('a', 'logs');
+    bench.reopen();
+    expect([bench.ids('logs', 'a'), bench.ids('logs', 'b')]).toEqual([[], [2]]);
+  });
+
+  test('names with separators do not collide', () => {
+    const bench = opened();
+    bench.ingest('b:c', [{ id: 1 }], 'a');
+    bench.ingest('c', [{ id: 2 }], 'a:b');
+    expect([bench.ids('b:c', 'a'), bench.ids('c', 'a:b')]).toEqual([[1], [2]]);
+  });
+});
+
+describe('files', () => {
+  test('a second store on the folder is refused while the first one lives', () => {
+    const bench = opened();
+    expect(() => new Store(bench.layout, pino({ level: 'silent' }))).toThrow(FatalError);
+    expect(() => bench.reopen()).not.toThrow();
+  });
+
+  test('what a query reads stays until it ends, then goes, and whoever keeps descriptors is told', async () => {
+    const bench = opened();
+    const gone: string[] = [];
+    bench.ingestIds('logs', [1]);
+    bench.reopen();
+    bench.store.onFileGone = (path) => gone.push(path);
+    const wal = found(bench, 'logs').blocks[0]?.lease;
+    wal?.acquire();
+    await bench.flush();
+    expect([existsSync(wal?.path ?? ''), gone]).toEqual([true, []]);
+    wal?.release();
+    expect([existsSync(wal?.path ?? ''), gone]).toEqual([false, [wal?.path]]);
+
+    const segment = found(bench, 'logs').segments[0]?.lease;
+    segment?.acquire();
+    bench.store.deleteStream('default', 'logs');
+    expect(existsSync(segment?.path ?? '')).toBe(true);
+    segment?.release();
+    expect([existsSync(segment?.path ?? ''), gone.at(-1)]).toEqual([false, segment?.path]);
+  });
+
+  test('small segments are merged into one, and the old files go', async () => {
+    const bench = opened();
+    for (let id = 0; id < COMPACT_SEGMENTS; id++) {
+      bench.ingestIds('logs', [id]);
+      await bench.flush();
+    }
+    bench.ingestIds('other', [1]);
+    // A flush of another stream gives the scheduler its turn.
+    for (let turn = 0; turn < 3 && found(bench, 'logs').segments.length > 1; turn++) await bench.flush();
+    await expect.poll(() => found(bench, 'logs').segments.length).toBe(1);
+    expect(bench.ids('logs')).toEqual(Array.from({ length: COMPACT_SEGMENTS }, (_, id) => id));
+    expect(bench.segmentFiles()).toHaveLength(2);
+    bench.reopen();
+    expect(bench.ids('logs')).toHaveLength(COMPACT_SEGMENTS);
+  });
+
+  test('a batch without blocks does not bring a removed WAL file back', async () => {
+    const bench = opened();
+    bench.ingestIds('logs', [1]);
+    const walFile = bench.walFiles()[0] as string;
+    const walBytes = statSync(join(bench.layout.wal, walFile)).size;
+    // The worker closed its file; all of it is merged; the worker's next batch holds refused bodies only.
+    bench.store.addBatch({ blocks: [], walFile, walBytes, closedWalFile: walFile });
+    await bench.flush();
+    expect(bench.store.walFiles.count).toBe(0);
+    bench.store.addBatch({ blocks: [], walFile, walBytes });
+    expect([bench.store.walFiles.count, bench.store.walFiles.bytes]).toEqual([0, 0]);
+  });
+
+  test('folders and files of others in the data directory are left alone', () => {
+    const bench = opened();
+    mkdirSync(join(bench.layout.wal, 'notes'));
+    writeFileSync(join(bench.layout.wal, 'README'), 'x');
+    bench.reopen();
+    expect(bench.walFiles()).toEqual(['README', 'notes']);
+  });
+});
+
+test('any history of batches, merges, deletions and restarts keeps exactly the rows that a plain list has', async () => {
+  const seed = testSeed();
+  const random = new SeededRandom(seed);
+  const bench = opened();
+  const model = new Map<string, number[]>();
+  const streams = ['a', 'b', 'c'];
+  const history: string[] = [];
+  const steps = process.env.BASALT_TEST_LONG === '1' ? 3000 : 80;
+  let id = 0;
+  for (let step = 0; step < steps; step++) {
+    const stream = random.pick(streams);
+    const kind = random.next();
+    if (kind < 0.6) {
+      const ids = Array.from({ length: 1 + random.below(5) }, () => id++);
+      history.push(`ingest ${stream} ${ids}`);
+      bench.ingestIds(stream, ids);
+      model.set(stream, [...(model.get(stream) ?? []), ...ids]);
+    } else if (kind < 0.75) {
+      history.push('flush');
+      await bench.flush();
+    } else if (kind < 0.83 && model.has(stream)) {
+      history.push(`delete ${stream}`);
+      bench.store.deleteStream('default', stream);
+      model.delete(stream);
+    } else {
+      history.push('restart');
+      bench.reopen();
+    }
+    for (const each of streams)
+      expect(bench.ids(each), `seed ${seed}:\n${history.join('\n')}`).toEqual(model.get(each) ?? []);
+  }
+});
