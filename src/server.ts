@@ -77,6 +77,7 @@ class Server {
       ring,
       ringSlots: RING_SLOTS,
       sequence: this.store.sequenceBuffer,
+      walEpoch: this.store.walEpochBuffer,
       walDirectory: this.store.layout.wal,
       bootId: this.store.bootId,
     };
@@ -101,7 +102,7 @@ class Server {
     addNodeRoutes(this.router, {
       state: () => this.state,
       metrics: this.metrics,
-      flush: () => this.ingest.idle().then(() => this.merges.flush()),
+      flush: () => this.flush(),
     });
     addQueryRoutes(this.router, this.search, this.store);
     addIngestRoutes(this.router, this.ingest);
@@ -144,6 +145,12 @@ class Server {
     this.goneFiles.close();
     this.store.close();
     this.log.info('stopped');
+  }
+
+  /** Everything acknowledged so far into segments; under steady load the open WAL files are cut when they are full instead. */
+  private async flush(): Promise<void> {
+    await this.merges.flush();
+    if (this.ingest.quiet) this.store.cutWal();
   }
 
   private handle(exchange: Exchange): void {

@@ -13,7 +13,7 @@ export const ALLOWED_IMPORTS: Record<string, string[]> = {
   errors: [],
   config: ['errors'],
   native: FOUNDATION,
-  ring: FOUNDATION,
+  ring: [...FOUNDATION, 'native'],
   storage: [...FOUNDATION, 'native'],
   ingest: [...FOUNDATION, 'native', 'ring', 'storage'],
   query: [...FOUNDATION, 'native', 'storage'],

@@ -8,6 +8,8 @@ export interface IngestWorkerData {
   ringSlots: number;
   /** One BigInt64 word: the last frame sequence number given out, over all workers. */
   sequence: SharedArrayBuffer;
+  /** One Int32 word: raised when the main thread has closed all WAL files; each worker then goes on in a new one. */
+  walEpoch: SharedArrayBuffer;
   walDirectory: string;
   /** Distinguishes this process's WAL files from those of earlier ones. */
   bootId: string;

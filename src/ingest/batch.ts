@@ -31,7 +31,7 @@ export class BatchDrainer {
   constructor(data: IngestWorkerData, workerId: number) {
     this.consumer = new RingConsumer(data.ring, data.ringSlots);
     this.sequence = new BigInt64Array(data.sequence);
-    this.wal = new WalWriter(data.walDirectory, `${data.bootId}-${workerId}`);
+    this.wal = new WalWriter(data.walDirectory, `${data.bootId}-${workerId}`, data.walEpoch);
   }
 
   /**

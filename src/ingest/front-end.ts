@@ -58,6 +58,11 @@ export class IngestFrontEnd {
     return this.waiting.size;
   }
 
+  /** Whether no worker is in a batch and every finished batch has been told: the WAL cannot change until this turn ends. */
+  get quiet(): boolean {
+    return this.activeTasks === 0;
+  }
+
   get ringBytes(): number {
     return this.ring.reservedBytes;
   }

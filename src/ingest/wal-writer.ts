@@ -18,11 +18,16 @@ export class WalWriter {
   private file = '';
   private sizeBytes = 0;
   private fileCount = 0;
+  private readonly epoch: Int32Array;
+  private openedEpoch = 0;
 
   constructor(
     private readonly directory: string,
     private readonly prefix: string,
-  ) {}
+    epoch: SharedArrayBuffer,
+  ) {
+    this.epoch = new Int32Array(epoch);
+  }
 
   /** Name of the open file, relative to the WAL directory. */
   get fileName(): string {
@@ -41,6 +46,7 @@ export class WalWriter {
   append(buffers: Uint8Array[]): number {
     if (this.state === 'FAILED') throw new FatalError(`WAL ${this.file} has failed before`);
     try {
+      if (this.state === 'OPEN' && Atomics.load(this.epoch, 0) !== this.openedEpoch) this.close();
       if (this.state === 'EMPTY') this.open();
       const offset = this.sizeBytes;
       this.writeAll(buffers);
@@ -60,9 +66,13 @@ export class WalWriter {
   /** Closes the file if it is full; the next append opens another. @returns the closed file's name */
   rotateIfFull(): string | undefined {
     if (this.state !== 'OPEN' || this.sizeBytes < WAL_FILE_BYTES_MAX) return undefined;
+    this.close();
+    return this.file;
+  }
+
+  private close(): void {
     closeSync(this.fd);
     this.state = 'EMPTY';
-    return this.file;
   }
 
   private open(): void {
@@ -77,6 +87,7 @@ export class WalWriter {
     } finally {
       closeSync(directoryFd);
     }
+    this.openedEpoch = Atomics.load(this.epoch, 0);
     this.state = 'OPEN';
   }
 

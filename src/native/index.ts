@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 export interface Abi {
   abi: number;
@@ -152,6 +152,7 @@ interface NativeAddon {
   advanceRun(run: number): RunProgress;
   takeRows(run: number, format: RowFormat): { bytes: Uint8Array; rows: number };
   freeRun(run: number): void;
+  copyBytes(target: Uint8Array, offset: number, source: Uint8Array): void;
   decompressZstd(bytes: Uint8Array, limitBytes: number): Uint8Array;
   setThreadNice(nice: number): void;
 }
@@ -276,6 +277,12 @@ export const advanceRun = guarded(addon.advanceRun);
 /** Encodes and forgets the output rows produced so far. */
 export const takeRows = guarded(addon.takeRows);
 export const freeRun = addon.freeRun;
+
+/**
+ * Copies `source` to `target` at `offset`: what `target.set(source, offset)` does, which into shared memory goes byte by byte unless both
+ * addresses agree modulo 8 (20 kB: 6.7 to 7.8 µs against 0.66 µs, Node 20). Any thread; worth the call from about 2 kB.
+ */
+export const copyBytes = guarded(addon.copyBytes);
 
 /** Decompresses zstd frames. @throws BasaltError when damaged or when the result would pass `limitBytes` */
 export const decompressZstd = guarded(addon.decompressZstd);

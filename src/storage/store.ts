@@ -28,6 +28,8 @@ export class Store {
   readonly walFiles: WalFiles;
   /** One BigInt64: the last frame sequence given out; shared with the ingest workers. */
   readonly sequenceBuffer = new SharedArrayBuffer(8);
+  /** One Int32: raised with every `cutWal`; shared with the ingest workers. */
+  readonly walEpochBuffer = new SharedArrayBuffer(4);
   readonly bootId = randomBytes(6).toString('hex');
   /** Paths of files that are gone, for those who keep descriptors. */
   onFileGone: (path: string) => void = () => {};
@@ -85,6 +87,12 @@ export class Store {
     if (batch.walFile !== '') this.walFiles.touch(batch.walFile, batch.walBytes);
     for (const block of batch.blocks) this.addBlock(block);
     if (batch.closedWalFile) this.walFiles.close(batch.closedWalFile);
+  }
+
+  /** Lets go of the WAL files whose blocks are all in segments, open ones too. Only while no ingest worker is in a batch. */
+  cutWal(): void {
+    Atomics.add(new Int32Array(this.walEpochBuffer), 0, 1);
+    this.walFiles.closeAll();
   }
 
   /** A new segment's path, never used before. */

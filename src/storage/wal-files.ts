@@ -69,6 +69,14 @@ export class WalFiles {
     this.retireIfDone(name, file);
   }
 
+  /** Closes every file that is open. Only while no ingest worker is in a batch; the workers must be told to go on in new files. */
+  closeAll(): void {
+    for (const [name, file] of [...this.files]) {
+      file.closed = true;
+      this.retireIfDone(name, file);
+    }
+  }
+
   /** The file holds damage that somebody should look at: it is moved aside instead of removed. */
   markDamaged(name: string): void {
     this.get(name).damaged = true;

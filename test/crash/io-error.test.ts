@@ -1,6 +1,6 @@
 /**
- * A disk that refuses: every fdatasync in turn fails with EIO (injected by strace). Nothing may be acknowledged after it; the process ends
- * with code 74 and says why, or refuses to start; and the next start has every acknowledged record.
+ * A disk that refuses: calls fail with EIO or ENOSPC (injected by strace). Nothing may be acknowledged after it; the process ends with code
+ * 74 and says why, or refuses to start; and the next start has every acknowledged record. A merge that fails only has to be repeated.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -18,62 +18,99 @@ function canTrace(): boolean {
   return spawnSync('strace', ['-f', '-e', 'trace=none', 'true']).status === 0;
 }
 
-/** Which call fails. Each thread counts its own: the main thread syncs the catalog, an ingest worker its file and then each batch. */
-const CALLS = long ? Array.from({ length: 20 }, (_, index) => index + 1) : [1, 2, 3, 5, 9];
-
-/** Seconds since the epoch at which strace made the call fail. */
-function injectedAt(trace: string): number | undefined {
-  const line = existsSync(trace) ? readFileSync(trace, 'utf8').match(/^.*\(INJECTED\).*$/m)?.[0] : undefined;
-  const time = line && /(\d{10}\.\d+)/.exec(line)?.[1];
-  return time === undefined ? undefined : Number(time);
+interface Fault {
+  /** System call: ingest workers write by pwritev and sync by fdatasync, the catalog syncs by fsync. */
+  call: string;
+  error: 'EIO' | 'ENOSPC';
+  /** Which call of a thread fails, and all after it with `+`. */
+  when: string;
 }
 
-const REQUESTS = 120;
+const FAULTS: Fault[] = [
+  { call: 'fdatasync', error: 'EIO', when: '1' },
+  { call: 'fdatasync', error: 'EIO', when: '2' },
+  { call: 'fdatasync', error: 'EIO', when: '7' },
+  { call: 'pwritev', error: 'ENOSPC', when: '3' },
+  { call: 'fsync', error: 'EIO', when: '1' },
+  { call: 'fsync', error: 'EIO', when: '4' },
+];
+if (long) {
+  for (let when = 3; when <= 40; when++) FAULTS.push({ call: 'fdatasync', error: 'EIO', when: `${when}+` });
+  for (let when = 1; when <= 20; when++) FAULTS.push({ call: 'pwritev', error: 'EIO', when: `${when}` });
+  for (let when = 2; when <= 6; when++) FAULTS.push({ call: 'fsync', error: 'EIO', when: `${when}+` });
+}
+
+const REQUESTS = 200;
 /** Clocks of the trace and of the client are the same; their texts are rounded. */
 const ROUNDING_MS = 2;
 
-describe.skipIf(!canTrace())('with strace (not usable here: skipped)', () => {
-  test.each(CALLS)(`fdatasync number %i fails (BASALT_SEED=${seed})`, async (call) => {
-    const server = TestServer.prepare();
+function tracer(trace: string, { call, error, when }: Fault): string[] {
+  const inject = `inject=${call}:error=${error}:when=${when}`;
+  return ['strace', '-D', '-f', '-ttt', '-o', trace, '--seccomp-bpf', '-e', `trace=${call}`, '-e', inject];
+}
+
+/** When strace first made a call fail, milliseconds since the epoch. */
+function injectedAtMs(trace: string): number | undefined {
+  const line = existsSync(trace) ? readFileSync(trace, 'utf8').match(/^.*\(INJECTED\).*$/m)?.[0] : undefined;
+  const seconds = line && /(\d{10}\.\d+)/.exec(line)?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
+}
+
+/** A server that was used before, so that its catalog exists. */
+async function usedServer(): Promise<TestServer> {
+  const server = await TestServer.start();
+  await server.client.store('before', [{ n: 1 }]);
+  await server.kill('SIGTERM');
+  return server;
+}
+
+describe.skipIf(!canTrace())('with strace, where it is installed and may trace', () => {
+  test.each(FAULTS)(`$call number $when fails with $error (BASALT_SEED=${seed})`, async (fault) => {
+    const server = await usedServer();
     const trace = join(server.dataDir, 'trace');
-    const ledger = new Ledger(seed + call, 'ledger');
+    const ledger = new Ledger(seed, 'ledger');
     try {
-      const inject = `inject=fdatasync,fsync:error=EIO:when=${call}`;
-      const wrapper = [
-        'strace',
-        '-D',
-        '-f',
-        '-ttt',
-        '-o',
-        trace,
-        '--seccomp-bpf',
-        '-e',
-        'trace=fdatasync,fsync',
-        '-e',
-        inject,
-      ];
-      let startError: unknown;
-      await server.launch({ wrapper }).catch((error: unknown) => {
-        startError = error;
-      });
+      const startError = await server.launch({ wrapper: tracer(trace, fault) }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       if (startError === undefined) {
-        // One connection: the request under way is the one whose sync fails.
-        const load = ledger.send(server.client, { connections: 1, requestsMax: REQUESTS });
-        await load.finished;
-        const failedAt = injectedAt(trace);
-        expect(failedAt, 'the call was made').toBeDefined();
-        const exit = await server.exit(10_000);
-        expect(exit).toEqual({ code: FATAL_EXIT_CODE, signal: null });
-        expect(server.log).toMatch(/EIO|I\/O error/i);
-        expect(ledger.lastAckMs).toBeLessThanOrEqual((failedAt as number) * 1000 + ROUNDING_MS);
+        // One connection: the request under way is the one whose call fails.
+        await ledger.send(server.client, { connections: 1, requestsMax: REQUESTS }).finished;
+        const failedAtMs = injectedAtMs(trace);
+        expect(failedAtMs, 'the call was made').toBeDefined();
+        expect(await server.exit(10_000)).toEqual({ code: FATAL_EXIT_CODE, signal: null });
+        expect(ledger.lastAckMs).toBeLessThanOrEqual((failedAtMs as number) + ROUNDING_MS);
       } else {
         expect(startError).toBeInstanceOf(StartError);
-        expect((startError as StartError).exit?.code, 'it ends by itself').toBeGreaterThan(0);
-        expect(server.log).toMatch(/EIO|I\/O error/i);
+        expect((startError as StartError).exit?.code, 'it ends by itself').toBe(FATAL_EXIT_CODE);
       }
+      expect(server.log).toMatch(fault.error === 'EIO' ? /EIO|I\/O error/i : /ENOSPC|no space/i);
       await server.launch({});
       expect(await ledger.compare(server.client)).toMatchObject({ lost: 0, duplicated: 0, invented: 0 });
-      await server.client.store('ledger_after', [{ n: 1 }]);
+      expect(await server.client.number('SELECT count(*) FROM before')).toBe(1);
+      await server.client.store('after', [{ n: 1 }]);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test('a merge that fails is told, and costs nothing', async () => {
+    const server = await usedServer();
+    const fault: Fault = { call: 'rename', error: 'EIO', when: '1' };
+    try {
+      await server.launch({ wrapper: tracer(join(server.dataDir, 'trace'), fault) });
+      await server.client.store('merged', [{ n: 1 }, { n: 2 }]);
+      const reply = await server.client.request('PUT', '/node/flush');
+      expect(reply.status).toBe(500);
+      expect(server.log).toContain('merge failed');
+      expect(await server.client.number('SELECT sum(n) FROM merged')).toBe(3);
+      await server.client.store('merged', [{ n: 3 }]);
+      // The next attempt is made only after some seconds.
+      if (long) await server.client.flush();
+      expect(await server.client.number('SELECT sum(n) FROM merged')).toBe(6);
+      await server.restart('SIGKILL', {});
+      expect(await server.client.number('SELECT sum(n) FROM merged')).toBe(6);
     } finally {
       await server.stop();
     }

@@ -33,7 +33,7 @@ const WORDS = [
   'GET',
   '/api/v1',
   '200',
-  'größe',
+  'höhe',
   'ok',
 ];
 

@@ -2,6 +2,7 @@
  * Random queries of the SQL that both engines read alike. Where they spell something differently, `both` holds the two texts.
  *
  * Left out, because the engines differ on purpose: division of integers with a sign, casts that round, text of floats, and order of ties.
+ * A cast never stands alone: DataFusion names it like its argument, and refuses both in one aggregate.
  */
 
 import type { Random } from '../harness/random.js';
@@ -345,7 +346,7 @@ export class QueryMaker {
       () => `abs(${inner()})`,
       () => `floor(${inner()})`,
       () => `coalesce(${inner()}, 0.5e0)`,
-      () => `CAST(${this.int(scope, depth - 1)} AS DOUBLE)`,
+      () => `(CAST(${this.int(scope, depth - 1)} AS DOUBLE) * 1e0)`,
     ])();
   }
 
@@ -361,7 +362,7 @@ export class QueryMaker {
       () => `(${inner()} || '/' || ${inner()})`,
       () => `substr(${inner()}, ${random.int(1, 4)}, ${random.int(0, 5)})`,
       () => `coalesce(${inner()}, 'none')`,
-      () => `CAST(${this.int(scope, depth - 1)} AS VARCHAR)`,
+      () => `(CAST(${this.int(scope, depth - 1)} AS VARCHAR) || '')`,
       () => `replace(${inner()}, 'o', '00')`,
       () => `CASE WHEN ${this.condition(scope, depth - 1)} THEN ${inner()} END`,
     ])();
@@ -407,7 +408,7 @@ export class QueryMaker {
   private textTest(scope: Scope, depth: number): string {
     const { random } = this;
     const column = random.pick(scope.texts);
-    const part = random.pick(['o', 'in', 'error', 'a-', 'conn', '1', 'GET /api', 'größe', "o'", '']);
+    const part = random.pick(['o', 'in', 'error', 'a-', 'conn', '1', 'GET /api', 'höhe', "o'", '']);
     const quoted = part.replaceAll("'", "''");
     const value = random.pick([...LEVELS, '7', 'a-1.example', 'users']).replaceAll("'", "''");
     return random.pick([
@@ -445,7 +446,7 @@ export class QueryMaker {
       `NOT ${bool}`,
       `${bool} = ${random.pick(['true', 'false'])}`,
       `${bool} IS ${random.pick(['', 'NOT '])}TRUE`,
-      `${random.pick(scope.ints)} IS DISTINCT FROM ${random.pick(scope.ints)}`,
+      `(${random.pick(scope.ints)} IS DISTINCT FROM ${random.pick(scope.ints)})`,
     ]);
   }
 }

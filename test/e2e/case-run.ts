@@ -48,7 +48,9 @@ export class CaseRun {
       // No answer: the end of the process, if it ended, is known a moment later.
       if (error instanceof TypeError) await sleep(300);
       const reason = error instanceof Error ? error.message : String(error);
-      const text = this.server.running ? reason : `the server is gone:\n${this.server.log.slice(-3000)}`;
+      const text = this.server.running
+        ? reason + this.server.logOf(reason)
+        : `the server is gone:\n${this.server.log.slice(-3000)}`;
       throw new Error(`${this.testCase.name}.test:${section.line}: ${section.word}: ${text}`);
     }
   }

@@ -126,7 +126,7 @@ describe('the sample', () => {
   });
 });
 
-describe.skipIf(realFiles.length === 0)('real logs (LOGHUB_DIR, not found: skipped)', () => {
+describe.skipIf(realFiles.length === 0)('real logs, where LOGHUB_DIR has them', () => {
   test.each(realFiles)('%s comes back byte for byte', async (file) => {
     const bytes = readFileSync(join(loghub, file));
     const lines = linesOf(bytes);

@@ -9,7 +9,7 @@ export type Json = null | boolean | number | bigint | string | Json[] | { [key: 
 
 export function parseExactJson(text: string): Json {
   const marked = text.replace(TOKEN, (token) => {
-    if (token.startsWith('"') || !/^-?\d{16,}$/.test(token)) return token;
+    if (!/^-?\d{16,}$/.test(token) || Number.isSafeInteger(Number(token))) return token;
     return JSON.stringify(MARK + token);
   });
   return JSON.parse(marked, (_key, value: unknown) =>

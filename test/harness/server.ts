@@ -86,6 +86,13 @@ export class TestServer {
     return this.text;
   }
 
+  /** What the log says about the trace id in an answer. */
+  logOf(answer: string): string {
+    const id = /"(?:trace_id|traceId)":"([0-9a-f]{32})"/.exec(answer)?.[1];
+    const lines = id === undefined ? [] : this.text.split('\n').filter((line) => line.includes(id));
+    return lines.map((line) => `\n${line}`).join('');
+  }
+
   get walDirectory(): string {
     return join(this.dataDir, 'wal');
   }

@@ -23,10 +23,16 @@ vi.mock('../../src/config/limits.js', async (original) => ({
 }));
 
 let folder: string;
+let epoch: SharedArrayBuffer;
 beforeEach(() => {
+  epoch = new SharedArrayBuffer(4);
   folder = mkdtempSync(join(tmpdir(), 'basalt-wal-'));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function makeWriter(prefix = 'boot-1'): WalWriter {
+  return new WalWriter(folder, prefix, epoch);
+}
 
 function bytes(file: string): Buffer {
   return readFileSync(join(folder, file));
@@ -34,7 +40,7 @@ function bytes(file: string): Buffer {
 
 describe('append', () => {
   test('opens a file with a header, and returns where each batch begins', () => {
-    const wal = new WalWriter(folder, 'boot-1');
+    const wal = makeWriter();
     expect(readdirSync(folder)).toEqual([]);
     expect(wal.append([Buffer.from('one'), Buffer.from('two')])).toBe(WAL_FILE_HEADER_BYTES);
     expect(wal.append([Buffer.from('three')])).toBe(WAL_FILE_HEADER_BYTES + 6);
@@ -45,14 +51,14 @@ describe('append', () => {
   });
 
   test('takes more buffers than one system call does', () => {
-    const wal = new WalWriter(folder, 'boot-1');
+    const wal = makeWriter();
     const buffers = Array.from({ length: 5000 }, (_, index) => Buffer.from(`${index},`));
     wal.append(buffers);
     expect(bytes(wal.fileName).subarray(WAL_FILE_HEADER_BYTES).equals(Buffer.concat(buffers))).toBe(true);
   });
 
   test('two writers of one process use different files', () => {
-    const [first, second] = [new WalWriter(folder, 'boot-1'), new WalWriter(folder, 'boot-2')];
+    const [first, second] = [makeWriter(), makeWriter('boot-2')];
     first.append([Buffer.from('a')]);
     second.append([Buffer.from('b')]);
     expect(first.fileName).not.toBe(second.fileName);
@@ -61,7 +67,7 @@ describe('append', () => {
 
 describe('rotation', () => {
   test('only at the limit, and the next append opens another file', () => {
-    const wal = new WalWriter(folder, 'boot-1');
+    const wal = makeWriter();
     expect(wal.rotateIfFull()).toBeUndefined();
     wal.append([Buffer.alloc(1000 - WAL_FILE_HEADER_BYTES - 1)]);
     expect(wal.rotateIfFull()).toBeUndefined();
@@ -76,9 +82,31 @@ describe('rotation', () => {
   });
 });
 
+test('goes on in a new file when the main thread has closed all files, once each time', () => {
+  const wal = makeWriter();
+  wal.append([Buffer.from('a')]);
+  const first = wal.fileName;
+  wal.append([Buffer.from('b')]);
+  expect(wal.fileName).toBe(first);
+  Atomics.add(new Int32Array(epoch), 0, 1);
+  expect(wal.append([Buffer.from('c')])).toBe(WAL_FILE_HEADER_BYTES);
+  const second = wal.fileName;
+  expect(second).not.toBe(first);
+  wal.append([Buffer.from('d')]);
+  expect(wal.fileName).toBe(second);
+  expect(bytes(first).subarray(WAL_FILE_HEADER_BYTES).toString()).toBe('ab');
+  expect(bytes(second).subarray(WAL_FILE_HEADER_BYTES).toString()).toBe('cd');
+  // One that opens its first file after a close needs no other.
+  const late = makeWriter('boot-2');
+  late.append([Buffer.from('x')]);
+  const only = late.fileName;
+  late.append([Buffer.from('y')]);
+  expect(late.fileName).toBe(only);
+});
+
 describe('failure is final', () => {
   test('when the directory is not there, even if it is made afterwards', () => {
-    const wal = new WalWriter(join(folder, 'missing'), 'boot-1');
+    const wal = new WalWriter(join(folder, 'missing'), 'boot-1', epoch);
     expect(() => wal.append([Buffer.from('x')])).toThrow(FatalError);
     mkdirSync(join(folder, 'missing'));
     expect(() => wal.append([Buffer.from('x')])).toThrow(/failed before/);
@@ -87,7 +115,7 @@ describe('failure is final', () => {
 
   test('when the file name is taken: an older file is never written over', () => {
     writeFileSync(join(folder, 'boot-1-000000.wal'), 'older');
-    const wal = new WalWriter(folder, 'boot-1');
+    const wal = makeWriter();
     expect(() => wal.append([Buffer.from('x')])).toThrow(/boot-1-000000\.wal.*EEXIST/s);
     expect(bytes('boot-1-000000.wal').toString()).toBe('older');
   });
@@ -102,7 +130,7 @@ describe('failure is final', () => {
 });
 
 test('a file cut by somebody else is not noticed as success of a later read', () => {
-  const wal = new WalWriter(folder, 'boot-1');
+  const wal = makeWriter();
   wal.append([Buffer.from('first')]);
   truncateSync(join(folder, wal.fileName), 0);
   wal.append([Buffer.from('second')]);
@@ -131,7 +159,7 @@ function runWithFileLimit(kilobytes: number): { failed: string; after: string; s
   const script = `
     import { statSync } from 'node:fs';
     import { WalWriter } from ${JSON.stringify(join(folder, 'src/ingest/wal-writer.js'))};
-    const wal = new WalWriter(${JSON.stringify(join(folder, 'wal'))}, 'boot-1');
+    const wal = new WalWriter(${JSON.stringify(join(folder, 'wal'))}, 'boot-1', new SharedArrayBuffer(4));
     const attempt = () => { try { wal.append([Buffer.alloc(3000, 1)]); return 'written'; } catch (error) { return String(error); } };
     const results = [attempt(), attempt(), attempt()];
     const size = statSync(${JSON.stringify(join(folder, 'wal/boot-1-000000.wal'))}).size;

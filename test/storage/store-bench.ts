@@ -43,9 +43,16 @@ export class StoreBench {
     const recovered = this.store.recover();
     const ring = allocateRing(SLOTS, 4 << 20);
     this.producer = new RingProducer(ring, SLOTS);
-    const { sequenceBuffer: sequence, bootId } = this.store;
+    const { sequenceBuffer: sequence, walEpochBuffer: walEpoch, bootId } = this.store;
     this.drainer = new BatchDrainer(
-      { ring, ringSlots: SLOTS, sequence, bootId, walDirectory: this.layout.wal },
+      {
+        ring,
+        ringSlots: SLOTS,
+        sequence,
+        walEpoch,
+        bootId,
+        walDirectory: this.layout.wal,
+      },
       1,
     );
     return recovered;

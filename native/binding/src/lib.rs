@@ -7,6 +7,7 @@ mod query;
 mod scan;
 mod segment;
 
+use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;
 
 /// A batch allocates and frees tens of megabytes; the C library's allocator would hand the pages back and fault them in again each time,
@@ -15,7 +16,7 @@ use napi_derive::napi;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Raised together with `ABI_VERSION` in `src/native/index.ts`.
-const ABI_VERSION: u32 = 1;
+const ABI_VERSION: u32 = 2;
 
 #[napi(object)]
 pub struct Abi {
@@ -46,6 +47,21 @@ fn cpu_features() -> Vec<String> {
 #[cfg(not(target_arch = "x86_64"))]
 fn cpu_features() -> Vec<String> {
     Vec::new()
+}
+
+/// Copies `source` into `target` at `offset` bytes. The target may be shared memory: the caller owns the range it writes.
+#[napi(catch_unwind)]
+pub fn copy_bytes(mut target: Uint8ArraySlice, offset: f64, source: &[u8]) -> napi::Result<()> {
+    let start = offset as usize;
+    let room = target.len();
+    // SAFETY: the caller has reserved the range, so nobody else reads or writes it during the call; the rest is not touched.
+    let target = unsafe { target.as_mut() };
+    let range = start.checked_add(source.len()).and_then(|end| target.get_mut(start..end));
+    let Some(range) = range else {
+        return Err(failure::bytes(format!("BUG: {} bytes at {start} of {room}", source.len())));
+    };
+    range.copy_from_slice(source);
+    Ok(())
 }
 
 /// Sets the nice value of the calling thread alone.

@@ -18,6 +18,9 @@ use crate::suggest::nearest;
 pub(crate) const CATALOG: &str = "basalt";
 pub(crate) const SCHEMA: &str = "logs";
 
+/// The functions that make rows. The planner looks for a table of the name first.
+const TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
+
 /// The streams that one statement may name.
 #[derive(Debug)]
 pub(crate) struct Streams {
@@ -95,6 +98,9 @@ impl SchemaProvider for Schema {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         if let (None, Some(table)) = (&self.foreign, self.streams.tables.get(name)) {
             return Ok(Some(Arc::clone(table) as Arc<dyn TableProvider>));
+        }
+        if self.foreign.is_none() && TABLE_FUNCTIONS.contains(&name) {
+            return Ok(None);
         }
         let known = self.streams.names.iter().map(String::as_str);
         let written = match &self.foreign {

@@ -66,6 +66,11 @@ impl SqlError {
         self
     }
 
+    pub(crate) fn no_function(name: &str, known: &[String]) -> Self {
+        SqlError::new(FUNCTION_NOT_FOUND, format!("Search function not defined: {name}"))
+            .with_suggestions(nearest(name, known.iter().map(String::as_str)))
+    }
+
     pub(crate) fn about(mut self, unknown: impl Into<String>) -> Self {
         self.unknown = Some(unknown.into());
         self
@@ -158,8 +163,7 @@ fn convert(error: &DataFusionError, functions: &dyn Fn() -> Vec<String>) -> SqlE
             inner => invalid(arrow_text(inner)),
         },
         DataFusionError::Plan(message) => match unknown_function(message) {
-            Some(name) => SqlError::new(FUNCTION_NOT_FOUND, format!("Search function not defined: {name}"))
-                .with_suggestions(nearest(name, functions().iter().map(String::as_str))),
+            Some(name) => SqlError::no_function(name, &functions()),
             None if is_mismatch(message) => mismatch(message.clone()),
             None => invalid(message.clone()),
         },

@@ -104,16 +104,18 @@ fn place(text: &str) -> Option<(u64, u64)> {
     Some((line.parse().ok()?, column.trim_end().parse().ok()?))
 }
 
-/// Where a name with dots first stands.
-pub(crate) fn place_of(name: &str, tokens: &[TokenWithSpan]) -> Option<Location> {
+/// Where a name with dots first stands, and whether it is called like a function there.
+pub(crate) fn place_of(name: &str, tokens: &[TokenWithSpan]) -> Option<(Location, bool)> {
     let parts: Vec<&str> = name.split('.').collect();
-    tokens.windows(2 * parts.len() - 1).find_map(|window| {
+    let width = 2 * parts.len() - 1;
+    tokens.windows(width).enumerate().find_map(|(at, window)| {
         let matches = window.iter().enumerate().all(|(i, token)| match &token.token {
             Token::Word(word) if i % 2 == 0 => word.value.eq_ignore_ascii_case(parts[i / 2]),
             Token::Period => i % 2 == 1,
             _ => false,
         });
-        matches.then(|| window[0].span.start)
+        let called = tokens.get(at + width).is_some_and(|next| next.token == Token::LParen);
+        matches.then(|| (window[0].span.start, called))
     })
 }
 

@@ -61,7 +61,7 @@ pub struct Timings {
 pub fn plan(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
     let guarded = || catch_unwind(AssertUnwindSafe(|| plan_here(sql, context)));
     stacker::grow(STACK_BYTES, guarded).unwrap_or_else(|panic| {
-        Err(SqlError::new(INVALID_SQL, "Search SQL not valid: the planner failed on it").with_detail(reason(&panic)))
+        Err(SqlError::new(INVALID_SQL, "Search SQL not valid: the planner failed on it").with_detail(reason(panic.as_ref())))
     })
 }
 
@@ -83,9 +83,11 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
     let state = state_for(context)?;
     let tokens = parsed.tokens.clone();
     let failed = |error: DataFusionError| {
-        let error = SqlError::planning(&error, &|| function_names(&state));
-        match error.unknown.as_deref().and_then(|name| place_of(name, &tokens)) {
-            Some(place) => error.at(place.line, place.column),
+        let functions = || function_names(&state);
+        let error = SqlError::planning(&error, &functions);
+        match error.unknown.as_deref().and_then(|name| place_of(name, &tokens).map(|(place, called)| (name, place, called))) {
+            Some((name, place, true)) => SqlError::no_function(name, &functions()).at(place.line, place.column),
+            Some((_, place, false)) => error.clone().at(place.line, place.column),
             None => error,
         }
     };
@@ -114,7 +116,7 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
 fn resolve(parsed: &mut Parsed, state: &SessionState) -> Result<LogicalPlan, DataFusionError> {
     let logical = loop {
         let statement = Statement::Statement(Box::new(ast::Statement::Query(parsed.query.clone())));
-        let error = match block_on(state.statement_to_plan(statement)) {
+        let error = match basalt_sql_resolve::resolve(state, statement) {
             Ok(plan) => break plan,
             Err(error) => error,
         };

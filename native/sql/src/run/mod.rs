@@ -141,22 +141,21 @@ impl Run {
     /// 20011 for a leaf that does not exist; 20008 for bytes that are no such stream.
     pub fn push(&mut self, leaf: usize, ipc: &[u8]) -> Result<(), SqlError> {
         let queue = self.queues.get(leaf).ok_or_else(|| no_leaf(leaf))?;
-        let mut aligned = MutableBuffer::with_capacity(ipc.len());
-        aligned.extend_from_slice(ipc);
-        let mut bytes = Buffer::from(aligned);
-        let mut decoder = StreamDecoder::new();
-        let wanted = queue.leaf().answer_schema();
-        let damaged = |error: ArrowError| {
+        let damaged = |reason: String| {
             SqlError::new(EXECUTION, format!("Search SQL execute error: the answer to leaf {leaf} is damaged"))
-                .with_detail(error.to_string())
+                .with_detail(reason)
         };
-        while let Some(batch) = decoder.decode(&mut bytes).map_err(damaged)? {
-            let batch = with_schema(&batch, wanted).map_err(damaged)?;
-            let size = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
-            let size = size.sum::<usize>() as u64;
-            queue.push(batch, size);
+        // The decoder panics on some kinds of damage.
+        let decoded = catch_unwind(AssertUnwindSafe(|| decode(ipc, queue.leaf().answer_schema())));
+        let batches = match decoded {
+            Ok(batches) => batches.map_err(|error| damaged(error.to_string()))?,
+            Err(panic) => return Err(damaged(reason(panic.as_ref()))),
+        };
+        for batch in batches {
+            let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
+            let bytes = sizes.sum::<usize>() as u64;
+            queue.push(batch, bytes);
         }
-        decoder.finish().map_err(damaged)?;
         self.account_replay()
     }
 
@@ -217,7 +216,7 @@ impl Run {
             catch_unwind(AssertUnwindSafe(|| self.run_slice()))
         });
         let outcome = polled.unwrap_or_else(|panic| {
-            Err(SqlError::new(EXECUTION, "Search SQL execute error: an operator failed").with_detail(reason(&panic)))
+            Err(SqlError::new(EXECUTION, "Search SQL execute error: an operator failed").with_detail(reason(panic.as_ref())))
         });
         match outcome {
             Ok(runnable) => Ok(self.progress(runnable)),
@@ -341,6 +340,20 @@ async fn yield_once() {
         Poll::Pending
     })
     .await;
+}
+
+/// The batches of an IPC stream, which share one copy of its bytes.
+fn decode(ipc: &[u8], wanted: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
+    let mut aligned = MutableBuffer::with_capacity(ipc.len());
+    aligned.extend_from_slice(ipc);
+    let mut bytes = Buffer::from(aligned);
+    let mut decoder = StreamDecoder::new();
+    let mut batches = Vec::new();
+    while let Some(batch) = decoder.decode(&mut bytes)? {
+        batches.push(with_schema(&batch, wanted)?);
+    }
+    decoder.finish()?;
+    Ok(batches)
 }
 
 /// The same columns under the schema that the plan expects: names and types must agree, and nothing may be null that

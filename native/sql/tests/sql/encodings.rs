@@ -36,7 +36,7 @@ fn every_format_writes_the_same_rows() {
 
 #[test]
 fn every_type_has_a_form() {
-    let sql = "SELECT [1, 2] AS l, {'a': 1} AS o, INTERVAL '1 hour' AS i, DATE '2026-03-05' AS d, 1.25::decimal(5,2) AS m, \
+    let sql = "SELECT [1, 2] AS l, named_struct('a', 1) AS o, INTERVAL '1 hour' AS i, DATE '2026-03-05' AS d, 1.25::decimal(5,2) AS m, \
                now() AS n, TIME '01:02:03' AS t, arrow_cast(5, 'UInt64') AS u, encode('x'::bytea, 'hex') AS h";
     let text = encoded(sql, Format::JsonObjects);
     let row: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));

@@ -8,7 +8,7 @@ fn each_kind_of_mistake_has_its_code_and_place() {
     let world = world();
     for (sql, code, place) in [
         ("SELECT * FRM logs", 20001, Some((1, 14))),
-        ("SELECT level,\n  FROM logs WHERE", 20001, Some((2, 3))),
+        ("SELECT level\n  FROM logs WHERE )", 20001, Some((2, 19))),
         ("SELECT 'x", 20001, Some((1, 8))),
         ("", 20001, None),
         (" ; ", 20001, None),

@@ -223,11 +223,16 @@ fn aggregates_become_leaves_of_states() {
         output("SELECT DISTINCT level FROM logs"),
         json!({ "kind": "aggregate", "groups": [{ "kind": "column", "column": "level" }], "aggregates": [] })
     );
+    assert_eq!(
+        output("SELECT count(DISTINCT level) FROM logs WHERE ok GROUP BY status"),
+        json!({ "kind": "aggregate", "groups": [{ "kind": "column", "column": "status" }, { "kind": "column", "column": "level" }],
+            "aggregates": [] })
+    );
     for (bucket, width, origin) in [
         ("date_trunc('hour', _timestamp)", HOUR_US, 0_i64),
         ("date_trunc('week', _timestamp)", 7 * 24 * HOUR_US, 345_600_000_000),
         ("date_bin(INTERVAL '90 seconds', to_timestamp_micros(_timestamp))", 90_000_000, 0),
-        ("date_bin(INTERVAL '1 day', _timestamp, '2020-01-01T05:00:00')", 24 * HOUR_US, 1_577_854_800_000_000),
+        ("date_bin(INTERVAL '1 day', _timestamp, TIMESTAMP '2020-01-01T05:00:00')", 24 * HOUR_US, 1_577_854_800_000_000),
         ("histogram(_timestamp, '30 seconds')", 30_000_000, 978_307_200_000_000),
         ("histogram(_timestamp)", HOUR_US, 978_307_200_000_000),
         ("timestamp_bucket(INTERVAL '2 days', _timestamp)", 48 * HOUR_US, 978_307_200_000_000),
@@ -237,7 +242,7 @@ fn aggregates_become_leaves_of_states() {
         assert_eq!(output(&sql)["groups"], wanted, "{sql}");
     }
     for sql in [
-        "SELECT count(DISTINCT level) FROM logs WHERE ok GROUP BY status, ok",
+        "SELECT count(DISTINCT level), sum(DISTINCT status) FROM logs",
         "SELECT median(status) FROM logs",
         "SELECT upper(level), count(*) FROM logs GROUP BY 1",
         "SELECT count(*) FILTER (WHERE ok) FROM logs",

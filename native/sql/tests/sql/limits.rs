@@ -24,7 +24,7 @@ fn long_chains_are_planned_or_refused_but_never_overflow_the_stack() {
         let plan = plan(&planned, &context(&world)).expect("within the limit");
         crate::harness::run(&world, &plan).expect("a run")
     });
-    assert_eq!(on_a_small_stack.expect("a thread").join().expect("no overflow")[0]["n"], 60 - 6);
+    assert_eq!(on_a_small_stack.expect("a thread").join().expect("no overflow")[0]["n"], 60);
     for sql in [
         format!("SELECT {} FROM logs", chain(" + ", "status", 50_000)),
         format!("SELECT level FROM logs WHERE {}", chain(" OR ", "status = 1", 50_000)),
