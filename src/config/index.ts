@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { nearestName, requestError } from '../errors/index.js';
-import { RING_BYTES_DEFAULT } from './limits.js';
+import { RING_BYTES_DEFAULT, RING_BYTES_MAX } from './limits.js';
 
 const positive = z.coerce.number().int().positive();
 
@@ -22,7 +22,10 @@ export const configSchema = z.strictObject({
   ingestWorkers: positive.max(64).default(availableParallelism()),
   queryWorkers: positive.max(64).default(availableParallelism()),
   /** Shared memory of the ingest ring. */
-  ringBytes: positive.min(1 << 20).default(RING_BYTES_DEFAULT),
+  ringBytes: positive
+    .min(1 << 20)
+    .max(RING_BYTES_MAX)
+    .default(RING_BYTES_DEFAULT),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -52,7 +55,12 @@ function fromFile(path: string | undefined): Record<string, unknown> {
     if (path) throw requestError(400, `configuration file ${path} does not exist`);
     return {};
   }
-  const parsed: unknown = parse(readFileSync(file, 'utf8')) ?? {};
+  let parsed: unknown;
+  try {
+    parsed = parse(readFileSync(file, 'utf8')) ?? {};
+  } catch (error) {
+    throw requestError(400, `${file}: ${error instanceof Error ? error.message : error}`);
+  }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw requestError(400, `${file}: must be a mapping of keys to values`);
   for (const key of Object.keys(parsed)) {

@@ -11,6 +11,12 @@ export const HEAP_BODY_BYTES_MAX = 128 * 1024 * 1024;
 /** Bytes of the ingest ring when the configuration says nothing: bodies that wait for or are in an ingest worker. */
 export const RING_BYTES_DEFAULT = 192 * 1024 * 1024;
 
+/** Offsets in the ring are Int32. */
+export const RING_BYTES_MAX = 2 ** 31 - 2 ** 20;
+
+/** Bytes that the compressed bodies of one batch may unpack to; requests beyond are told to come again. */
+export const BATCH_DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024;
+
 /** Requests in the ring at once; each costs 40 bytes of shared memory. Must be a power of two. */
 export const RING_SLOTS = 8192;
 

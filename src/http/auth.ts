@@ -1,6 +1,6 @@
 /** Basic authentication of the root user. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Config } from '../config/index.js';
 import { isLoopback, parseAddress } from '../config/index.js';
 import { FatalError, requestError } from '../errors/index.js';
@@ -17,10 +17,16 @@ export function rootPassword(config: Config, passwordFile: string): { password: 
       `refusing to listen on ${config.httpAddr} without an explicit password: set BASALT_ROOT_USER_PASSWORD, or listen on 127.0.0.1`,
     );
   }
-  if (existsSync(passwordFile))
-    return { password: readFileSync(passwordFile, 'utf8').trim(), generated: false };
+  if (existsSync(passwordFile)) {
+    const kept = readFileSync(passwordFile, 'utf8').trim();
+    if (kept === '') throw new FatalError(`${passwordFile} is empty: remove it to have a new password made`);
+    return { password: kept, generated: false };
+  }
   const password = randomBytes(15).toString('base64url');
-  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  // Renamed into place: a crash must not leave half a password.
+  const draft = `${passwordFile}.draft`;
+  writeFileSync(draft, `${password}\n`, { mode: 0o600, flush: true });
+  renameSync(draft, passwordFile);
   return { password, generated: true };
 }
 
@@ -35,7 +41,9 @@ export class Authenticator {
   check(authorization: string): void {
     if (authorization === '') throw requestError(401, 'Unauthorized Access');
     // Digests have one length, so the comparison tells nothing about the password's.
-    if (!timingSafeEqual(digest(authorization), this.expected)) {
+    // The scheme's name is case-insensitive (RFC 9110).
+    const given = authorization.replace(/^basic +/i, 'Basic ');
+    if (!timingSafeEqual(digest(given), this.expected)) {
       throw requestError(401, 'Unauthorized Access', { hint: 'the e-mail address or the password is wrong' });
     }
   }

@@ -6,14 +6,16 @@ import type { Exchange, ReplyOptions } from './exchange.js';
 import { replyError } from './reply-error.js';
 import type { Handler, Router } from './router.js';
 
-const ENCODINGS: Record<string, BodyEncoding> = {
-  '': BodyEncoding.IDENTITY,
-  identity: BodyEncoding.IDENTITY,
-  gzip: BodyEncoding.GZIP,
-  deflate: BodyEncoding.DEFLATE,
-  br: BodyEncoding.BROTLI,
-  zstd: BodyEncoding.ZSTD,
-};
+const ENCODINGS = new Map<string, BodyEncoding>([
+  ['', BodyEncoding.IDENTITY],
+  ['identity', BodyEncoding.IDENTITY],
+  ['gzip', BodyEncoding.GZIP],
+  ['deflate', BodyEncoding.DEFLATE],
+  ['br', BodyEncoding.BROTLI],
+  ['zstd', BodyEncoding.ZSTD],
+]);
+
+const RETRY_LATER: ReplyOptions = { headers: { 'retry-after': '1' } };
 
 const NAME_CHARACTERS_MAX = 256;
 
@@ -66,10 +68,10 @@ function receive(
     throw requestError(400, 'Stream name is empty');
   if (stream.length > NAME_CHARACTERS_MAX)
     throw requestError(400, `stream name is longer than ${NAME_CHARACTERS_MAX} characters`);
-  const encoding = ENCODINGS[exchange.contentEncoding];
+  const encoding = ENCODINGS.get(exchange.contentEncoding);
   if (encoding === undefined) {
     throw requestError(415, `Content-Encoding '${exchange.contentEncoding}' is not supported`, {
-      hint: `supported: ${Object.keys(ENCODINGS).filter(Boolean).join(', ')}`,
+      hint: `supported: ${[...ENCODINGS.keys()].filter(Boolean).join(', ')}`,
     });
   }
   const head = { format, encoding, name: Buffer.from(`${organization}\0${stream}`) };
@@ -77,7 +79,7 @@ function receive(
   const body = ingest.begin(
     head,
     exchange.contentLength,
-    (reply) => exchange.reply(reply.status, reply.body, options),
+    (reply) => exchange.reply(reply.status, reply.body, reply.status === 503 ? RETRY_LATER : options),
     refuse,
   );
   exchange.onAbort(() => ingest.abandon(body));

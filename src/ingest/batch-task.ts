@@ -65,6 +65,7 @@ export interface BatchResult {
   syncMs: number;
   /** Closed WAL file, if the batch ended one. */
   closedWalFile?: string;
-  walFile: string;
-  walBytes: number;
+  /** The file appended to and its size; absent when the batch stored nothing. */
+  walFile?: string;
+  walBytes?: number;
 }

@@ -3,7 +3,14 @@
  * worker's WAL file, sync once. Runs on an ingest worker thread; nothing here is shared but the ring and the sequence word.
  */
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
-import { BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, BODY_BYTES_MAX, WAL_ZSTD_LEVEL } from '../config/limits.js';
+import {
+  BATCH_BYTES_MAX,
+  BATCH_DECOMPRESSED_BYTES_MAX,
+  BATCH_REQUESTS_MAX,
+  BODY_BYTES_MAX,
+  WAL_ZSTD_LEVEL,
+} from '../config/limits.js';
+import { BasaltError, overloaded } from '../errors/index.js';
 import { decompressZstd, type IngestGroup, ingestBatch, REQUEST_WORDS } from '../native/index.js';
 import { RingConsumer, type TakenRequest } from '../ring/consumer.js';
 import { BodyEncoding } from '../ring/layout.js';
@@ -75,6 +82,7 @@ export class BatchDrainer {
     const names = new NameTable();
     const bodies: Uint8Array[] = [];
     const words: number[] = [];
+    let decompressedBytes = 0;
     const accepted: Pick<RequestOutcome, 'request' | 'format' | 'stream'>[] = [];
     for (const request of taken) {
       const raw = this.consumer.data.subarray(request.bodyOffset, request.bodyOffset + request.bodyBytes);
@@ -83,7 +91,9 @@ export class BatchDrainer {
       const stream = decoder.decode(name.subarray(separator + 1));
       const origin = { request: request.request, format: request.format, stream };
       try {
-        bodies.push(decompress(raw, request.encoding));
+        const body = decompress(raw, request.encoding, decompressedBytes);
+        if (body !== raw) decompressedBytes += body.length;
+        bodies.push(body);
       } catch (error) {
         const { status, message } = decompressionProblem(error);
         outcomes.push({
@@ -166,7 +176,11 @@ class NameTable {
   }
 }
 
-function decompress(body: Uint8Array, encoding: number): Uint8Array {
+/** @throws what `decompressionProblem` explains */
+function decompress(body: Uint8Array, encoding: number, decompressedBytes: number): Uint8Array {
+  if (encoding !== BodyEncoding.IDENTITY && decompressedBytes > BATCH_DECOMPRESSED_BYTES_MAX) {
+    throw overloaded('too many compressed bodies at once', 'retry after the time given');
+  }
   const options = { maxOutputLength: BODY_BYTES_MAX };
   switch (encoding) {
     case BodyEncoding.IDENTITY:
@@ -185,6 +199,7 @@ function decompress(body: Uint8Array, encoding: number): Uint8Array {
 }
 
 function decompressionProblem(error: unknown): { status: number; message: string } {
+  if (error instanceof BasaltError && error.status === 503) return { status: 503, message: error.message };
   const code = (error as { code?: string }).code;
   const message = error instanceof Error ? error.message : String(error);
   if (code === 'ERR_BUFFER_TOO_LARGE' || message.includes('limit')) {

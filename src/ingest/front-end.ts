@@ -77,7 +77,7 @@ export class IngestFrontEnd {
     respond: Body['respond'],
     refuse: Body['refuse'],
   ): Body {
-    if (expectedBytes !== undefined && expectedBytes > BODY_BYTES_MAX) throw tooLarge(expectedBytes);
+    if (expectedBytes !== undefined) this.checkLength(head, expectedBytes);
     if (this.walBytes() > WAL_BYTES_MAX) {
       throw overloaded(
         'the WAL is full: merges have fallen behind',
@@ -103,12 +103,13 @@ export class IngestFrontEnd {
   write(body: Body, bytes: Uint8Array): void {
     const end = body.receivedBytes + bytes.length;
     try {
-      if (end > BODY_BYTES_MAX) throw tooLarge(end);
+      this.checkLength(body.head, end);
       if (body.state === 'RING') {
         this.ring.write(body.slot, body.receivedBytes, bytes);
       } else if (body.state === 'HEAP') {
         this.growHeap(bytes.length);
-        body.pieces.push(bytes.slice());
+        // A copy, also of a Buffer, whose own `slice` shares memory.
+        body.pieces.push(new Uint8Array(bytes));
       }
     } catch (error) {
       this.abandon(body);
@@ -217,8 +218,8 @@ export class IngestFrontEnd {
   }
 
   private startTasks(): void {
-    let wanted = Math.min(this.pool.options.maxThreads, this.ring.readyCount);
-    for (; wanted > this.activeTasks; wanted--) {
+    const wanted = Math.min(this.pool.options.maxThreads, this.ring.readyCount);
+    while (this.activeTasks < wanted) {
       this.activeTasks++;
       this.pool
         .run(undefined)
@@ -240,10 +241,13 @@ export class IngestFrontEnd {
     }
     if (this.waiting.size === 0) for (const listener of this.idleListeners.splice(0)) listener();
   }
-}
 
-function tooLarge(bytes: number): Error {
-  return requestError(413, `body of ${bytes} bytes exceeds the limit of ${BODY_BYTES_MAX} bytes`, {
-    hint: 'send smaller batches',
-  });
+  /** @throws BasaltError 413 for a body that is over the limit, or that the ring could never hold */
+  private checkLength(head: BodyHead, bytes: number): void {
+    const limitBytes = Math.min(BODY_BYTES_MAX, this.ring.dataBytes - head.name.length);
+    if (bytes <= limitBytes) return;
+    throw requestError(413, `body of ${bytes} bytes exceeds the limit of ${limitBytes} bytes`, {
+      hint: 'send smaller batches',
+    });
+  }
 }

@@ -115,6 +115,8 @@ export interface PlanAnswer {
 
 export interface RunProgress {
   done: boolean;
+  /** Stopped only to let others have their turn: more can be done without more input. */
+  runnable: boolean;
   outputRows: number;
   /** Per leaf: bytes pushed and not yet consumed, and whether no more input is wanted. */
   queuedBytes: number[];

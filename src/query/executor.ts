@@ -55,6 +55,8 @@ class QueryExecution {
   private answers: { leaf: number; ipc: Uint8Array }[] = [];
   private answerBytes = 0;
   private countsFed = false;
+  /** Of scans that failed, whenever that was: an answer without their rows would be wrong. */
+  private readonly scanErrors: unknown[] = [];
   private readonly finishedLeaves = new Set<number>();
 
   constructor(
@@ -78,7 +80,8 @@ class QueryExecution {
     } finally {
       await Promise.allSettled(this.scans);
       for (const lease of this.leases) lease.release();
-      void this.pool.run({ kind: 'free', plan: plan.handle, run: plan.run } satisfies QueryTask);
+      // Fails only when the pool is being destroyed, and the handles go with the process then.
+      this.pool.run({ kind: 'free', plan: plan.handle, run: plan.run } satisfies QueryTask).catch(() => {});
     }
     const stats = this.leaves.map((leaf) => leaf.stats);
     return {
@@ -111,11 +114,14 @@ class QueryExecution {
       this.input.signal.throwIfAborted();
       this.dispatch();
       if (this.scans.size > 0) await Promise.race(this.scans);
+      if (this.scanErrors.length > 0) throw this.scanErrors[0];
       if (this.scans.size > 0 && this.answerBytes < FEED_BYTES && !this.outOfCredit()) continue;
       const fed = this.answers.length;
       const finishedBefore = this.finishedLeaves.size;
       const feed = await this.advance(run);
+      if (this.scanErrors.length > 0) throw this.scanErrors[0];
       if (feed.done) return;
+      if (feed.runnable) continue;
       const idle = this.scans.size === 0 && fed === 0 && this.finishedLeaves.size === finishedBefore;
       if (idle && this.leaves.every((leaf) => leaf.done))
         throw new Error('BUG: the residual plan waits for nothing');
@@ -168,7 +174,9 @@ class QueryExecution {
       while (this.scans.size < workers && leaf.queuedBytes < LEAF_CREDIT_BYTES) {
         const morsel = leaf.takeMorsel(workers);
         if (!morsel) break;
-        const scan = this.scanMorsel(leaf, morsel).finally(() => this.scans.delete(scan));
+        const scan = this.scanMorsel(leaf, morsel)
+          .catch((error: unknown) => void this.scanErrors.push(error))
+          .finally(() => this.scans.delete(scan));
         this.scans.add(scan);
       }
     }

@@ -13,6 +13,8 @@ export class FileHandles {
   private readonly gone = new BroadcastChannel(GONE_FILES_CHANNEL);
 
   constructor() {
+    // Without a listener, what arrives while the event loop turns would be dropped; `sweep` takes what came while it was blocked.
+    this.gone.onmessage = (message) => this.close(String((message as { data: unknown }).data));
     this.gone.unref();
   }
 

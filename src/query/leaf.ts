@@ -30,6 +30,9 @@ export interface PruneStats {
   bytes: number;
 }
 
+/** Rows of a full row group. */
+const GROUP_ROWS = 65_536;
+
 export class Leaf {
   readonly request: ScanRequest;
   readonly stats: PruneStats = { blocks: 0, prunedByTime: 0, prunedByZoneMap: 0, rows: 0, bytes: 0 };
@@ -42,6 +45,7 @@ export class Leaf {
   running = 0;
   private readonly parts: Part[] = [];
   private next = 0;
+  private remainingRows = 0;
   private answeredRows = 0;
   /** Per answered morsel: its smallest and largest possible time and the rows it gave; only kept for topTime. */
   private readonly answered: { timeMin: number; timeMax: number; rows: number }[] = [];
@@ -81,9 +85,10 @@ export class Leaf {
       return undefined;
     }
     const stopsEarly = output.kind === 'topTime' || (output.kind === 'rows' && output.limit !== null);
-    const remaining = this.parts.length - this.next;
-    const even = Math.ceil(remaining / (workers * 2));
-    const rowsMax = (stopsEarly ? 1 : Math.min(MORSEL_GROUPS_MAX, even)) * 65_536;
+    const even = Math.ceil(this.remainingRows / (workers * 2));
+    const rowsMax = stopsEarly
+      ? GROUP_ROWS
+      : Math.max(GROUP_ROWS, Math.min(MORSEL_GROUPS_MAX * GROUP_ROWS, even));
     const parts: Part[] = [];
     let rows = 0;
     for (; this.next < this.parts.length; this.next++) {
@@ -92,6 +97,7 @@ export class Leaf {
       parts.push(part);
       rows += part.rows;
     }
+    this.remainingRows -= rows;
     this.running++;
     return { leaf: this.index, parts };
   }
@@ -163,6 +169,7 @@ export class Leaf {
       return false;
     }
     this.stats.bytes += bytes;
+    this.remainingRows += rows;
     this.parts.push(part);
     return true;
   }

@@ -19,8 +19,10 @@ CREATE TABLE IF NOT EXISTS fields (
   PRIMARY KEY (stream_id, name)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (
   id INTEGER PRIMARY KEY, stream_id INTEGER NOT NULL REFERENCES streams(id) ON DELETE CASCADE, file TEXT NOT NULL UNIQUE,
-  rows INTEGER NOT NULL, bytes INTEGER NOT NULL, time_min INTEGER NOT NULL, time_max INTEGER NOT NULL,
+  rows INTEGER NOT NULL, bytes INTEGER NOT NULL, time_min REAL NOT NULL, time_max REAL NOT NULL,
   first_sequence INTEGER NOT NULL) STRICT;
+-- Files that a merge replaced or a deletion dropped: whatever the next start still finds of them may go.
+CREATE TABLE IF NOT EXISTS retired (file TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS segments_stream ON segments(stream_id);
 -- Blocks of a WAL file that are in segments: all frames of the stream with a sequence up to this one.
 CREATE TABLE IF NOT EXISTS wal_merged (
@@ -75,7 +77,7 @@ export interface MergeCommit {
 }
 
 export class Catalog {
-  private readonly db: Database.Database;
+  private readonly db!: Database.Database;
 
   /** @throws FatalError when the file is not a catalog or comes from a newer version */
   constructor(path: string) {
@@ -92,6 +94,7 @@ export class Catalog {
       this.db.exec(DDL);
       this.db.pragma(`user_version = ${CATALOG_VERSION}`);
     } catch (cause) {
+      this.db?.close();
       throw new FatalError(
         `catalog ${path} cannot be opened (${String(cause)}). If it is locked, another server uses this data directory; ` +
           'else restore it from a backup, or check the disk.',
@@ -137,8 +140,7 @@ export class Catalog {
   commitMerge(commit: MergeCommit): number {
     const run = this.db.transaction(() => {
       const { segment, streamId } = commit;
-      const remove = this.db.prepare('DELETE FROM segments WHERE id = ?');
-      for (const id of commit.replacedSegments) remove.run(id);
+      for (const id of commit.replacedSegments) this.retireSegments('id = ?', id);
       const id = this.db
         .prepare(
           `INSERT INTO segments (stream_id, file, rows, bytes, time_min, time_max, first_sequence)
@@ -169,12 +171,22 @@ export class Catalog {
   /** Forgets a stream and voids its frames up to `sequence`. */
   deleteStream(streamId: number, organization: string, name: string, sequence: number): void {
     this.db.transaction(() => {
+      this.retireSegments('stream_id = ?', streamId);
       this.db.prepare('DELETE FROM streams WHERE id = ?').run(streamId);
       this.db
         .prepare('INSERT OR REPLACE INTO deletions (organization, stream, sequence) VALUES (?, ?, ?)')
         .run(organization, name, sequence);
       this.storeSequence(sequence);
     })();
+  }
+
+  retired(): string[] {
+    return (this.db.prepare('SELECT file FROM retired').all() as { file: string }[]).map(({ file }) => file);
+  }
+
+  /** A retired segment file has been removed. */
+  forgetSegmentFile(file: string): void {
+    this.db.prepare('DELETE FROM retired WHERE file = ?').run(file);
   }
 
   /** A WAL file is gone: what was noted about it is void. */
@@ -184,6 +196,11 @@ export class Catalog {
 
   close(): void {
     this.db.close();
+  }
+
+  private retireSegments(condition: string, value: number): void {
+    this.db.prepare(`INSERT OR IGNORE INTO retired SELECT file FROM segments WHERE ${condition}`).run(value);
+    this.db.prepare(`DELETE FROM segments WHERE ${condition}`).run(value);
   }
 
   private storeSequence(sequence: number): void {

@@ -2,16 +2,14 @@
  * Who still needs a data file. Life of a file: LIVE → RETIRED (replaced; queries that began earlier still read it) → gone.
  * Main thread only.
  */
-import { unlinkSync } from 'node:fs';
-
 export class FileLease {
   private readers = 0;
   private state: 'LIVE' | 'RETIRED' | 'GONE' = 'LIVE';
 
-  /** `onGone` runs once, after the file has been unlinked. */
+  /** `dispose` runs once, when nobody needs the file: it removes it or moves it aside. */
   constructor(
     readonly path: string,
-    private readonly onGone: (path: string) => void,
+    private readonly dispose: (path: string) => void,
   ) {}
 
   acquire(): void {
@@ -35,7 +33,6 @@ export class FileLease {
   private removeIfUnused(): void {
     if (this.state !== 'RETIRED' || this.readers > 0) return;
     this.state = 'GONE';
-    unlinkSync(this.path);
-    this.onGone(this.path);
+    this.dispose(this.path);
   }
 }

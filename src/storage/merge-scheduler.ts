@@ -164,20 +164,37 @@ export function pickBlocks(stream: Stream, flushUpTo: number, nowMs: number): Pi
   return { blocks, segments: [] };
 }
 
-/** Neighbouring small segments, when enough have gathered; each row is rewritten O(log n) times. */
+/**
+ * Segments of one size tier, when enough have gathered; the tiers grow by COMPACT_SEGMENTS, so that each row is rewritten once a tier,
+ * O(log n) times in all.
+ */
 export function pickSegments(stream: Stream): Pick | undefined {
-  const small = stream.segments.filter((segment) => segment.rows < MERGE_ROWS / 2);
-  if (small.length < COMPACT_SEGMENTS) return undefined;
-  const segments: LiveSegment[] = [];
+  const tiers = new Map<number, LiveSegment[]>();
+  for (const segment of stream.segments) {
+    if (segment.rows >= MERGE_ROWS / 2) continue;
+    const tier = Math.floor(Math.log(segment.rows) / Math.log(COMPACT_SEGMENTS));
+    tiers.set(tier, [...(tiers.get(tier) ?? []), segment]);
+  }
+  for (const [, segments] of [...tiers].sort(([a], [b]) => a - b)) {
+    if (segments.length < COMPACT_SEGMENTS) continue;
+    const picked = fitting(segments);
+    if (picked.length >= 2) {
+      return { blocks: [], segments: picked };
+    }
+  }
+  return undefined;
+}
+
+/** As many of the segments, in order of arrival, as one merge may hold. */
+function fitting(segments: LiveSegment[]): LiveSegment[] {
+  const picked: LiveSegment[] = [];
   let rows = 0;
-  for (const segment of small.sort((a, b) => a.rows - b.rows)) {
+  for (const segment of segments.toSorted((a, b) => a.firstSequence - b.firstSequence)) {
     if (rows + segment.rows > MERGE_ROWS) break;
-    segments.push(segment);
+    picked.push(segment);
     rows += segment.rows;
   }
-  if (segments.length < COMPACT_SEGMENTS) return undefined;
-  segments.sort((a, b) => a.firstSequence - b.firstSequence);
-  return { blocks: [], segments };
+  return picked;
 }
 
 function mergeInputs(pick: Pick): MergeTask['inputs'] {

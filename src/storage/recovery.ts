@@ -36,12 +36,11 @@ export interface WalContents {
   fileBytes: number;
   /** Where the good part ends, when that is before the end of the file. */
   tornTail?: Damage;
+  /** Set when another version wrote the file: this build must not take it for damaged. */
+  foreign?: string;
   /** Damage that has good frames behind it. */
   damage: Damage[];
 }
-
-/** Read at first; only frames with very long names need more. */
-const USUAL_FRAME_HEADER_BYTES = 512;
 
 export function readWalFile(path: string): WalContents {
   const fd = openSync(path, 'r');
@@ -73,16 +72,17 @@ function readFrames(fd: number, fileBytes: number): WalContents {
     problem ??= { offset, bytes: 0, reason: block };
     offset = findFrame(fd, offset + 1, fileBytes);
   }
+  if (headerProblem?.includes('version')) contents.foreign = headerProblem;
   if (problem) contents.tornTail = { ...problem, bytes: fileBytes - problem.offset };
   return contents;
 }
 
+function readFrameHeader(fd: number, offset: number, fileBytes: number): Frame | string {
+  return decodeFrame(read(fd, offset, Math.min(FRAME_HEADER_BYTES_MAX, fileBytes - offset)));
+}
+
 function readFrame(fd: number, offset: number, fileBytes: number): RecoveredBlock | string {
-  const restBytes = fileBytes - offset;
-  let frame = decodeFrame(read(fd, offset, Math.min(USUAL_FRAME_HEADER_BYTES, restBytes)));
-  if (typeof frame === 'string' && restBytes > USUAL_FRAME_HEADER_BYTES) {
-    frame = decodeFrame(read(fd, offset, Math.min(FRAME_HEADER_BYTES_MAX, restBytes)));
-  }
+  const frame = readFrameHeader(fd, offset, fileBytes);
   if (typeof frame === 'string') return frame;
   const blockOffset = offset + frame.headerBytes;
   if (blockOffset + frame.blockBytes > fileBytes) return 'the block is cut off';
@@ -102,14 +102,20 @@ function readFrame(fd: number, offset: number, fileBytes: number): RecoveredBloc
   }
 }
 
-/** Position of the next frame magic at or after `from`, or the file's end. */
+const SEARCH_BYTES = 1 << 20;
+
+/** Position of the next frame header with a right checksum at or after `from`, or the file's end. */
 function findFrame(fd: number, from: number, fileBytes: number): number {
   const magic = Buffer.alloc(4);
   magic.writeUInt32LE(FRAME_MAGIC);
-  const stepBytes = 1 << 20;
-  for (let at = from; at < fileBytes; at += stepBytes) {
-    const found = read(fd, at, Math.min(stepBytes + 3, fileBytes - at)).indexOf(magic);
-    if (found >= 0) return at + found;
+  for (let at = from; at < fileBytes; at += SEARCH_BYTES) {
+    const window = read(fd, at, Math.min(SEARCH_BYTES + 3, fileBytes - at));
+    for (let found = window.indexOf(magic); found >= 0; found = window.indexOf(magic, found + 1)) {
+      const near = window.subarray(found, found + FRAME_HEADER_BYTES_MAX);
+      const whole = near.length === FRAME_HEADER_BYTES_MAX || at + found + near.length === fileBytes;
+      const frame = whole ? decodeFrame(near) : readFrameHeader(fd, at + found, fileBytes);
+      if (typeof frame !== 'string') return at + found;
+    }
   }
   return fileBytes;
 }

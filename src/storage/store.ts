@@ -3,7 +3,7 @@
  * change is complete within one turn of the event loop, so a query sees either all of it or none.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readdirSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { FatalError, requestError } from '../errors/index.js';
@@ -22,6 +22,7 @@ import { readWalFile } from './recovery.js';
 import type { ColumnType } from './schema.js';
 import { type LiveBlock, type LiveSegment, Stream } from './stream.js';
 import { WalFiles } from './wal-files.js';
+import { WAL_FILE_HEADER_BYTES } from './wal-format.js';
 
 export class Store {
   readonly catalog: Catalog;
@@ -84,7 +85,7 @@ export class Store {
 
   /** Makes the blocks of a durable batch live. Blocks of a stream that was deleted meanwhile are void. */
   addBatch(batch: Pick<BatchResult, 'blocks' | 'walFile' | 'walBytes' | 'closedWalFile'>): void {
-    if (batch.walFile !== '') this.walFiles.touch(batch.walFile, batch.walBytes);
+    if (batch.walFile !== undefined) this.walFiles.touch(batch.walFile, batch.walBytes ?? 0);
     for (const block of batch.blocks) this.addBlock(block);
     if (batch.closedWalFile) this.walFiles.close(batch.closedWalFile);
   }
@@ -200,7 +201,11 @@ export class Store {
   }
 
   private segmentLease(file: string): FileLease {
-    return new FileLease(this.segmentPath(file), (path) => this.onFileGone(path));
+    return new FileLease(this.segmentPath(file), (path) => {
+      unlinkSync(path);
+      this.catalog.forgetSegmentFile(file);
+      this.onFileGone(path);
+    });
   }
 
   private openSegments(): void {
@@ -218,12 +223,32 @@ export class Store {
       known.add(row.file);
       byId.get(row.stream_id)?.segments.push(this.openSegment(row));
     }
+    this.clearSegmentFolder(known);
+  }
+
+  /** Removes what is surely of no use, and moves aside what the catalog does not explain. */
+  private clearSegmentFolder(known: Set<string>): void {
+    const retired = new Set(this.catalog.retired());
+    const unknown: string[] = [];
     for (const file of readdirSync(this.layout.segments)) {
       if (known.has(file)) continue;
-      // Not in the catalog: a merge that did not commit, or was replaced; its rows are elsewhere.
-      if (!file.endsWith(SEGMENT_SUFFIX) && !file.endsWith(TEMPORARY_SUFFIX)) continue;
-      unlinkSync(this.segmentPath(file));
+      if (file.endsWith(TEMPORARY_SUFFIX) || retired.has(file)) unlinkSync(this.segmentPath(file));
+      else if (file.endsWith(SEGMENT_SUFFIX)) unknown.push(file);
     }
+    for (const file of retired) this.catalog.forgetSegmentFile(file);
+    if (unknown.length === 0) return;
+    if (this.streams.size === 0) {
+      throw new FatalError(
+        `the catalog ${this.layout.catalog} knows no stream, but ${this.layout.segments} holds ${unknown.length} segments. ` +
+          'The catalog was lost: restore it from a backup (or move the segments away to start empty).',
+      );
+    }
+    // A merge that was cut off before its commit leaves one; its rows are still in the WAL.
+    for (const file of unknown) renameSync(this.segmentPath(file), join(this.layout.quarantine, file));
+    this.log.warn(
+      { files: unknown },
+      `segments that the catalog does not name were moved to ${this.layout.quarantine}`,
+    );
   }
 
   private openSegment(row: SegmentRow): LiveSegment {
@@ -284,14 +309,23 @@ export class Store {
   }
 
   private reportDamage(file: string, contents: ReturnType<typeof readWalFile>): void {
-    const { tornTail, damage } = contents;
+    const { tornTail, damage, foreign, blocks } = contents;
+    if (foreign !== undefined) {
+      throw new FatalError(
+        `${join(this.layout.wal, file)}: ${foreign}. It may hold acknowledged records of another version; ` +
+          'start the version that wrote it, or move the file away.',
+      );
+    }
     if (tornTail && tornTail.bytes > 0)
       this.log.info({ file, ...tornTail }, 'dropped the unacknowledged end of a WAL file');
-    if (damage.length === 0) return;
+    // A whole file header without one good frame: not a crash while the file was made, so somebody should look at it.
+    const unreadable =
+      tornTail?.offset === 0 && blocks.length === 0 && tornTail.bytes > WAL_FILE_HEADER_BYTES;
+    if (damage.length === 0 && !unreadable) return;
     this.walFiles.markDamaged(file);
     this.log.error(
       { file, damage },
-      `WAL file ${file} is damaged in the middle: the rest was recovered; the file will be kept in ${this.layout.quarantine}`,
+      `WAL file ${file} is damaged: what is good of it was recovered; the file will be kept in ${this.layout.quarantine}`,
     );
   }
 }

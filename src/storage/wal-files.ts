@@ -2,7 +2,7 @@
  * Which WAL files exist and how much of each is still needed. A file goes when it is closed and all of its blocks are in segments or
  * void. Main thread only.
  */
-import { renameSync } from 'node:fs';
+import { renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileLease } from './file-lease.js';
 
@@ -40,10 +40,7 @@ export class WalFiles {
     let file = this.files.get(name);
     if (!file) {
       const path = join(this.directory, name);
-      const lease = new FileLease(path, () => {
-        this.files.delete(name);
-        this.onGone(name, path);
-      });
+      const lease = new FileLease(path, () => this.dispose(name, path));
       file = { lease, bytes, liveBlocks: 0, closed: false, damaged: false };
       this.files.set(name, file);
     }
@@ -59,21 +56,21 @@ export class WalFiles {
     const file = this.get(name);
     file.liveBlocks -= count;
     if (file.liveBlocks < 0) throw new Error(`BUG: more blocks removed from ${name} than it had`);
-    this.retireIfDone(name, file);
+    this.retireIfDone(file);
   }
 
   /** No more blocks will be appended. */
   close(name: string): void {
     const file = this.get(name);
     file.closed = true;
-    this.retireIfDone(name, file);
+    this.retireIfDone(file);
   }
 
   /** Closes every file that is open. Only while no ingest worker is in a batch; the workers must be told to go on in new files. */
   closeAll(): void {
-    for (const [name, file] of [...this.files]) {
+    for (const file of [...this.files.values()]) {
       file.closed = true;
-      this.retireIfDone(name, file);
+      this.retireIfDone(file);
     }
   }
 
@@ -82,20 +79,20 @@ export class WalFiles {
     this.get(name).damaged = true;
   }
 
+  private dispose(name: string, path: string): void {
+    if (this.files.get(name)?.damaged) renameSync(path, join(this.quarantine, name));
+    else unlinkSync(path);
+    this.files.delete(name);
+    this.onGone(name, path);
+  }
+
   private get(name: string): WalFile {
     const file = this.files.get(name);
     if (!file) throw new Error(`BUG: unknown WAL file ${name}`);
     return file;
   }
 
-  private retireIfDone(name: string, file: WalFile): void {
-    if (!file.closed || file.liveBlocks > 0) return;
-    if (file.damaged) {
-      renameSync(file.lease.path, join(this.quarantine, name));
-      this.files.delete(name);
-      this.onGone(name, file.lease.path);
-      return;
-    }
-    file.lease.retire();
+  private retireIfDone(file: WalFile): void {
+    if (file.closed && file.liveBlocks === 0) file.lease.retire();
   }
 }

@@ -43,6 +43,8 @@ export function checkFileHeader(bytes: Buffer): string | undefined {
 export function encodeFrame(frame: Omit<Frame, 'headerBytes'>): Uint8Array {
   const organization = Buffer.from(frame.organization);
   const stream = Buffer.from(frame.stream);
+  if (Math.max(organization.length, stream.length) > NAME_BYTES_MAX)
+    throw new Error('BUG: a stream name that is too long');
   const headerBytes = alignedHeaderBytes(organization.length, stream.length);
   const bytes = Buffer.alloc(headerBytes);
   bytes.writeUInt32LE(FRAME_MAGIC, 0);
@@ -63,6 +65,7 @@ export function decodeFrame(bytes: Buffer): Frame | string {
   if (bytes.readUInt32LE(0) !== FRAME_MAGIC) return 'frame magic differs';
   const organizationBytes = bytes.readUInt16LE(24);
   const streamBytes = bytes.readUInt16LE(26);
+  if (Math.max(organizationBytes, streamBytes) > NAME_BYTES_MAX) return 'frame names are too long';
   const headerBytes = alignedHeaderBytes(organizationBytes, streamBytes);
   if (bytes.length < headerBytes) return `frame header is cut off after ${bytes.length} bytes`;
   if (bytes.readUInt32LE(4) !== crc32(bytes.subarray(8, headerBytes))) return 'frame header checksum differs';
@@ -77,8 +80,11 @@ export function decodeFrame(bytes: Buffer): Frame | string {
   };
 }
 
-/** Largest possible frame header: names are at most 65,535 bytes each. */
-export const FRAME_HEADER_BYTES_MAX = alignedHeaderBytes(0xffff, 0xffff);
+/** Names are far shorter; a longer length is damage. */
+const NAME_BYTES_MAX = 1024;
+
+/** Largest possible frame header. */
+export const FRAME_HEADER_BYTES_MAX = alignedHeaderBytes(NAME_BYTES_MAX, NAME_BYTES_MAX);
 
 function alignedHeaderBytes(organizationBytes: number, streamBytes: number): number {
   return Math.ceil((FRAME_FIXED_BYTES + organizationBytes + streamBytes) / 8) * 8;

@@ -79,12 +79,18 @@ pub fn ingest_batch(
             block: Uint8Array::from(block),
         });
     }
-    Ok(IngestAnswer { groups, outcomes: shredded.outcomes.into_iter().map(outcome).collect() })
+    Ok(IngestAnswer {
+        groups,
+        outcomes: shredded.outcomes.into_iter().map(outcome).collect(),
+    })
 }
 
 /// The header of a block that was encoded a moment ago.
 fn block_header(block: &[u8]) -> napi::Result<BlockHeader> {
-    let header_bytes = block.get(4..8).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);
+    let header_bytes = block
+        .get(4..8)
+        .and_then(|word| word.try_into().ok())
+        .map_or(0, u32::from_le_bytes);
     let header = block.get(..header_bytes as usize).unwrap_or_default();
     BlockHeader::parse(header, 0).map_err(failure::bytes)
 }
@@ -95,10 +101,16 @@ fn shred_requests<'a>(
     names: &'a [String],
 ) -> napi::Result<Vec<ShredRequest<'a>>> {
     if words.len() != bodies.len() * REQUEST_WORDS {
-        return Err(failure::bytes(format!("BUG: {} words for {} bodies", words.len(), bodies.len())));
+        return Err(failure::bytes(format!(
+            "BUG: {} words for {} bodies",
+            words.len(),
+            bodies.len()
+        )));
     }
     let name = |index: i32| {
-        names.get(index as usize).ok_or_else(|| failure::bytes(format!("BUG: name {index} of {}", names.len())))
+        names
+            .get(index as usize)
+            .ok_or_else(|| failure::bytes(format!("BUG: name {index} of {}", names.len())))
     };
     let mut requests = Vec::with_capacity(bodies.len());
     for (body, words) in bodies.iter().zip(words.chunks_exact(REQUEST_WORDS)) {
@@ -109,7 +121,12 @@ fn shred_requests<'a>(
             2 => BodyFormat::Bulk,
             other => return Err(failure::bytes(format!("BUG: body format {other}"))),
         };
-        requests.push(ShredRequest { body, format, organization: words[1] as u32, stream: name(words[2])? });
+        requests.push(ShredRequest {
+            body,
+            format,
+            organization: words[1] as u32,
+            stream: name(words[2])?,
+        });
     }
     Ok(requests)
 }
@@ -122,7 +139,10 @@ fn outcome(outcome: Outcome) -> IngestOutcome {
         errors: outcome
             .errors
             .into_iter()
-            .map(|error| RecordError { record: error.record, message: error.message })
+            .map(|error| RecordError {
+                record: error.record,
+                message: error.message,
+            })
             .collect(),
         items: outcome.items.into_iter().map(bulk_item).collect(),
     }
@@ -165,9 +185,14 @@ pub fn schema_text(header: &BlockHeader) -> String {
 pub fn decompress_zstd(bytes: Uint8Array, limit_bytes: u32) -> napi::Result<Uint8Array> {
     let decoder = zstd::stream::read::Decoder::with_buffer(&bytes[..]).map_err(failure::bytes)?;
     let mut output = Vec::new();
-    decoder.take(u64::from(limit_bytes) + 1).read_to_end(&mut output).map_err(failure::bytes)?;
+    decoder
+        .take(u64::from(limit_bytes) + 1)
+        .read_to_end(&mut output)
+        .map_err(failure::bytes)?;
     if output.len() as u64 > u64::from(limit_bytes) {
-        return Err(failure::bytes(format!("the result passes the limit of {limit_bytes} bytes")));
+        return Err(failure::bytes(format!(
+            "the result passes the limit of {limit_bytes} bytes"
+        )));
     }
     Ok(Uint8Array::from(output))
 }

@@ -29,7 +29,12 @@ pub struct Abi {
 /// What this addon speaks, checked at load.
 #[napi]
 pub fn abi() -> Abi {
-    Abi { abi: ABI_VERSION, block_format: 1, segment_format: 1, cpu_features: cpu_features() }
+    Abi {
+        abi: ABI_VERSION,
+        block_format: 1,
+        segment_format: 1,
+        cpu_features: cpu_features(),
+    }
 }
 
 /// The features that kernels choose by at run time, where this processor has them.
@@ -41,7 +46,11 @@ fn cpu_features() -> Vec<String> {
         ("bmi2", std::arch::is_x86_feature_detected!("bmi2")),
         ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
     ];
-    known.iter().filter(|(_, present)| *present).map(|(name, _)| (*name).to_string()).collect()
+    known
+        .iter()
+        .filter(|(_, present)| *present)
+        .map(|(name, _)| (*name).to_string())
+        .collect()
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -56,9 +65,14 @@ pub fn copy_bytes(mut target: Uint8ArraySlice, offset: f64, source: &[u8]) -> na
     let room = target.len();
     // SAFETY: the caller has reserved the range, so nobody else reads or writes it during the call; the rest is not touched.
     let target = unsafe { target.as_mut() };
-    let range = start.checked_add(source.len()).and_then(|end| target.get_mut(start..end));
+    let range = start
+        .checked_add(source.len())
+        .and_then(|end| target.get_mut(start..end));
     let Some(range) = range else {
-        return Err(failure::bytes(format!("BUG: {} bytes at {start} of {room}", source.len())));
+        return Err(failure::bytes(format!(
+            "BUG: {} bytes at {start} of {room}",
+            source.len()
+        )));
     };
     range.copy_from_slice(source);
     Ok(())

@@ -16,7 +16,10 @@ struct Table<T> {
 
 impl<T> Table<T> {
     fn new() -> Self {
-        Self { entries: Mutex::new(HashMap::new()), next: AtomicU32::new(1) }
+        Self {
+            entries: Mutex::new(HashMap::new()),
+            next: AtomicU32::new(1),
+        }
     }
 
     fn insert(&self, value: T) -> u32 {
@@ -26,11 +29,17 @@ impl<T> Table<T> {
     }
 
     fn put(&self, handle: u32, value: T) {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).insert(handle, value);
+        self.entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(handle, value);
     }
 
     fn take(&self, handle: u32) -> Option<T> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(&handle)
+        self.entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&handle)
     }
 }
 
@@ -47,6 +56,7 @@ pub struct PlanAnswer {
 #[napi(object)]
 pub struct RunProgress {
     pub done: bool,
+    pub runnable: bool,
     pub output_rows: f64,
     pub queued_bytes: Vec<f64>,
     pub satisfied: Vec<bool>,
@@ -67,7 +77,11 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         leaves.push(serde_json::to_string(leaf).map_err(failure::bytes)?);
     }
     let schema = plan.schema_json();
-    Ok(PlanAnswer { handle: PLANS.insert(Arc::new(plan)), leaves, schema })
+    Ok(PlanAnswer {
+        handle: PLANS.insert(Arc::new(plan)),
+        leaves,
+        schema,
+    })
 }
 
 #[napi]
@@ -93,7 +107,9 @@ pub fn push_run(run: u32, leaf: u32, ipc: Uint8Array) -> napi::Result<()> {
 
 #[napi(catch_unwind)]
 pub fn push_count(run: u32, leaf: u32, rows: f64) -> napi::Result<()> {
-    with_run(run, |run| run.push_count(leaf as usize, rows as u64).map_err(failure::sql))
+    with_run(run, |run| {
+        run.push_count(leaf as usize, rows as u64).map_err(failure::sql)
+    })
 }
 
 #[napi(catch_unwind)]
@@ -107,9 +123,10 @@ pub fn finish_leaf(run: u32, leaf: u32) -> napi::Result<()> {
 #[napi(catch_unwind)]
 pub fn advance_run(run: u32) -> napi::Result<RunProgress> {
     with_run(run, |run| {
-        let progress = run.advance().map_err(failure::sql)?;
+        let progress = run.advance_slice().map_err(failure::sql)?;
         Ok(RunProgress {
             done: progress.done,
+            runnable: progress.runnable,
             output_rows: progress.output_rows as f64,
             queued_bytes: progress.queued_bytes.iter().map(|bytes| *bytes as f64).collect(),
             satisfied: progress.leaf_satisfied,
@@ -128,7 +145,10 @@ pub fn take_rows(run: u32, format: String) -> napi::Result<Rows> {
     };
     with_run(run, |run| {
         let (bytes, rows) = run.take_rows(format).map_err(failure::sql)?;
-        Ok(Rows { bytes: Uint8Array::from(bytes), rows: rows as f64 })
+        Ok(Rows {
+            bytes: Uint8Array::from(bytes),
+            rows: rows as f64,
+        })
     })
 }
 
@@ -139,12 +159,17 @@ pub fn free_run(run: u32) {
 
 fn shared_plan(handle: u32) -> napi::Result<Arc<Plan>> {
     let entries = PLANS.entries.lock().unwrap_or_else(PoisonError::into_inner);
-    entries.get(&handle).cloned().ok_or_else(|| failure::bytes(format!("BUG: no plan {handle}")))
+    entries
+        .get(&handle)
+        .cloned()
+        .ok_or_else(|| failure::bytes(format!("BUG: no plan {handle}")))
 }
 
 /// Takes the run out of the table for one step; after an error it is put back too, for `free_run`.
 fn with_run<T>(handle: u32, step: impl FnOnce(&mut Run) -> napi::Result<T>) -> napi::Result<T> {
-    let mut run = RUNS.take(handle).ok_or_else(|| failure::bytes(format!("BUG: no run {handle}, or it is in use")))?;
+    let mut run = RUNS
+        .take(handle)
+        .ok_or_else(|| failure::bytes(format!("BUG: no run {handle}, or it is in use")))?;
     let result = step(&mut run);
     RUNS.put(handle, run);
     result

@@ -21,9 +21,23 @@ pub struct ScanAnswer {
 #[napi(catch_unwind)]
 pub fn scan(request: String, fds: Int32Array, offsets: Float64Array) -> napi::Result<ScanAnswer> {
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
+    if fds.len() != offsets.len() {
+        return Err(failure::bytes(format!(
+            "BUG: {} descriptors for {} offsets",
+            fds.len(),
+            offsets.len()
+        )));
+    }
     let sources: Vec<FileSource> = fds.iter().map(|fd| FileSource::from_fd(*fd)).collect();
-    let parts: Vec<Part> =
-        sources.iter().zip(offsets.iter()).map(|(source, offset)| Part { source, offset: *offset as u64, header: None }).collect();
+    let parts: Vec<Part> = sources
+        .iter()
+        .zip(offsets.iter())
+        .map(|(source, offset)| Part {
+            source,
+            offset: *offset as u64,
+            header: None,
+        })
+        .collect();
     let output = run(&request, &parts).map_err(failure::bytes)?;
     Ok(ScanAnswer {
         ipc: Uint8Array::from(output.ipc),

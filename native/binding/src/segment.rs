@@ -2,7 +2,9 @@
 
 use crate::failure;
 use crate::ingest::schema_text;
-use basalt_block::{EncodeOptions, FileSource, MergeInput, merge_blocks as merge, read_footer as read, verify_block as verify};
+use basalt_block::{
+    EncodeOptions, FileSource, MergeInput, merge_blocks as merge, read_footer as read, verify_block as verify,
+};
 use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
 use napi_derive::napi;
 use std::fs::File;
@@ -46,11 +48,21 @@ pub fn merge_blocks(
     metadata: Uint8Array,
     zstd_level: i32,
 ) -> napi::Result<SegmentFooter> {
+    if fds.len() != offsets.len() {
+        return Err(failure::bytes(format!(
+            "BUG: {} descriptors for {} offsets",
+            fds.len(),
+            offsets.len()
+        )));
+    }
     let sources: Vec<FileSource> = fds.iter().map(|fd| FileSource::from_fd(*fd)).collect();
     let inputs: Vec<MergeInput> = sources
         .iter()
         .zip(offsets.iter())
-        .map(|(source, offset)| MergeInput { source, offset: *offset as u64 })
+        .map(|(source, offset)| MergeInput {
+            source,
+            offset: *offset as u64,
+        })
         .collect();
     // SAFETY: the caller keeps the descriptor open during the call; ManuallyDrop never closes it.
     let output = ManuallyDrop::new(unsafe { File::from_raw_fd(output_fd) });

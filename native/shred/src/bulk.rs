@@ -17,6 +17,9 @@ const CREATED: u16 = 201;
 const BAD_REQUEST: u16 = 400;
 const UNPROCESSABLE: u16 = 422;
 
+/// Longer stream names are refused: names travel in WAL frames and in memory.
+const STREAM_BYTES_MAX: usize = 256;
+
 /// An action line and what it leads to; kept because most bodies repeat one line.
 struct Action<'b> {
     text: &'b [u8],
@@ -64,12 +67,12 @@ pub(crate) fn shred_bulk(
                 ))
             }
             BulkAction::Index | BulkAction::Create => match action.stream.as_str() {
-                "" | "_" => {
+                name if name.is_empty() || name == "_" || name.len() > STREAM_BYTES_MAX => {
                     skip_document(&mut lines, body);
                     Err((
                         BAD_REQUEST,
                         "invalid_index_name_exception",
-                        "the name of the stream is empty".to_owned(),
+                        format!("the name of the stream must have 1 to {STREAM_BYTES_MAX} bytes, and not be '_'"),
                     ))
                 }
                 stream => {

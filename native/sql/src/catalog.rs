@@ -31,14 +31,28 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub fn new(context: &PlanContext) -> Arc<Self> {
-        let bounds = TimeRange { min: context.start_time, max: context.end_time };
+        let bounds = TimeRange {
+            min: context.start_time,
+            max: context.end_time,
+        };
         let next_leaf = Arc::new(AtomicUsize::new(0));
         let tables = context
             .streams
             .iter()
-            .map(|stream| (stream.name.clone(), Arc::new(StreamTable::new(stream, bounds, Arc::clone(&next_leaf)))))
+            .map(|stream| {
+                (
+                    stream.name.clone(),
+                    Arc::new(StreamTable::new(stream, bounds, Arc::clone(&next_leaf))),
+                )
+            })
             .collect();
-        let names = context.streams.iter().map(|stream| &stream.name).chain(&context.stream_names).cloned().collect();
+        let names = context
+            .streams
+            .iter()
+            .map(|stream| &stream.name)
+            .chain(&context.stream_names)
+            .cloned()
+            .collect();
         Arc::new(Streams { tables, names })
     }
 }
@@ -70,7 +84,10 @@ impl CatalogProviderList for Catalogs {
     }
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        Some(Arc::new(Catalog { streams: Arc::clone(&self.0), name: name.to_owned() }))
+        Some(Arc::new(Catalog {
+            streams: Arc::clone(&self.0),
+            name: name.to_owned(),
+        }))
     }
 }
 
@@ -85,7 +102,10 @@ impl CatalogProvider for Catalog {
             (CATALOG, schema) => Some(schema.to_owned()),
             (catalog, schema) => Some(format!("{catalog}.{schema}")),
         };
-        Some(Arc::new(Schema { streams: Arc::clone(&self.streams), foreign }))
+        Some(Arc::new(Schema {
+            streams: Arc::clone(&self.streams),
+            foreign,
+        }))
     }
 }
 
@@ -107,10 +127,12 @@ impl SchemaProvider for Schema {
             Some(before) => format!("{before}.{name}"),
             None => name.to_owned(),
         };
-        Err(SqlError::new(STREAM_NOT_FOUND, format!("Search stream not found: {written}"))
-            .with_suggestions(nearest(name, known))
-            .about(written)
-            .into())
+        Err(
+            SqlError::new(STREAM_NOT_FOUND, format!("Search stream not found: {written}"))
+                .with_suggestions(nearest(name, known))
+                .about(written)
+                .into(),
+        )
     }
 
     fn table_exist(&self, name: &str) -> bool {

@@ -37,6 +37,9 @@ pub struct StreamInfo {
     pub name: String,
     /// In the order that `SELECT *` gives. `_timestamp` is always a column; where the list lacks it, it comes first.
     pub columns: Vec<ColumnInfo>,
+    /// About how many rows it has, if known: joins keep the smaller side in memory.
+    #[serde(default)]
+    pub rows: Option<u64>,
     /// The columns that `match_all` searches.
     #[serde(default)]
     pub full_text_columns: Vec<String>,

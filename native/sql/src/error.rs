@@ -53,7 +53,15 @@ impl std::error::Error for SqlError {}
 
 impl SqlError {
     pub(crate) fn new(code: u32, message: impl Into<String>) -> Self {
-        SqlError { code, message: message.into(), detail: None, suggestions: Vec::new(), line: None, column: None, unknown: None }
+        SqlError {
+            code,
+            message: message.into(),
+            detail: None,
+            suggestions: Vec::new(),
+            line: None,
+            column: None,
+            unknown: None,
+        }
     }
 
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
@@ -179,9 +187,10 @@ fn schema(error: &SchemaError) -> SqlError {
             SqlError::new(FIELD_NOT_FOUND, format!("unknown field '{}'", field.flat_name()))
                 .with_suggestions(nearest(&field.name, known))
         }
-        SchemaError::AmbiguousReference { field } => {
-            invalid(format!("field '{}' is in more than one stream of the query: write stream.field", field.name))
-        }
+        SchemaError::AmbiguousReference { field } => invalid(format!(
+            "field '{}' is in more than one stream of the query: write stream.field",
+            field.name
+        )),
         other => invalid(other.to_string()),
     }
 }
@@ -213,7 +222,11 @@ fn invalid(detail: impl Into<String>) -> SqlError {
 
 fn mismatch(detail: impl Into<String>) -> SqlError {
     let detail = detail.into();
-    SqlError::new(TYPE_MISMATCH, format!("no compatible data type: {}", first_line(&detail))).with_detail(detail)
+    SqlError::new(
+        TYPE_MISMATCH,
+        format!("no compatible data type: {}", first_line(&detail)),
+    )
+    .with_detail(detail)
 }
 
 fn first_line(text: &str) -> &str {

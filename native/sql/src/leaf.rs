@@ -7,8 +7,9 @@ use basalt_scan::request::{Aggregate, Filter, Group, Output, RequestType, ScanRe
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, Statistics};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
@@ -16,8 +17,8 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
 };
 
-use crate::stream_table::Columns;
 use crate::run::queue::LeafQueues;
+use crate::stream_table::Columns;
 
 /// Reads one stream. `schema` is what the plan above sees; `answer` is what a scan sends for the request.
 #[derive(Debug, Clone)]
@@ -28,13 +29,30 @@ pub(crate) struct LeafExec {
     answer: SchemaRef,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
+    /// Rows of the whole stream, if known.
+    stream_rows: Option<u64>,
 }
+
+/// Of the rows of a stream a filter keeps about one in this many, where nothing better is known.
+const FILTER_KEEPS_ONE_IN: u64 = 5;
 
 impl LeafExec {
     /// A leaf of rows: `schema` holds the projected columns in the order of the request.
     pub fn new(id: usize, request: ScanRequest, columns: Arc<Columns>, schema: SchemaRef) -> Self {
         let properties = properties(&schema);
-        LeafExec { id, request, columns, answer: Arc::clone(&schema), schema, properties }
+        LeafExec {
+            id,
+            request,
+            columns,
+            answer: Arc::clone(&schema),
+            schema,
+            properties,
+            stream_rows: None,
+        }
+    }
+
+    pub fn with_stream_rows(self, stream_rows: Option<u64>) -> Self {
+        LeafExec { stream_rows, ..self }
     }
 
     /// Unique in its plan.
@@ -49,7 +67,10 @@ impl LeafExec {
             filter_columns(filter, &mut names);
         }
         output_columns(&self.request.output, &mut names);
-        ScanRequest { columns: self.columns.refs(names), ..self.request.clone() }
+        ScanRequest {
+            columns: self.columns.refs(names),
+            ..self.request.clone()
+        }
     }
 
     pub fn column_type(&self, name: &str) -> Option<RequestType> {
@@ -82,9 +103,21 @@ impl LeafExec {
 
     /// This leaf answering only its first rows by time; `None` when it does not answer all rows now.
     pub fn with_top_time(&self, descending: bool, limit: u64) -> Option<LeafExec> {
-        let Output::Rows { project, limit: None } = &self.request.output else { return None };
-        let output = Output::TopTime { project: project.clone(), descending, limit };
-        Some(LeafExec { request: ScanRequest { output, ..self.request.clone() }, ..self.clone() })
+        let Output::Rows { project, limit: None } = &self.request.output else {
+            return None;
+        };
+        let output = Output::TopTime {
+            project: project.clone(),
+            descending,
+            limit,
+        };
+        Some(LeafExec {
+            request: ScanRequest {
+                output,
+                ..self.request.clone()
+            },
+            ..self.clone()
+        })
     }
 
     /// This leaf answering aggregate states, which the plan above sees as `schema`; `None` as above.
@@ -102,9 +135,19 @@ impl LeafExec {
             return None;
         }
         let output = Output::Aggregate { groups, aggregates };
-        let request = ScanRequest { output, ..self.request.clone() };
+        let request = ScanRequest {
+            output,
+            ..self.request.clone()
+        };
         let properties = properties(&schema);
-        Some(LeafExec { id: self.id, request, columns: Arc::clone(&self.columns), answer, schema, properties })
+        Some(LeafExec {
+            request,
+            answer,
+            schema,
+            properties,
+            stream_rows: None,
+            ..self.clone()
+        })
     }
 
     /// An answer as the plan above sees it.
@@ -116,18 +159,27 @@ impl LeafExec {
             .map(|(array, field)| convert(array, field.data_type()))
             .collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(answer.num_rows()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns,
+            &options,
+        )?)
     }
 }
 
 /// Microseconds become timestamps, counts become unsigned; everything else has its type already.
 fn convert(array: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
     let array = match (array.data_type(), target) {
         (same, target) if same == target => return Ok(Arc::clone(array)),
-        (DataType::Int64, DataType::Timestamp(_, zone)) => {
-            &cast_with_options(array, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()), &strict)?
-        }
+        (DataType::Int64, DataType::Timestamp(_, zone)) => &cast_with_options(
+            array,
+            &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+            &strict,
+        )?,
         _ => array,
     };
     Ok(cast_with_options(array, target, &strict)?)
@@ -241,7 +293,9 @@ impl ExecutionPlan for LeafExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         if partition != 0 {
-            return Err(DataFusionError::Internal(format!("a leaf has one partition, not {partition}")));
+            return Err(DataFusionError::Internal(format!(
+                "a leaf has one partition, not {partition}"
+            )));
         }
         let queues = context
             .session_config()
@@ -250,18 +304,45 @@ impl ExecutionPlan for LeafExec {
         queues.open(self)
     }
 
+    /// An estimate of the rows, by which joins choose the side that they keep in memory.
+    fn partition_statistics(&self, _partition: Option<usize>) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        if let Some(all) = self.stream_rows {
+            let filtered = if self.request.filter.is_some() {
+                all / FILTER_KEEPS_ONE_IN
+            } else {
+                all
+            };
+            let rows = filtered.min(self.rows_max().unwrap_or(u64::MAX));
+            statistics.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
+        }
+        Ok(Arc::new(statistics))
+    }
+
     /// A limit on rows is kept by the leaf itself, whatever several answers add up to.
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
-        let Output::Rows { project, limit: old } = &self.request.output else { return None };
+        let Output::Rows { project, limit: old } = &self.request.output else {
+            return None;
+        };
         let limit = match (limit.map(|limit| limit as u64), *old) {
             (Some(new), Some(old)) => Some(new.min(old)),
             (new, old) => new.or(old),
         };
-        let output = Output::Rows { project: project.clone(), limit };
-        Some(Arc::new(LeafExec { request: ScanRequest { output, ..self.request.clone() }, ..self.clone() }))
+        let output = Output::Rows {
+            project: project.clone(),
+            limit,
+        };
+        Some(Arc::new(LeafExec {
+            request: ScanRequest {
+                output,
+                ..self.request.clone()
+            },
+            ..self.clone()
+        }))
     }
 
     fn fetch(&self) -> Option<usize> {
-        self.rows_max().map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
+        self.rows_max()
+            .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
     }
 }

@@ -35,13 +35,16 @@ pub enum Explain {
 
 pub(crate) fn parse(sql: &str) -> Result<Parsed, SqlError> {
     if sql.len() > SQL_BYTES_MAX {
-        let message = format!("the statement has {} bytes, more than the limit of {SQL_BYTES_MAX}", sql.len());
+        let message = format!(
+            "the statement has {} bytes, more than the limit of {SQL_BYTES_MAX}",
+            sql.len()
+        );
         return Err(SqlError::new(INVALID_SQL, message));
     }
     let dialect = PostgreSqlDialect {};
-    let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location().map_err(|error| {
-        syntax(format!("{error}")).at(error.location.line, error.location.column)
-    })?;
+    let tokens = Tokenizer::new(&dialect, sql)
+        .tokenize_with_location()
+        .map_err(|error| syntax(format!("{error}")).at(error.location.line, error.location.column))?;
     check_depth(&tokens)?;
     parse_tokens(tokens)
 }
@@ -57,17 +60,27 @@ pub(crate) fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlErro
     match (statements.next(), statements.next()) {
         (None, _) => Err(syntax("the statement is empty".to_owned())),
         (Some(statement), None) => only_query(statement, tokens),
-        (Some(_), Some(_)) => Err(syntax("one statement at a time is run, and this text holds several".to_owned())),
+        (Some(_), Some(_)) => Err(syntax(
+            "one statement at a time is run, and this text holds several".to_owned(),
+        )),
     }
 }
 
 fn only_query(statement: Statement, tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlError> {
     match statement {
-        Statement::Query(query) => Ok(Parsed { query, explain: None, tokens }),
+        Statement::Query(query) => Ok(Parsed {
+            query,
+            explain: None,
+            tokens,
+        }),
         Statement::Explain { statement, analyze, .. } => match *statement {
             Statement::Query(query) => {
                 let explain = if analyze { Explain::Analyze } else { Explain::Plan };
-                Ok(Parsed { query, explain: Some(explain), tokens })
+                Ok(Parsed {
+                    query,
+                    explain: Some(explain),
+                    tokens,
+                })
             }
             other => Err(refused(&other)),
         },
@@ -78,7 +91,9 @@ fn only_query(statement: Statement, tokens: Vec<TokenWithSpan>) -> Result<Parsed
 fn refused(statement: &Statement) -> SqlError {
     let text = statement.to_string();
     let verb = text.split_whitespace().next().unwrap_or("");
-    syntax(format!("only queries are run (SELECT, WITH, VALUES, EXPLAIN), not {verb}"))
+    syntax(format!(
+        "only queries are run (SELECT, WITH, VALUES, EXPLAIN), not {verb}"
+    ))
 }
 
 fn syntax(detail: String) -> SqlError {
@@ -87,9 +102,9 @@ fn syntax(detail: String) -> SqlError {
 
 fn parser_error(error: ParserError) -> SqlError {
     match error {
-        ParserError::RecursionLimitExceeded => {
-            syntax(format!("brackets and subqueries nest deeper than the limit of {NESTING_MAX}"))
-        }
+        ParserError::RecursionLimitExceeded => syntax(format!(
+            "brackets and subqueries nest deeper than the limit of {NESTING_MAX}"
+        )),
         ParserError::ParserError(text) | ParserError::TokenizerError(text) => {
             let (line, column) = place(&text).unwrap_or((0, 0));
             syntax(text).at(line, column)

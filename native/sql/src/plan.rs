@@ -61,12 +61,18 @@ pub struct Timings {
 pub fn plan(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
     let guarded = || catch_unwind(AssertUnwindSafe(|| plan_here(sql, context)));
     stacker::grow(STACK_BYTES, guarded).unwrap_or_else(|panic| {
-        Err(SqlError::new(INVALID_SQL, "Search SQL not valid: the planner failed on it").with_detail(reason(panic.as_ref())))
+        Err(
+            SqlError::new(INVALID_SQL, "Search SQL not valid: the planner failed on it")
+                .with_detail(reason(panic.as_ref())),
+        )
     })
 }
 
 pub(crate) fn reason(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("unknown reason").to_owned()
 }
 
@@ -85,7 +91,11 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
     let failed = |error: DataFusionError| {
         let functions = || function_names(&state);
         let error = SqlError::planning(&error, &functions);
-        match error.unknown.as_deref().and_then(|name| place_of(name, &tokens).map(|(place, called)| (name, place, called))) {
+        match error
+            .unknown
+            .as_deref()
+            .and_then(|name| place_of(name, &tokens).map(|(place, called)| (name, place, called)))
+        {
             Some((name, place, true)) => SqlError::no_function(name, &functions()).at(place.line, place.column),
             Some((_, place, false)) => error.clone().at(place.line, place.column),
             None => error,
@@ -107,7 +117,12 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
     let physical_us = lap();
 
     let names = output_names(logical.schema());
-    let timings = Timings { parse_us, resolve_us, optimize_us, physical_us };
+    let timings = Timings {
+        parse_us,
+        resolve_us,
+        optimize_us,
+        physical_us,
+    };
     assemble(physical, Arc::new(state), names, parsed.explain, timings)
 }
 
@@ -125,15 +140,22 @@ fn resolve(parsed: &mut Parsed, state: &SessionState) -> Result<LogicalPlan, Dat
             _ => return Err(error),
         }
     };
-    let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let queries_only = SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
     queries_only.verify_plan(&logical)?;
     Ok(logical)
 }
 
 /// Line and column of a `timestamp` that is no column.
 fn unresolved_alias(error: &DataFusionError) -> Option<(u64, u64)> {
-    let DataFusionError::SchemaError(inner, _) = error.find_root() else { return None };
-    let SchemaError::FieldNotFound { field, .. } = inner.as_ref() else { return None };
+    let DataFusionError::SchemaError(inner, _) = error.find_root() else {
+        return None;
+    };
+    let SchemaError::FieldNotFound { field, .. } = inner.as_ref() else {
+        return None;
+    };
     if field.name != TIME_ALIAS {
         return None;
     }
@@ -178,12 +200,23 @@ fn assemble(
     let mut leaves = Vec::new();
     collect_leaves(&physical, false, &mut leaves);
     if leaves.len() > LEAVES_MAX {
-        let message = format!("Search SQL not valid: it reads {} streams, more than {LEAVES_MAX}", leaves.len());
+        let message = format!(
+            "Search SQL not valid: it reads {} streams, more than {LEAVES_MAX}",
+            leaves.len()
+        );
         return Err(SqlError::new(INVALID_SQL, message));
     }
     let requests = leaves.iter().map(|(leaf, _)| leaf.request()).collect();
-    let mut plan =
-        Plan { physical, state, leaves, answer: None, names: names.into(), requests, explain, timings };
+    let mut plan = Plan {
+        physical,
+        state,
+        leaves,
+        answer: None,
+        names: names.into(),
+        requests,
+        explain,
+        timings,
+    };
     if explain == Some(Explain::Plan) {
         plan.answer_explain();
     }

@@ -36,12 +36,20 @@ pub(crate) fn newest_first(plan: LogicalPlan) -> Result<LogicalPlan> {
     match plan {
         LogicalPlan::Limit(limit) => {
             let input = newest_first(Arc::unwrap_or_clone(limit.input))?;
-            Ok(LogicalPlan::Limit(Limit { input: Arc::new(input), ..limit }))
+            Ok(LogicalPlan::Limit(Limit {
+                input: Arc::new(input),
+                ..limit
+            }))
         }
         LogicalPlan::Projection(projection) if reads_one_stream(&projection.input)? => {
-            let (qualifier, field) = projection.input.schema().qualified_field_with_unqualified_name(TIME_COLUMN)?;
+            let (qualifier, field) = projection
+                .input
+                .schema()
+                .qualified_field_with_unqualified_name(TIME_COLUMN)?;
             let key = Expr::Column(Column::from((qualifier, field))).sort(false, true);
-            LogicalPlanBuilder::from(LogicalPlan::Projection(projection)).sort(vec![key])?.build()
+            LogicalPlanBuilder::from(LogicalPlan::Projection(projection))
+                .sort(vec![key])?
+                .build()
         }
         other => Ok(other),
     }
@@ -60,7 +68,9 @@ fn reads_one_stream(plan: &LogicalPlan) -> Result<bool> {
 /// of a result keeps the name that was written. False when no such identifier is there.
 pub(crate) fn rename_time_alias(parsed: &mut Parsed, line: u64, column: u64) -> Result<bool> {
     let start = Location { line, column };
-    let Some(first) = parsed.tokens.iter().position(|token| token.span.start == start) else { return Ok(false) };
+    let Some(first) = parsed.tokens.iter().position(|token| token.span.start == start) else {
+        return Ok(false);
+    };
     // A qualified name: `stream.timestamp`.
     let mut at = first;
     while let Some(Token::Period) = parsed.tokens.get(at + 1).map(|token| &token.token) {
@@ -75,7 +85,8 @@ pub(crate) fn rename_time_alias(parsed: &mut Parsed, line: u64, column: u64) -> 
         }
         _ => return Ok(false),
     }
-    let again = parse_tokens(std::mem::take(&mut parsed.tokens)).map_err(|error: SqlError| DataFusionError::from(error))?;
+    let again =
+        parse_tokens(std::mem::take(&mut parsed.tokens)).map_err(|error: SqlError| DataFusionError::from(error))?;
     parsed.query = again.query;
     parsed.tokens = again.tokens;
     name_items(&mut parsed.query);
@@ -127,6 +138,9 @@ fn name_item(item: &mut SelectItem) {
     let written = ident.span.end.column.saturating_sub(ident.span.start.column);
     let quotes = if ident.quote_style.is_some() { 2 } else { 0 };
     if ident.value == TIME_COLUMN && written < TIME_COLUMN.len() as u64 + quotes {
-        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', TIME_ALIAS) };
+        *item = SelectItem::ExprWithAlias {
+            expr: expr.clone(),
+            alias: Ident::with_quote('"', TIME_ALIAS),
+        };
     }
 }

@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 use chrono::DateTime;
 use datafusion::config::{ConfigNonZeroUsize, ConfigOptions, Dialect};
 use datafusion::error::DataFusionError;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::SessionState;
+use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::AnalyzerRule;
@@ -62,9 +62,19 @@ pub(crate) fn state_for(context: &PlanContext) -> Result<SessionState, SqlError>
 
 /// Every name that may be called, for suggestions.
 pub(crate) fn function_names(state: &SessionState) -> Vec<String> {
-    let scalar = state.scalar_functions().keys().chain(state.higher_order_functions().keys());
-    let others = state.aggregate_functions().keys().chain(state.window_functions().keys());
-    scalar.chain(others).chain(state.table_functions().keys()).cloned().collect()
+    let scalar = state
+        .scalar_functions()
+        .keys()
+        .chain(state.higher_order_functions().keys());
+    let others = state
+        .aggregate_functions()
+        .keys()
+        .chain(state.window_functions().keys());
+    scalar
+        .chain(others)
+        .chain(state.table_functions().keys())
+        .cloned()
+        .collect()
 }
 
 /// An environment without disk: what does not fit the pool is an error.

@@ -28,6 +28,7 @@ pub(crate) struct StreamTable {
     schema: SchemaRef,
     bounds: TimeRange,
     next_leaf: Arc<AtomicUsize>,
+    rows: Option<u64>,
 }
 
 /// The types of a stream's columns.
@@ -56,7 +57,10 @@ impl Columns {
             if let Some(column_type) = self.get(name)
                 && !refs.iter().any(|known| known.name == name)
             {
-                refs.push(ColumnRef { name: name.to_owned(), column_type });
+                refs.push(ColumnRef {
+                    name: name.to_owned(),
+                    column_type,
+                });
             }
         }
         refs
@@ -65,13 +69,20 @@ impl Columns {
 
 impl StreamTable {
     pub fn new(stream: &StreamInfo, bounds: TimeRange, next_leaf: Arc<AtomicUsize>) -> Self {
-        let time = ColumnInfo { name: TIME_COLUMN.to_owned(), column_type: RequestType::Int64 };
+        let time = ColumnInfo {
+            name: TIME_COLUMN.to_owned(),
+            column_type: RequestType::Int64,
+        };
         let listed = stream.columns.iter().any(|column| column.name == TIME_COLUMN);
         let mut types = HashMap::with_capacity(stream.columns.len() + 1);
         let mut fields = Vec::with_capacity(stream.columns.len() + 1);
         for column in (!listed).then_some(&time).into_iter().chain(&stream.columns) {
             let is_time = column.name == TIME_COLUMN;
-            let column_type = if is_time { RequestType::Int64 } else { column.column_type };
+            let column_type = if is_time {
+                RequestType::Int64
+            } else {
+                column.column_type
+            };
             if types.insert(column.name.clone(), column_type).is_none() {
                 fields.push(Field::new(&column.name, Columns::arrow(column_type), !is_time));
             }
@@ -83,14 +94,16 @@ impl StreamTable {
             schema: Arc::new(Schema::new(fields)),
             bounds,
             next_leaf,
+            rows: stream.rows,
         }
     }
 
     /// The columns that `match_all` searches: those of the stream's list that exist and hold text.
     pub fn full_text(&self) -> impl Iterator<Item = &str> {
-        self.full_text.iter().map(String::as_str).filter(|name| {
-            matches!(self.columns.get(name), Some(RequestType::String | RequestType::Json))
-        })
+        self.full_text
+            .iter()
+            .map(String::as_str)
+            .filter(|name| matches!(self.columns.get(name), Some(RequestType::String | RequestType::Json)))
     }
 }
 
@@ -128,7 +141,9 @@ impl TableProvider for StreamTable {
         let mut parts = Vec::with_capacity(filters.len());
         for filter in filters {
             let part = translate(filter, &self.columns).ok_or_else(|| {
-                DataFusionError::Internal(format!("a filter that a leaf cannot apply was pushed into it: {filter}"))
+                DataFusionError::Internal(format!(
+                    "a filter that a leaf cannot apply was pushed into it: {filter}"
+                ))
             })?;
             parts.push(part);
         }
@@ -139,9 +154,14 @@ impl TableProvider for StreamTable {
             columns: Vec::new(),
             time,
             filter,
-            output: Output::Rows { project, limit: limit.map(|limit| limit as u64) },
+            output: Output::Rows {
+                project,
+                limit: limit.map(|limit| limit as u64),
+            },
         };
         let id = self.next_leaf.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(LeafExec::new(id, request, Arc::clone(&self.columns), schema)))
+        Ok(Arc::new(
+            LeafExec::new(id, request, Arc::clone(&self.columns), schema).with_stream_rows(self.rows),
+        ))
     }
 }

@@ -40,7 +40,9 @@ fn distance(left: &str, right: &str) -> Option<usize> {
     for (i, from) in left.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, to) in right.iter().enumerate() {
-            let mut edits = (above[j] + usize::from(from != to)).min(above[j + 1] + 1).min(row[j] + 1);
+            let mut edits = (above[j] + usize::from(from != to))
+                .min(above[j + 1] + 1)
+                .min(row[j] + 1);
             if i > 0 && j > 0 && *from == right[j - 1] && left[i - 1] == *to {
                 edits = edits.min(before[j - 1] + 1);
             }

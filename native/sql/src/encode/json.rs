@@ -163,7 +163,9 @@ fn first_escaped(bytes: &[u8]) -> Option<usize> {
     let words = bytes.chunks_exact(8);
     let tail = bytes.len() - words.remainder().len();
     for (i, chunk) in words.enumerate() {
-        let Ok(word) = chunk.try_into().map(u64::from_ne_bytes) else { continue };
+        let Ok(word) = chunk.try_into().map(u64::from_ne_bytes) else {
+            continue;
+        };
         let quote = word ^ (ONES * u64::from(b'"'));
         let slash = word ^ (ONES * u64::from(b'\\'));
         let control = word.wrapping_sub(ONES * 0x20) & !word;
@@ -175,7 +177,10 @@ fn first_escaped(bytes: &[u8]) -> Option<usize> {
             return Some(i * 8 + found);
         }
     }
-    bytes[tail..].iter().position(|byte| is_escaped(*byte)).map(|found| tail + found)
+    bytes[tail..]
+        .iter()
+        .position(|byte| is_escaped(*byte))
+        .map(|found| tail + found)
 }
 
 fn is_escaped(byte: u8) -> bool {

@@ -22,9 +22,33 @@ pub enum Format {
 /// The rows of all batches, whose columns are called `names`.
 pub(crate) fn encode(batches: &[RecordBatch], names: &[String], format: Format) -> Result<Vec<u8>, ArrowError> {
     match format {
-        Format::JsonObjects => json::encode(batches, names, json::Layout { objects: true, separator: b',', ends: false }),
-        Format::JsonArrays => json::encode(batches, names, json::Layout { objects: false, separator: b',', ends: false }),
-        Format::Ndjson => json::encode(batches, names, json::Layout { objects: true, separator: b'\n', ends: true }),
+        Format::JsonObjects => json::encode(
+            batches,
+            names,
+            json::Layout {
+                objects: true,
+                separator: b',',
+                ends: false,
+            },
+        ),
+        Format::JsonArrays => json::encode(
+            batches,
+            names,
+            json::Layout {
+                objects: false,
+                separator: b',',
+                ends: false,
+            },
+        ),
+        Format::Ndjson => json::encode(
+            batches,
+            names,
+            json::Layout {
+                objects: true,
+                separator: b'\n',
+                ends: true,
+            },
+        ),
         Format::Csv => csv::encode(batches),
     }
 }

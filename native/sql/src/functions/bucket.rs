@@ -48,11 +48,17 @@ impl Histogram {
         let default_width = match (start, end) {
             (Some(start), Some(end)) if (start, end) != (0, 0) => {
                 let seconds = end.saturating_sub(start).max(0) / US_PER_SECOND;
-                DEFAULT_WIDTHS.iter().find(|(from, _)| seconds >= *from).map_or(UNBOUNDED_WIDTH, |(_, width)| width)
+                DEFAULT_WIDTHS
+                    .iter()
+                    .find(|(from, _)| seconds >= *from)
+                    .map_or(UNBOUNDED_WIDTH, |(_, width)| width)
             }
             _ => UNBOUNDED_WIDTH,
         };
-        Histogram { default_width, signature: Signature::user_defined(Volatility::Immutable) }
+        Histogram {
+            default_width,
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
     }
 }
 
@@ -103,7 +109,9 @@ pub(super) struct TimestampBucket {
 
 impl TimestampBucket {
     pub fn new() -> Self {
-        TimestampBucket { signature: Signature::user_defined(Volatility::Immutable) }
+        TimestampBucket {
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
     }
 }
 
@@ -154,10 +162,16 @@ fn date_bin(function: &str, width: &Expr, time: &Expr) -> Result<ExprSimplifyRes
 
 /// The same as the simplified form, for where the call was not simplified.
 fn invoke_date_bin(width: ScalarValue, time: usize, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-    let Some(time) = args.args.get(time).cloned() else { return Err(usage("a time argument")) };
+    let Some(time) = args.args.get(time).cloned() else {
+        return Err(usage("a time argument"));
+    };
     let scalars = [width, origin()];
     let field = |data_type: DataType| Arc::new(Field::new("argument", data_type, true));
-    let arg_fields = vec![field(scalars[0].data_type()), field(BUCKET_TYPE), field(scalars[1].data_type())];
+    let arg_fields = vec![
+        field(scalars[0].data_type()),
+        field(BUCKET_TYPE),
+        field(scalars[1].data_type()),
+    ];
     let function = datetime::date_bin();
     let return_field = function.return_field_from_args(ReturnFieldArgs {
         arg_fields: &arg_fields,
@@ -224,10 +238,14 @@ fn width_of(function: &str, width: &ScalarValue) -> Result<ScalarValue> {
     };
     let (months, days, ns) = IntervalMonthDayNanoType::to_parts(value);
     if months < 0 || days < 0 || ns < 0 || (months, days, ns) == (0, 0, 0) {
-        return Err(invalid(format!("the width of {function} has to be longer than nothing")));
+        return Err(invalid(format!(
+            "the width of {function} has to be longer than nothing"
+        )));
     }
     if months > 0 && (days, ns) != (0, 0) {
-        return Err(invalid(format!("the width of {function} cannot mix months with shorter units")));
+        return Err(invalid(format!(
+            "the width of {function} cannot mix months with shorter units"
+        )));
     }
     Ok(ScalarValue::IntervalMonthDayNano(Some(value)))
 }
@@ -241,5 +259,7 @@ fn usage(form: &str) -> datafusion::error::DataFusionError {
 }
 
 fn invalid(text: String) -> datafusion::error::DataFusionError {
-    SqlError::new(INVALID_SQL, format!("Search SQL not valid: {text}")).with_detail(text).into()
+    SqlError::new(INVALID_SQL, format!("Search SQL not valid: {text}"))
+        .with_detail(text)
+        .into()
 }

@@ -39,6 +39,8 @@ impl ScalarUDFImpl for MatchAll {
     }
 
     fn invoke_with_args(&self, _args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Err(DataFusionError::Internal("match_all was not replaced by tests of columns".to_owned()))
+        Err(DataFusionError::Internal(
+            "match_all was not replaced by tests of columns".to_owned(),
+        ))
     }
 }

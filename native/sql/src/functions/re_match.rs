@@ -21,7 +21,10 @@ pub(super) struct ReMatch {
 
 impl ReMatch {
     pub fn new(negated: bool) -> Self {
-        ReMatch { negated, signature: Signature::user_defined(Volatility::Immutable) }
+        ReMatch {
+            negated,
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
     }
 }
 

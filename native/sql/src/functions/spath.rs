@@ -17,7 +17,9 @@ pub(super) struct Spath {
 
 impl Spath {
     pub fn new() -> Self {
-        Spath { signature: Signature::user_defined(Volatility::Immutable) }
+        Spath {
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
     }
 }
 

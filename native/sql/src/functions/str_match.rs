@@ -25,9 +25,17 @@ pub(crate) fn str_match_ignore_case() -> Arc<ScalarUDF> {
 
 impl StrMatch {
     pub fn new(ignore_case: bool) -> Self {
-        let alias = if ignore_case { "match_field_ignore_case" } else { "match_field" };
+        let alias = if ignore_case {
+            "match_field_ignore_case"
+        } else {
+            "match_field"
+        };
         let signature = Signature::user_defined(Volatility::Immutable);
-        StrMatch { ignore_case, aliases: vec![alias.to_owned()], signature }
+        StrMatch {
+            ignore_case,
+            aliases: vec![alias.to_owned()],
+            signature,
+        }
     }
 
     fn against(&self, rows: &StringArray, needle: &str) -> BooleanArray {
@@ -58,7 +66,11 @@ impl StrMatch {
 
 impl ScalarUDFImpl for StrMatch {
     fn name(&self) -> &str {
-        if self.ignore_case { CONTAINS_IGNORE_CASE } else { CONTAINS }
+        if self.ignore_case {
+            CONTAINS_IGNORE_CASE
+        } else {
+            CONTAINS
+        }
     }
 
     fn aliases(&self) -> &[String] {
@@ -83,9 +95,11 @@ impl ScalarUDFImpl for StrMatch {
         let array = match second {
             Second::Constant(Some(needle)) => self.against(rows, needle),
             Second::Constant(None) => BooleanArray::new_null(rows.len()),
-            Second::Rows(needles) => {
-                rows.iter().zip(needles).map(|(row, needle)| Some(self.pair(row?, needle?))).collect()
-            }
+            Second::Rows(needles) => rows
+                .iter()
+                .zip(needles)
+                .map(|(row, needle)| Some(self.pair(row?, needle?)))
+                .collect(),
         };
         answer(&args.args, Arc::new(array))
     }

@@ -19,14 +19,21 @@ pub(super) enum Second<'a> {
 pub(super) fn two_texts(function: &str, arg_types: &[DataType]) -> Result<Vec<DataType>> {
     match arg_types {
         [_, _] => Ok(vec![DataType::Utf8, DataType::Utf8]),
-        _ => Err(SqlError::new(INVALID_SQL, format!("Search SQL not valid: the form is {function}(field, 'value')")).into()),
+        _ => Err(SqlError::new(
+            INVALID_SQL,
+            format!("Search SQL not valid: the form is {function}(field, 'value')"),
+        )
+        .into()),
     }
 }
 
 /// The first argument as rows (one row when it is a constant), and the second as it is.
 pub(super) fn arguments(args: &[ColumnarValue]) -> Result<(ArrayRef, Second<'_>)> {
     let [first, second] = args else {
-        return Err(DataFusionError::Internal(format!("a text function was called with {} arguments", args.len())));
+        return Err(DataFusionError::Internal(format!(
+            "a text function was called with {} arguments",
+            args.len()
+        )));
     };
     let first = match first {
         ColumnarValue::Array(array) => Arc::clone(array),

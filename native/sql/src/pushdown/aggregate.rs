@@ -19,7 +19,9 @@ use super::through::{Through, look_through};
 use crate::stream_table::TIME_COLUMN;
 
 pub(super) fn push(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let Some(aggregate) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
+    let Some(aggregate) = node.downcast_ref::<AggregateExec>() else {
+        return Ok(None);
+    };
     let whole = match aggregate.mode() {
         AggregateMode::Single | AggregateMode::SinglePartitioned => true,
         AggregateMode::Partial => false,
@@ -28,11 +30,15 @@ pub(super) fn push(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execu
     if !aggregate.group_expr().is_single() || aggregate.filter_expr().iter().any(Option::is_some) {
         return Ok(None);
     }
-    let Some(through) = look_through(aggregate.input()) else { return Ok(None) };
+    let Some(through) = look_through(aggregate.input()) else {
+        return Ok(None);
+    };
     let (Some(groups), Some(aggregates)) = (groups(aggregate, &through)?, aggregates(aggregate, &through)?) else {
         return Ok(None);
     };
-    let Some(leaf) = through.leaf.with_aggregate(groups, aggregates, states(aggregate)?) else { return Ok(None) };
+    let Some(leaf) = through.leaf.with_aggregate(groups, aggregates, states(aggregate)?) else {
+        return Ok(None);
+    };
     let leaf: Arc<dyn ExecutionPlan> = Arc::new(leaf);
     if !whole {
         return Ok(Some(leaf));
@@ -74,17 +80,25 @@ fn groups(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec<Gro
 
 fn group(expr: &Arc<dyn PhysicalExpr>) -> Option<Group> {
     if let Some(column) = expr.downcast_ref::<Column>() {
-        return Some(Group::Column { column: column.name().to_owned() });
+        return Some(Group::Column {
+            column: column.name().to_owned(),
+        });
     }
     let bucket = bucket(expr)?;
-    Some(Group::Bucket { column: bucket.column.to_owned(), width: bucket.width_us, origin: bucket.origin_us })
+    Some(Group::Bucket {
+        column: bucket.column.to_owned(),
+        width: bucket.width_us,
+        origin: bucket.origin_us,
+    })
 }
 
 fn aggregates(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec<Aggregate>>> {
     let mut aggregates = Vec::new();
     for function in aggregate.aggr_expr() {
         let arguments = function.expressions();
-        let [argument] = arguments.as_slice() else { return Ok(None) };
+        let [argument] = arguments.as_slice() else {
+            return Ok(None);
+        };
         match one(function, &through.resolve(argument)?, through) {
             Some(aggregate) => aggregates.push(aggregate),
             None => return Ok(None),
@@ -102,22 +116,30 @@ fn one(function: &AggregateFunctionExpr, argument: &Arc<dyn PhysicalExpr>, throu
     match function.fun().name() {
         "count" => match (column, argument.downcast_ref::<Literal>()) {
             (Some(TIME_COLUMN), _) => Some(Aggregate::CountRows),
-            (Some(name), _) => Some(Aggregate::Count { column: name.to_owned() }),
+            (Some(name), _) => Some(Aggregate::Count {
+                column: name.to_owned(),
+            }),
             (None, Some(literal)) if !literal.value().is_null() => Some(Aggregate::CountRows),
             _ => None,
         },
         "sum" => match column_type(column?)? {
-            RequestType::Int64 | RequestType::Float64 => Some(Aggregate::Sum { column: column?.to_owned() }),
+            RequestType::Int64 | RequestType::Float64 => Some(Aggregate::Sum {
+                column: column?.to_owned(),
+            }),
             _ => None,
         },
-        "min" => Some(Aggregate::Min { column: ordered(argument, through)? }),
-        "max" => Some(Aggregate::Max { column: ordered(argument, through)? }),
+        "min" => Some(Aggregate::Min {
+            column: ordered(argument, through)?,
+        }),
+        "max" => Some(Aggregate::Max {
+            column: ordered(argument, through)?,
+        }),
         "avg" => {
             let name = averaged(argument)?;
             match (column_type(name)?, column.is_some()) {
-                (RequestType::Float64, true) | (RequestType::Int64, false) => {
-                    Some(Aggregate::Average { column: name.to_owned() })
-                }
+                (RequestType::Float64, true) | (RequestType::Int64, false) => Some(Aggregate::Average {
+                    column: name.to_owned(),
+                }),
                 _ => None,
             }
         }

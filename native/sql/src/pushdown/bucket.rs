@@ -35,7 +35,11 @@ pub(super) fn bucket(expr: &Arc<dyn PhysicalExpr>) -> Option<Bucket<'_>> {
         ("date_trunc", [unit, source]) => {
             let column = time_source(source)?;
             let (width_us, origin_us) = truncation(constant(unit)?.try_as_str().flatten()?)?;
-            Some(Bucket { column, width_us, origin_us })
+            Some(Bucket {
+                column,
+                width_us,
+                origin_us,
+            })
         }
         _ => None,
     }
@@ -50,7 +54,9 @@ pub(super) fn time_source(expr: &Arc<dyn PhysicalExpr>) -> Option<&str> {
         };
     }
     let cast = expr.downcast_ref::<CastExpr>()?;
-    let DataType::Timestamp(unit, zone) = cast.cast_type() else { return None };
+    let DataType::Timestamp(unit, zone) = cast.cast_type() else {
+        return None;
+    };
     match (unit, column(cast.expr())) {
         // A number becomes a timestamp by its ticks, so only the unit of the column keeps its meaning.
         (TimeUnit::Microsecond, Some(name)) if zone.is_none() => Some(name),
@@ -77,7 +83,11 @@ fn date_bin<'a>(
     }
     let width_us = i64::from(days).checked_mul(US_PER_DAY)?.checked_add(ns / NS_PER_US)?;
     (width_us > 0).then_some(())?;
-    Some(Bucket { column: time_source(source)?, width_us, origin_us })
+    Some(Bucket {
+        column: time_source(source)?,
+        width_us,
+        origin_us,
+    })
 }
 
 /// Width and origin of the units that have one width.

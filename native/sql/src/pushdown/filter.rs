@@ -10,8 +10,8 @@ use datafusion::logical_expr::expr::{InList, Like, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use super::operand::{Operand, operand};
-use crate::stream_table::{Columns, TIME_COLUMN};
 use crate::functions::{CONTAINS, CONTAINS_IGNORE_CASE, RE_MATCH, RE_NOT_MATCH};
+use crate::stream_table::{Columns, TIME_COLUMN};
 
 /// The filter for `expr IS TRUE`, or `None` where it has no exact form.
 pub(crate) fn translate(expr: &Expr, columns: &Columns) -> Option<Filter> {
@@ -40,7 +40,14 @@ pub(crate) fn split_time(filter: Option<Filter>, bounds: TimeRange) -> (TimeRang
 
 /// True when `time` now says all that `part` said.
 fn narrow(time: &mut TimeRange, part: &Filter) -> bool {
-    let Filter::Compare { column, cmp, value: Literal::Int64(value) } = part else { return false };
+    let Filter::Compare {
+        column,
+        cmp,
+        value: Literal::Int64(value),
+    } = part
+    else {
+        return false;
+    };
     if column != TIME_COLUMN {
         return false;
     }
@@ -70,15 +77,15 @@ fn narrow(time: &mut TimeRange, part: &Filter) -> bool {
 fn holds(expr: &Expr, wanted: bool, columns: &Columns) -> Option<Filter> {
     match expr {
         Expr::Alias(alias) => holds(&alias.expr, wanted, columns),
-        Expr::Literal(ScalarValue::Boolean(Some(value)), _) => Some(Filter::Constant { value: *value == wanted }),
+        Expr::Literal(ScalarValue::Boolean(Some(value)), _) => Some(Filter::Constant {
+            value: *value == wanted,
+        }),
         Expr::Literal(value, _) if value.is_null() => Some(Filter::Constant { value: false }),
-        Expr::Column(column) => {
-            (columns.get(&column.name)? == RequestType::Bool).then(|| Filter::Compare {
-                column: column.name.clone(),
-                cmp: Comparison::Equal,
-                value: Literal::Bool(wanted),
-            })
-        }
+        Expr::Column(column) => (columns.get(&column.name)? == RequestType::Bool).then(|| Filter::Compare {
+            column: column.name.clone(),
+            cmp: Comparison::Equal,
+            value: Literal::Bool(wanted),
+        }),
         Expr::Not(inner) => holds(inner, !wanted, columns),
         Expr::IsTrue(inner) => whether(holds(inner, true, columns)?, wanted),
         Expr::IsNotTrue(inner) => whether(holds(inner, true, columns)?, !wanted),
@@ -137,7 +144,12 @@ fn comparison(op: Operator) -> Option<Comparison> {
 }
 
 fn compare(left: &Expr, cmp: Comparison, right: &Expr, columns: &Columns) -> Option<Filter> {
-    match (operand(left, columns), literal(left), operand(right, columns), literal(right)) {
+    match (
+        operand(left, columns),
+        literal(left),
+        operand(right, columns),
+        literal(right),
+    ) {
         (Some(operand), _, _, Some(value)) => operand.compare(cmp, value),
         (_, Some(value), Some(operand), _) => operand.compare(mirrored(cmp), value),
         _ => None,
@@ -150,9 +162,14 @@ fn distinct_from(left: &Expr, right: &Expr, distinct: bool, columns: &Columns) -
         (Some(value), _) => (right, value),
         _ => return None,
     };
-    let Some(Operand::Column { name, .. }) = operand(side, columns) else { return None };
+    let Some(Operand::Column { name, .. }) = operand(side, columns) else {
+        return None;
+    };
     if value.is_null() {
-        return Some(Filter::IsNull { column: name.to_owned(), negated: distinct });
+        return Some(Filter::IsNull {
+            column: name.to_owned(),
+            negated: distinct,
+        });
     }
     whether(operand(side, columns)?.compare(Comparison::Equal, value)?, !distinct)
 }
@@ -170,12 +187,26 @@ fn in_list(list: &InList, wanted: bool, columns: &Columns) -> Option<Filter> {
         let values: Vec<Literal> = present.map(|value| typed(value, column_type)).collect::<Option<_>>()?;
         return Some(match values.is_empty() {
             true => Filter::Constant { value: false },
-            false => Filter::In { column: name.to_owned(), values, negated },
+            false => Filter::In {
+                column: name.to_owned(),
+                values,
+                negated,
+            },
         });
     }
-    let cmp = if negated { Comparison::NotEqual } else { Comparison::Equal };
-    let tests: Vec<Filter> = present.map(|value| operand.compare(cmp, value)).collect::<Option<_>>()?;
-    Some(if negated { conjunction(tests) } else { disjunction(tests) })
+    let cmp = if negated {
+        Comparison::NotEqual
+    } else {
+        Comparison::Equal
+    };
+    let tests: Vec<Filter> = present
+        .map(|value| operand.compare(cmp, value))
+        .collect::<Option<_>>()?;
+    Some(if negated {
+        conjunction(tests)
+    } else {
+        disjunction(tests)
+    })
 }
 
 fn like_holds(like: &Like, wanted: bool, columns: &Columns) -> Option<Filter> {
@@ -189,11 +220,18 @@ fn like_holds(like: &Like, wanted: bool, columns: &Columns) -> Option<Filter> {
     }
     let pattern = text(pattern)?.to_owned();
     let negated = like.negated == wanted;
-    Some(Filter::Like { column, pattern, negated, ignore_case: like.case_insensitive })
+    Some(Filter::Like {
+        column,
+        pattern,
+        negated,
+        ignore_case: like.case_insensitive,
+    })
 }
 
 fn function_holds(function: &ScalarFunction, wanted: bool, columns: &Columns) -> Option<Filter> {
-    let [subject, argument, rest @ ..] = function.args.as_slice() else { return None };
+    let [subject, argument, rest @ ..] = function.args.as_slice() else {
+        return None;
+    };
     match function.name() {
         CONTAINS | "contains" if rest.is_empty() => contains(subject, argument, !wanted, false, columns),
         CONTAINS_IGNORE_CASE if rest.is_empty() => contains(subject, argument, !wanted, true, columns),
@@ -209,7 +247,12 @@ fn contains(subject: &Expr, needle: &Expr, negated: bool, ignore_case: bool, col
     if needle.is_null() {
         return Some(Filter::Constant { value: false });
     }
-    Some(Filter::Contains { column, needle: text(needle)?.to_owned(), negated, ignore_case })
+    Some(Filter::Contains {
+        column,
+        needle: text(needle)?.to_owned(),
+        negated,
+        ignore_case,
+    })
 }
 
 fn regex(subject: &Expr, pattern: &Expr, negated: bool, ignore_case: bool, columns: &Columns) -> Option<Filter> {
@@ -221,13 +264,21 @@ fn regex(subject: &Expr, pattern: &Expr, negated: bool, ignore_case: bool, colum
     let pattern = text(pattern)?.to_owned();
     // An invalid pattern stays above, where its error names the expression.
     regex::Regex::new(&pattern).ok()?;
-    Some(Filter::Regex { column, pattern, negated, ignore_case })
+    Some(Filter::Regex {
+        column,
+        pattern,
+        negated,
+        ignore_case,
+    })
 }
 
 fn is_null(inner: &Expr, negated: bool, columns: &Columns) -> Option<Filter> {
     match operand(inner, columns)? {
         Operand::Column { name, .. } if name == TIME_COLUMN => Some(Filter::Constant { value: negated }),
-        Operand::Column { name, .. } => Some(Filter::IsNull { column: name.to_owned(), negated }),
+        Operand::Column { name, .. } => Some(Filter::IsNull {
+            column: name.to_owned(),
+            negated,
+        }),
         _ => None,
     }
 }
@@ -243,22 +294,72 @@ fn complement(filter: Filter) -> Filter {
         Filter::And { args } => disjunction(args.into_iter().map(complement).collect()),
         Filter::Or { args } => conjunction(args.into_iter().map(complement).collect()),
         Filter::Constant { value } => Filter::Constant { value: !value },
-        Filter::IsNull { column, negated } => Filter::IsNull { column, negated: !negated },
-        Filter::Compare { column, cmp, value } => {
-            or_null(Filter::Compare { column: column.clone(), cmp: inverse(cmp), value }, column)
-        }
-        Filter::In { column, values, negated } => {
-            or_null(Filter::In { column: column.clone(), values, negated: !negated }, column)
-        }
-        Filter::Like { column, pattern, negated, ignore_case } => {
-            or_null(Filter::Like { column: column.clone(), pattern, negated: !negated, ignore_case }, column)
-        }
-        Filter::Contains { column, needle, negated, ignore_case } => {
-            or_null(Filter::Contains { column: column.clone(), needle, negated: !negated, ignore_case }, column)
-        }
-        Filter::Regex { column, pattern, negated, ignore_case } => {
-            or_null(Filter::Regex { column: column.clone(), pattern, negated: !negated, ignore_case }, column)
-        }
+        Filter::IsNull { column, negated } => Filter::IsNull {
+            column,
+            negated: !negated,
+        },
+        Filter::Compare { column, cmp, value } => or_null(
+            Filter::Compare {
+                column: column.clone(),
+                cmp: inverse(cmp),
+                value,
+            },
+            column,
+        ),
+        Filter::In {
+            column,
+            values,
+            negated,
+        } => or_null(
+            Filter::In {
+                column: column.clone(),
+                values,
+                negated: !negated,
+            },
+            column,
+        ),
+        Filter::Like {
+            column,
+            pattern,
+            negated,
+            ignore_case,
+        } => or_null(
+            Filter::Like {
+                column: column.clone(),
+                pattern,
+                negated: !negated,
+                ignore_case,
+            },
+            column,
+        ),
+        Filter::Contains {
+            column,
+            needle,
+            negated,
+            ignore_case,
+        } => or_null(
+            Filter::Contains {
+                column: column.clone(),
+                needle,
+                negated: !negated,
+                ignore_case,
+            },
+            column,
+        ),
+        Filter::Regex {
+            column,
+            pattern,
+            negated,
+            ignore_case,
+        } => or_null(
+            Filter::Regex {
+                column: column.clone(),
+                pattern,
+                negated: !negated,
+                ignore_case,
+            },
+            column,
+        ),
     }
 }
 
@@ -301,17 +402,33 @@ fn join(args: &mut Vec<Filter>, part: Filter, all: bool) {
     let single = if all { Comparison::NotEqual } else { Comparison::Equal };
     let (column, new) = match part {
         Filter::Compare { column, cmp, value } if cmp == single => (column, vec![value]),
-        Filter::In { column, values, negated } if negated == all => (column, values),
+        Filter::In {
+            column,
+            values,
+            negated,
+        } if negated == all => (column, values),
         other => return args.push(other),
     };
     for arg in args.iter_mut() {
         match arg {
-            Filter::Compare { column: known, cmp, value } if *known == column && *cmp == single => {
+            Filter::Compare {
+                column: known,
+                cmp,
+                value,
+            } if *known == column && *cmp == single => {
                 let values = std::iter::once(value.clone()).chain(new).collect();
-                *arg = Filter::In { column, values, negated: all };
+                *arg = Filter::In {
+                    column,
+                    values,
+                    negated: all,
+                };
                 return;
             }
-            Filter::In { column: known, values, negated } if *known == column && *negated == all => {
+            Filter::In {
+                column: known,
+                values,
+                negated,
+            } if *known == column && *negated == all => {
                 values.extend(new);
                 return;
             }
@@ -319,8 +436,16 @@ fn join(args: &mut Vec<Filter>, part: Filter, all: bool) {
         }
     }
     args.push(match <[Literal; 1]>::try_from(new) {
-        Ok([value]) => Filter::Compare { column, cmp: single, value },
-        Err(values) => Filter::In { column, values, negated: all },
+        Ok([value]) => Filter::Compare {
+            column,
+            cmp: single,
+            value,
+        },
+        Err(values) => Filter::In {
+            column,
+            values,
+            negated: all,
+        },
     });
 }
 
@@ -359,7 +484,10 @@ fn text(value: &ScalarValue) -> Option<&str> {
 
 fn text_column(expr: &Expr, columns: &Columns) -> Option<String> {
     match operand(expr, columns)? {
-        Operand::Column { name, column_type: RequestType::String | RequestType::Json } => Some(name.to_owned()),
+        Operand::Column {
+            name,
+            column_type: RequestType::String | RequestType::Json,
+        } => Some(name.to_owned()),
         _ => None,
     }
 }

@@ -6,10 +6,10 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_plan::coop::CooperativeExec;
-use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
+use datafusion::physical_plan::projection::ProjectionExec;
 
 use crate::leaf::LeafExec;
 
@@ -40,10 +40,16 @@ impl Through<'_> {
     /// `expr`, which is over the top of the chain, over the columns of the leaf.
     pub fn resolve(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
         let mut expr = Arc::clone(expr);
-        for projection in self.chain.iter().filter_map(|plan| plan.downcast_ref::<ProjectionExec>()) {
+        for projection in self
+            .chain
+            .iter()
+            .filter_map(|plan| plan.downcast_ref::<ProjectionExec>())
+        {
             expr = expr
                 .transform_down(|node| {
-                    let inner = node.downcast_ref::<Column>().and_then(|column| projection.expr().get(column.index()));
+                    let inner = node
+                        .downcast_ref::<Column>()
+                        .and_then(|column| projection.expr().get(column.index()));
                     Ok(match inner {
                         // What was substituted is over the next plan: it must not be substituted again in this one.
                         Some(inner) => Transformed::new(Arc::clone(&inner.expr), true, TreeNodeRecursion::Jump),

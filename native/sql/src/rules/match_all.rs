@@ -10,9 +10,9 @@ use datafusion::logical_expr::utils::disjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::stream_table::StreamTable;
 use crate::error::{FULL_TEXT_NOT_FOUND, INVALID_SQL, SqlError};
 use crate::functions::{MATCH_ALL, str_match_ignore_case};
+use crate::stream_table::StreamTable;
 
 #[derive(Debug)]
 pub(crate) struct MatchAllRule;
@@ -50,7 +50,9 @@ fn is_match_all(expr: &Expr) -> bool {
 
 /// Each test is true or false, also where a column is null: `NOT match_all(...)` finds the rows without the text.
 fn replace(expr: Expr, columns: &[Column]) -> Result<Transformed<Expr>> {
-    let Expr::ScalarFunction(function) = &expr else { return Ok(Transformed::no(expr)) };
+    let Expr::ScalarFunction(function) = &expr else {
+        return Ok(Transformed::no(expr));
+    };
     if function.name() != MATCH_ALL {
         return Ok(Transformed::no(expr));
     }
@@ -58,14 +60,19 @@ fn replace(expr: Expr, columns: &[Column]) -> Result<Transformed<Expr>> {
         [Expr::Literal(value, _)] => value.try_as_str().flatten(),
         _ => None,
     };
-    let Some(text) = text else { return Err(invalid("the argument of match_all has to be a constant text")) };
+    let Some(text) = text else {
+        return Err(invalid("the argument of match_all has to be a constant text"));
+    };
     let text = text.trim_matches('*');
     if text.is_empty() {
         return Ok(Transformed::yes(lit(true)));
     }
     let tests = columns.iter().map(|column| {
         let args = vec![Expr::Column(column.clone()), lit(text)];
-        Expr::IsTrue(Box::new(Expr::ScalarFunction(ScalarFunction::new_udf(str_match_ignore_case(), args))))
+        Expr::IsTrue(Box::new(Expr::ScalarFunction(ScalarFunction::new_udf(
+            str_match_ignore_case(),
+            args,
+        ))))
     });
     Ok(Transformed::yes(disjunction(tests).unwrap_or_else(|| lit(false))))
 }
@@ -73,7 +80,9 @@ fn replace(expr: Expr, columns: &[Column]) -> Result<Transformed<Expr>> {
 /// The full-text columns of the one stream under `node`, qualified as `node` sees them.
 fn searched_columns(node: &LogicalPlan) -> Result<Vec<Column>> {
     let inputs = node.inputs();
-    let [input] = inputs.as_slice() else { return Err(not_plain()) };
+    let [input] = inputs.as_slice() else {
+        return Err(not_plain());
+    };
     let mut plan: &LogicalPlan = input;
     let scan = loop {
         plan = match plan {
@@ -86,7 +95,9 @@ fn searched_columns(node: &LogicalPlan) -> Result<Vec<Column>> {
         };
     };
     let provider = source_as_provider(&scan.source)?;
-    let Some(table) = provider.downcast_ref::<StreamTable>() else { return Err(not_plain()) };
+    let Some(table) = provider.downcast_ref::<StreamTable>() else {
+        return Err(not_plain());
+    };
     let columns: Vec<Column> = table
         .full_text()
         .filter_map(|name| input.schema().qualified_field_with_unqualified_name(name).ok())
@@ -106,5 +117,7 @@ fn not_plain() -> DataFusionError {
 }
 
 fn invalid(text: &str) -> DataFusionError {
-    SqlError::new(INVALID_SQL, format!("Search SQL not valid: {text}")).with_detail(text).into()
+    SqlError::new(INVALID_SQL, format!("Search SQL not valid: {text}"))
+        .with_detail(text)
+        .into()
 }

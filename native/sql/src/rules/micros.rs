@@ -3,13 +3,13 @@
 use chrono::Utc;
 use datafusion::arrow::compute::kernels::cast_utils::string_to_datetime;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::ExprSchema;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{Expr, ExprSchemable};
-use datafusion::common::ExprSchema;
 
-use crate::stream_table::TIME_COLUMN;
 use crate::error::{SqlError, TYPE_MISMATCH};
+use crate::stream_table::TIME_COLUMN;
 
 pub(super) fn is_time(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
@@ -31,8 +31,12 @@ pub(super) fn is_event_time(expr: &Expr) -> bool {
 /// `other` in the type that an int64 `subject` is compared in: times as microseconds, and against the event time also
 /// texts of times. `None` when `other` stays as it is.
 pub(super) fn comparable(subject: &Expr, other: &Expr, schema: &dyn ExprSchema) -> Result<Option<Expr>> {
-    let Ok(DataType::Int64) = subject.get_type(schema) else { return Ok(None) };
-    let Ok(other_type) = other.get_type(schema) else { return Ok(None) };
+    let Ok(DataType::Int64) = subject.get_type(schema) else {
+        return Ok(None);
+    };
+    let Ok(other_type) = other.get_type(schema) else {
+        return Ok(None);
+    };
     if is_time(&other_type) {
         return Ok(Some(micros(other.clone(), &other_type)));
     }
@@ -75,8 +79,12 @@ fn literal(text: &str) -> Result<Option<Expr>> {
     }
     let time = string_to_datetime(&Utc, text).map_err(|error| {
         let message = format!("no compatible data type: '{text}' is not a time");
-        SqlError::new(TYPE_MISMATCH, message)
-            .with_detail(format!("{error}; write '2026-01-31 12:00:00', an RFC 3339 time, or microseconds"))
+        SqlError::new(TYPE_MISMATCH, message).with_detail(format!(
+            "{error}; write '2026-01-31 12:00:00', an RFC 3339 time, or microseconds"
+        ))
     })?;
-    Ok(Some(Expr::Literal(ScalarValue::Int64(Some(time.timestamp_micros())), None)))
+    Ok(Some(Expr::Literal(
+        ScalarValue::Int64(Some(time.timestamp_micros())),
+        None,
+    )))
 }

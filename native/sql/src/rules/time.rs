@@ -57,7 +57,9 @@ impl ExprPlanner for TimePlanner {
 fn computes_with_time(number: &Expr, other: &Expr, schema: &DFSchema) -> bool {
     !matches!(number, Expr::Literal(..))
         && matches!(number.get_type(schema), Ok(DataType::Int64))
-        && other.get_type(schema).is_ok_and(|other| is_time(&other) || matches!(other, DataType::Interval(_)))
+        && other
+            .get_type(schema)
+            .is_ok_and(|other| is_time(&other) || matches!(other, DataType::Interval(_)))
 }
 
 /// What is not a binary operator: BETWEEN, IN and casts of the event time.
@@ -85,14 +87,28 @@ impl AnalyzerRule for TimeRule {
 
 fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expr {
-        Expr::Between(Between { expr, negated, low, high }) => {
+        Expr::Between(Between {
+            expr,
+            negated,
+            low,
+            high,
+        }) => {
             let new_low = comparable(&expr, &low, schema)?;
             let new_high = comparable(&expr, &high, schema)?;
             let changed = new_low.is_some() || new_high.is_some();
             let low = new_low.map_or(low, Box::new);
             let high = new_high.map_or(high, Box::new);
-            let between = Expr::Between(Between { expr, negated, low, high });
-            Ok(if changed { Transformed::yes(between) } else { Transformed::no(between) })
+            let between = Expr::Between(Between {
+                expr,
+                negated,
+                low,
+                high,
+            });
+            Ok(if changed {
+                Transformed::yes(between)
+            } else {
+                Transformed::no(between)
+            })
         }
         Expr::InList(InList { expr, list, negated }) => {
             let mut changed = false;
@@ -102,8 +118,16 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 changed |= new.is_some();
                 converted.push(new.unwrap_or(value));
             }
-            let in_list = Expr::InList(InList { expr, list: converted, negated });
-            Ok(if changed { Transformed::yes(in_list) } else { Transformed::no(in_list) })
+            let in_list = Expr::InList(InList {
+                expr,
+                list: converted,
+                negated,
+            });
+            Ok(if changed {
+                Transformed::yes(in_list)
+            } else {
+                Transformed::no(in_list)
+            })
         }
         // The planner reads a number that is cast to a timestamp as seconds.
         Expr::Cast(Cast { expr, field }) if is_event_time(&expr) => match field.data_type() {

@@ -11,17 +11,17 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::{Array, Int64Array, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::buffer::{Buffer, MutableBuffer};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::ipc::reader::StreamDecoder;
+use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::common::DataFusionError;
+use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
-use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::StreamExt;
 use tokio::runtime::{Builder, Runtime};
@@ -111,9 +111,9 @@ impl Run {
         }
         let schema = plan.schema();
         let stream = match &plan.answer {
-            Some(answer) => Box::pin(
-                MemoryStream::try_new(vec![answer.clone()], Arc::clone(&schema), None).map_err(failed)?,
-            ),
+            Some(answer) => {
+                Box::pin(MemoryStream::try_new(vec![answer.clone()], Arc::clone(&schema), None).map_err(failed)?)
+            }
             None => {
                 let _entered = tokio.enter();
                 physical.execute(0, Arc::new(context)).map_err(failed)?
@@ -142,9 +142,15 @@ impl Run {
     pub fn push(&mut self, leaf: usize, ipc: &[u8]) -> Result<(), SqlError> {
         let queue = self.queues.get(leaf).ok_or_else(|| no_leaf(leaf))?;
         let damaged = |reason: String| {
-            SqlError::new(EXECUTION, format!("Search SQL execute error: the answer to leaf {leaf} is damaged"))
-                .with_detail(reason)
+            SqlError::new(
+                EXECUTION,
+                format!("Search SQL execute error: the answer to leaf {leaf} is damaged"),
+            )
+            .with_detail(reason)
         };
+        if queue.satisfied() {
+            return Ok(());
+        }
         // The decoder panics on some kinds of damage.
         let decoded = catch_unwind(AssertUnwindSafe(|| decode(ipc, queue.leaf().answer_schema())));
         let batches = match decoded {
@@ -152,7 +158,10 @@ impl Run {
             Err(panic) => return Err(damaged(reason(panic.as_ref()))),
         };
         for batch in batches {
-            let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
+            let sizes = batch
+                .columns()
+                .iter()
+                .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
             let bytes = sizes.sum::<usize>() as u64;
             queue.push(batch, bytes);
         }
@@ -166,7 +175,10 @@ impl Run {
     pub fn push_count(&mut self, leaf: usize, rows: u64) -> Result<(), SqlError> {
         let queue = self.queues.get(leaf).ok_or_else(|| no_leaf(leaf))?;
         if !queue.leaf().is_counted() {
-            return Err(SqlError::new(INVALID_PARAMETER, format!("leaf {leaf} wants columns, not a count of rows")));
+            return Err(SqlError::new(
+                INVALID_PARAMETER,
+                format!("leaf {leaf} wants columns, not a count of rows"),
+            ));
         }
         let schema = queue.leaf().answer_schema();
         let failed = |error: ArrowError| SqlError::execution(&DataFusionError::from(error), self.memory_limit_bytes);
@@ -178,7 +190,11 @@ impl Run {
         }
         let count = i64::try_from(rows)
             .map_err(|_| SqlError::new(INVALID_PARAMETER, format!("a count of {rows} rows is out of range")))?;
-        let columns = schema.fields().iter().map(|_| Arc::new(Int64Array::from(vec![count])) as _).collect();
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|_| Arc::new(Int64Array::from(vec![count])) as _)
+            .collect();
         queue.push(RecordBatch::try_new(Arc::clone(schema), columns).map_err(failed)?, 8);
         Ok(())
     }
@@ -216,7 +232,8 @@ impl Run {
             catch_unwind(AssertUnwindSafe(|| self.run_slice()))
         });
         let outcome = polled.unwrap_or_else(|panic| {
-            Err(SqlError::new(EXECUTION, "Search SQL execute error: an operator failed").with_detail(reason(panic.as_ref())))
+            Err(SqlError::new(EXECUTION, "Search SQL execute error: an operator failed")
+                .with_detail(reason(panic.as_ref())))
         });
         match outcome {
             Ok(runnable) => Ok(self.progress(runnable)),
@@ -244,14 +261,26 @@ impl Run {
 
     /// The plan with what each operator counted so far (EXPLAIN ANALYZE).
     pub fn explain_analyze(&self) -> String {
-        DisplayableExecutionPlan::with_metrics(self.physical.as_ref()).indent(false).to_string()
+        DisplayableExecutionPlan::with_metrics(self.physical.as_ref())
+            .indent(false)
+            .to_string()
     }
 
     /// Polls the plan; true when it could go on at once.
     fn run_slice(&mut self) -> Result<bool, SqlError> {
         let deadline = Instant::now() + SLICE;
         let waker = Waker::from(Arc::clone(&self.woken));
-        let Run { stream, runtime, queues, output, output_memory, memory_limit_bytes, woken, done, .. } = self;
+        let Run {
+            stream,
+            runtime,
+            queues,
+            output,
+            output_memory,
+            memory_limit_bytes,
+            woken,
+            done,
+            ..
+        } = self;
         let alive = runtime.metrics();
         runtime.block_on(async {
             loop {
@@ -263,7 +292,7 @@ impl Run {
                     Poll::Ready(Some(Ok(batch))) => {
                         if batch.num_rows() > 0 {
                             output_memory
-                                .try_grow(batch.get_array_memory_size())
+                                .try_grow(get_record_batch_memory_size(&batch))
                                 .map_err(|error| SqlError::execution(&error, *memory_limit_bytes))?;
                             output.push(batch);
                         }
@@ -342,27 +371,28 @@ async fn yield_once() {
     .await;
 }
 
-/// The batches of an IPC stream, which share one copy of its bytes.
+/// The batches of an IPC stream. Each holds a copy of its own message, so that operators that keep one batch are not charged for all.
 fn decode(ipc: &[u8], wanted: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
-    let mut aligned = MutableBuffer::with_capacity(ipc.len());
-    aligned.extend_from_slice(ipc);
-    let mut bytes = Buffer::from(aligned);
-    let mut decoder = StreamDecoder::new();
-    let mut batches = Vec::new();
-    while let Some(batch) = decoder.decode(&mut bytes)? {
-        batches.push(with_schema(&batch, wanted)?);
-    }
-    decoder.finish()?;
-    Ok(batches)
+    StreamReader::try_new(ipc, None)?
+        .map(|batch| with_schema(&batch?, wanted))
+        .collect()
 }
 
 /// The same columns under the schema that the plan expects: names and types must agree, and nothing may be null that
 /// the plan takes for present.
 fn with_schema(batch: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let same = batch.num_columns() == wanted.fields().len()
-        && batch.schema_ref().fields().iter().zip(wanted.fields()).all(|(has, wants)| has.name() == wants.name());
+        && batch
+            .schema_ref()
+            .fields()
+            .iter()
+            .zip(wanted.fields())
+            .all(|(has, wants)| has.name() == wants.name());
     if !same {
-        return Err(ArrowError::SchemaError(format!("has columns {}, wants {wanted}", batch.schema_ref())));
+        return Err(ArrowError::SchemaError(format!(
+            "has columns {}, wants {wanted}",
+            batch.schema_ref()
+        )));
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(wanted), batch.columns().to_vec(), &options)

@@ -59,9 +59,18 @@ impl LeafQueues {
     pub fn new(leaves: impl IntoIterator<Item = (LeafExec, bool)>) -> Self {
         let queues = leaves
             .into_iter()
-            .map(|(leaf, replayed)| Arc::new(LeafQueue { leaf, replayed, state: Mutex::default() }))
+            .map(|(leaf, replayed)| {
+                Arc::new(LeafQueue {
+                    leaf,
+                    replayed,
+                    state: Mutex::default(),
+                })
+            })
             .collect();
-        LeafQueues { queues, shared: Arc::default() }
+        LeafQueues {
+            queues,
+            shared: Arc::default(),
+        }
     }
 
     pub fn get(&self, index: usize) -> Option<&LeafQueue> {
@@ -97,7 +106,9 @@ impl LeafQueues {
     /// Gives the leaves a new share of batches.
     pub fn begin_slice(&self) {
         let served = self.shared.served.load(Ordering::Relaxed);
-        self.shared.yield_at.store(served + BATCHES_PER_SLICE, Ordering::Relaxed);
+        self.shared
+            .yield_at
+            .store(served + BATCHES_PER_SLICE, Ordering::Relaxed);
     }
 
     pub fn served(&self) -> u64 {

@@ -21,21 +21,47 @@ fn the_query_of_the_feature_list_answers() {
 #[test]
 fn the_event_time_is_an_integer_and_answers_to_timestamp() {
     let world = world();
-    let newest = rows(&world, "SELECT timestamp, level FROM logs ORDER BY timestamp DESC LIMIT 2");
-    assert_eq!(newest, [json!({ "timestamp": NOW_US - HOUR_US / 5 }), json!({ "timestamp": NOW_US - 2 * HOUR_US / 5, "level": "info" })]);
-    assert_eq!(rows(&world, "SELECT \"timestamp\" FROM logs LIMIT 1")[0], json!({ "timestamp": NOW_US - 48 * HOUR_US }));
-    assert_eq!(rows(&world, "SELECT l.timestamp FROM logs l LIMIT 1")[0], json!({ "timestamp": NOW_US - 48 * HOUR_US }));
-    assert!(!rows(&world, "SELECT * FROM logs LIMIT 1")[0].as_object().expect("a row").contains_key("timestamp"));
+    let newest = rows(
+        &world,
+        "SELECT timestamp, level FROM logs ORDER BY timestamp DESC LIMIT 2",
+    );
+    assert_eq!(
+        newest,
+        [
+            json!({ "timestamp": NOW_US - HOUR_US / 5 }),
+            json!({ "timestamp": NOW_US - 2 * HOUR_US / 5, "level": "info" })
+        ]
+    );
+    assert_eq!(
+        rows(&world, "SELECT \"timestamp\" FROM logs LIMIT 1")[0],
+        json!({ "timestamp": NOW_US - 48 * HOUR_US })
+    );
+    assert_eq!(
+        rows(&world, "SELECT l.timestamp FROM logs l LIMIT 1")[0],
+        json!({ "timestamp": NOW_US - 48 * HOUR_US })
+    );
+    assert!(
+        !rows(&world, "SELECT * FROM logs LIMIT 1")[0]
+            .as_object()
+            .expect("a row")
+            .contains_key("timestamp")
+    );
     let inner = "SELECT max(timestamp) AS t FROM (SELECT timestamp FROM logs WHERE status = 200) x";
     assert_eq!(rows(&world, inner), [json!({ "t": NOW_US - HOUR_US })]);
     let grouped = "SELECT timestamp, count(*) AS n FROM logs GROUP BY timestamp ORDER BY timestamp LIMIT 1";
-    assert_eq!(rows(&world, grouped), [json!({ "timestamp": NOW_US - 48 * HOUR_US, "n": 1 })]);
+    assert_eq!(
+        rows(&world, grouped),
+        [json!({ "timestamp": NOW_US - 48 * HOUR_US, "n": 1 })]
+    );
 }
 
 #[test]
 fn a_real_field_or_alias_named_timestamp_wins() {
     let world = world();
-    assert_eq!(rows(&world, "SELECT timestamp FROM clock"), [json!({ "timestamp": "noon" })]);
+    assert_eq!(
+        rows(&world, "SELECT timestamp FROM clock"),
+        [json!({ "timestamp": "noon" })]
+    );
     let alias = "SELECT date_trunc('day', _timestamp) AS timestamp FROM logs ORDER BY timestamp LIMIT 1";
     assert_eq!(rows(&world, alias), [json!({ "timestamp": "2026-03-03T00:00:00" })]);
 }
@@ -50,7 +76,10 @@ fn times_compare_and_compute() {
     assert_eq!(count("_timestamp >= now() - INTERVAL '1 hour'"), 5);
     assert_eq!(count("_timestamp + INTERVAL '1 hour' >= now()"), 5);
     assert_eq!(count("now() - _timestamp <= INTERVAL '1 hour'"), 5);
-    assert_eq!(count("_timestamp IN ('2026-03-05T11:00:00', TIMESTAMP '2026-03-05 10:00:00', 5)"), 2);
+    assert_eq!(
+        count("_timestamp IN ('2026-03-05T11:00:00', TIMESTAMP '2026-03-05 10:00:00', 5)"),
+        2
+    );
     assert_eq!(count("date_part('hour', _timestamp) = 3"), 10);
     assert_eq!(count("EXTRACT(hour FROM timestamp) = 3"), 10);
     assert_eq!(count("to_char(_timestamp, '%H') = '03'"), 10);
@@ -76,15 +105,25 @@ fn buckets_follow_the_range_of_the_request() {
         let mut context = context(&world);
         let end = NOW_US - HOUR_US / 5 + 10_000_000;
         (context.start_time, context.end_time) = (Some(end - seconds * 1_000_000), Some(end));
-        let rows = rows_in(&world, "SELECT histogram(_timestamp) AS h FROM logs ORDER BY _timestamp DESC LIMIT 1", &context);
+        let rows = rows_in(
+            &world,
+            "SELECT histogram(_timestamp) AS h FROM logs ORDER BY _timestamp DESC LIMIT 1",
+            &context,
+        );
         assert_eq!(rows, [json!({ "h": bucket })], "{seconds}");
     }
     assert_eq!(
-        rows(&world, "SELECT histogram(_timestamp, '1 month') AS h, count(*) AS n FROM logs GROUP BY h"),
+        rows(
+            &world,
+            "SELECT histogram(_timestamp, '1 month') AS h, count(*) AS n FROM logs GROUP BY h"
+        ),
         [json!({ "h": "2026-03-01T00:00:00", "n": 240 })]
     );
     assert_eq!(
-        rows(&world, "SELECT timestamp_bucket('1 week', _timestamp) AS h, count(*) AS n FROM logs GROUP BY h"),
+        rows(
+            &world,
+            "SELECT timestamp_bucket('1 week', _timestamp) AS h, count(*) AS n FROM logs GROUP BY h"
+        ),
         [json!({ "h": "2026-03-02T00:00:00", "n": 240 })]
     );
 }
@@ -107,10 +146,16 @@ fn functions_answer_alike_in_the_leaf_and_above_it() {
         "histogram(_timestamp, '1 hour') = '2026-03-05T11:00:00'",
         "level ~ 'r+'",
     ] {
-        let below = rows(&world, &format!("SELECT _timestamp FROM logs WHERE {predicate} ORDER BY 1"));
-        let above = format!("SELECT _timestamp FROM logs WHERE ({predicate}) AND (random() < 2 OR {predicate}) ORDER BY 1");
+        let below = rows(
+            &world,
+            &format!("SELECT _timestamp FROM logs WHERE {predicate} ORDER BY 1"),
+        );
+        let above =
+            format!("SELECT _timestamp FROM logs WHERE ({predicate}) AND (random() < 2 OR {predicate}) ORDER BY 1");
         assert_eq!(below, rows(&world, &above), "{predicate}");
-        let column = format!("SELECT _timestamp FROM (SELECT _timestamp, ({predicate}) AS p, random() AS r FROM logs) WHERE p AND r < 2 ORDER BY 1");
+        let column = format!(
+            "SELECT _timestamp FROM (SELECT _timestamp, ({predicate}) AS p, random() AS r FROM logs) WHERE p AND r < 2 ORDER BY 1"
+        );
         if !predicate.contains("match_all") {
             assert_eq!(below, rows(&world, &column), "{predicate}");
         }
@@ -121,11 +166,18 @@ fn functions_answer_alike_in_the_leaf_and_above_it() {
 #[test]
 fn match_all_finds_rows_without_the_text_too() {
     let world = world();
-    let count = |predicate: &str| rows(&world, &format!("SELECT count(*) AS n FROM logs WHERE {predicate}"))[0]["n"].clone();
+    let count =
+        |predicate: &str| rows(&world, &format!("SELECT count(*) AS n FROM logs WHERE {predicate}"))[0]["n"].clone();
     let (with, without) = (count("match_all('user3')"), count("NOT match_all('user3')"));
     assert_eq!(with.as_i64().unwrap_or(0) + without.as_i64().unwrap_or(0), 240);
     assert_eq!(count("match_all('*')"), 240);
-    assert_eq!(rows(&world, "SELECT count(*) AS n FROM (SELECT * FROM logs WHERE match_all('user3')) t"), [json!({ "n": with })]);
+    assert_eq!(
+        rows(
+            &world,
+            "SELECT count(*) AS n FROM (SELECT * FROM logs WHERE match_all('user3')) t"
+        ),
+        [json!({ "n": with })]
+    );
 }
 
 #[test]
@@ -154,7 +206,10 @@ fn names_fold_and_may_be_qualified() {
     ] {
         assert_eq!(rows(&world, sql), [json!({ "level": "error" })], "{sql}");
     }
-    let both = &rows(&world, "SELECT * FROM logs l JOIN users u ON l.user_id = u.user_id ORDER BY l._timestamp LIMIT 1")[0];
+    let both = &rows(
+        &world,
+        "SELECT * FROM logs l JOIN users u ON l.user_id = u.user_id ORDER BY l._timestamp LIMIT 1",
+    )[0];
     assert_eq!(both["user_id"], both["u.user_id"]);
     assert!(both["u._timestamp"].is_i64() && both["_timestamp"].is_i64());
 }
@@ -162,17 +217,32 @@ fn names_fold_and_may_be_qualified() {
 #[test]
 fn explain_tells_the_plan_as_rows() {
     let world = world();
-    let plan = plan("EXPLAIN SELECT level, count(*) FROM logs GROUP BY level", &context(&world)).expect("a valid statement");
+    let plan = plan(
+        "EXPLAIN SELECT level, count(*) FROM logs GROUP BY level",
+        &context(&world),
+    )
+    .expect("a valid statement");
     assert!(plan.leaves().is_empty());
     assert_eq!(plan.schema_json(), r#"[{"name":"plan","type":"Utf8"}]"#);
     let rows = run(&world, &plan).expect("a run");
-    assert!(rows.iter().any(|row| row["plan"].as_str().is_some_and(|line| line.contains("Scan: {\"stream\":\"logs\""))), "{rows:?}");
+    assert!(
+        rows.iter().any(|row| row["plan"]
+            .as_str()
+            .is_some_and(|line| line.contains("Scan: {\"stream\":\"logs\""))),
+        "{rows:?}"
+    );
 }
 
 #[test]
 fn empty_streams_answer() {
     let world = world();
     assert_eq!(rows(&world, "SELECT * FROM empty"), Vec::<Json>::new());
-    assert_eq!(rows(&world, "SELECT count(*) AS n, sum(n) AS s FROM empty"), [json!({ "n": 0 })]);
-    assert_eq!(rows(&world, "SELECT level FROM empty ORDER BY _timestamp DESC LIMIT 3"), Vec::<Json>::new());
+    assert_eq!(
+        rows(&world, "SELECT count(*) AS n, sum(n) AS s FROM empty"),
+        [json!({ "n": 0 })]
+    );
+    assert_eq!(
+        rows(&world, "SELECT level FROM empty ORDER BY _timestamp DESC LIMIT 3"),
+        Vec::<Json>::new()
+    );
 }

@@ -7,8 +7,12 @@ use basalt_sql::plan;
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::config::Dialect;
 use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
+use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::executor::block_on;
 use serde_json::Value as Json;
 
 use crate::harness::{Value, World, context, evaluate, run, world};
@@ -25,7 +29,11 @@ fn plain(world: &World) -> SessionContext {
         let fields: Vec<Field> = columns
             .iter()
             .map(|column| {
-                Field::new(&column.name, evaluate::data_type(column.column_type), column.name != "_timestamp")
+                Field::new(
+                    &column.name,
+                    evaluate::data_type(column.column_type),
+                    column.name != "_timestamp",
+                )
             })
             .collect();
         let schema = Arc::new(Schema::new(fields));
@@ -34,31 +42,52 @@ fn plain(world: &World) -> SessionContext {
             .iter()
             .map(|rows| {
                 let arrays = columns.iter().map(|column| {
-                    let values: Vec<Value> =
-                        rows.iter().map(|row| row.get(&column.name).cloned().unwrap_or(Value::Null)).collect();
+                    let values: Vec<Value> = rows
+                        .iter()
+                        .map(|row| row.get(&column.name).cloned().unwrap_or(Value::Null))
+                        .collect();
                     evaluate::array(column.column_type, &values)
                 });
                 RecordBatch::try_new(Arc::clone(&schema), arrays.collect()).expect("equal lengths")
             })
             .collect();
         let table = MemTable::try_new(schema, vec![batches]).expect("one schema");
-        engine.register_table(stream.info.name.as_str(), Arc::new(table)).expect("a new name");
+        engine
+            .register_table(stream.info.name.as_str(), Arc::new(table))
+            .expect("a new name");
     }
     engine
 }
 
 fn plain_rows(engine: &SessionContext, sql: &str) -> Result<Vec<Json>, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let batches = runtime
-        .block_on(async { engine.sql(sql).await?.collect().await })
-        .map_err(|error| error.strip_backtrace())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let _entered = runtime.enter();
+    let batches = plain_batches(engine, sql).map_err(|error| error.strip_backtrace())?;
     let mut writer = LineDelimitedWriter::new(Vec::new());
     for batch in &batches {
         writer.write(batch).map_err(|error| error.to_string())?;
     }
     writer.finish().map_err(|error| error.to_string())?;
     let text = String::from_utf8(writer.into_inner()).expect("UTF-8");
-    Ok(text.lines().map(|line| serde_json::from_str(line).expect("an object")).collect())
+    Ok(text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object"))
+        .collect())
+}
+
+/// Step by step, since `SessionContext::sql` would instantiate the whole planner again in this test.
+fn plain_batches(engine: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, DataFusionError> {
+    let state = engine.state();
+    let statement = state.sql_to_statement(sql, &Dialect::PostgreSQL)?;
+    let logical = basalt_sql_resolve::resolve(&state, statement)?;
+    let physical = block_on(
+        state
+            .query_planner()
+            .create_physical_plan(&state.optimize(&logical)?, &state),
+    )?;
+    block_on(collect(physical, engine.task_ctx()))
 }
 
 fn our_rows(world: &World, sql: &str) -> Result<Vec<Json>, String> {
@@ -175,24 +204,59 @@ impl Random {
                 0 | 1 => format!("({left} AND {right})"),
                 2 | 3 => format!("({left} OR {right})"),
                 4 => format!("NOT ({left})"),
-                _ => format!("({left}) IS {}", self.pick(&["TRUE", "NOT TRUE", "FALSE", "NOT FALSE", "NULL", "NOT NULL"])),
+                _ => format!(
+                    "({left}) IS {}",
+                    self.pick(&["TRUE", "NOT TRUE", "FALSE", "NOT FALSE", "NULL", "NOT NULL"])
+                ),
             };
         }
         let cmp = self.pick(&["=", "<>", "<", "<=", ">", ">="]);
         match self.below(13) {
             0 => format!("level {cmp} {}", self.pick(&["'error'", "'info'", "'m'", "NULL"])),
-            1 => format!("status {cmp} {}", self.pick(&["200", "300", "350", "300.5", "400.0", "-1"])),
+            1 => format!(
+                "status {cmp} {}",
+                self.pick(&["200", "300", "350", "300.5", "400.0", "-1"])
+            ),
             2 => format!("response_time {cmp} {}", self.pick(&["10", "10.5", "0", "NULL"])),
             3 => format!("{} {cmp} user_id", self.pick(&["3", "5", "12"])),
-            4 => self.pick(&["ok", "NOT ok", "ok = true", "ok IS NULL", "ok IS NOT FALSE"]).to_owned(),
-            5 => format!("level {}IN ({})", self.pick(&["", "NOT "]), self.pick(&["'error'", "'warn', 'info'", "'x', NULL"])),
+            4 => self
+                .pick(&["ok", "NOT ok", "ok = true", "ok IS NULL", "ok IS NOT FALSE"])
+                .to_owned(),
+            5 => format!(
+                "level {}IN ({})",
+                self.pick(&["", "NOT "]),
+                self.pick(&["'error'", "'warn', 'info'", "'x', NULL"])
+            ),
             6 => format!("user_id {}IN (1, 2, 3, 4, 5, 11)", self.pick(&["", "NOT "])),
-            7 => format!("status {}BETWEEN {}", self.pick(&["", "NOT "]), self.pick(&["250 AND 450", "400 AND 300"])),
-            8 => format!("message {}LIKE {}", self.pick(&["", "NOT "]), self.pick(&["'%user3%'", "'Request 1%'", "'%7ms'"])),
-            9 => format!("level {}ILIKE {}", self.pick(&["", "NOT "]), self.pick(&["'%R%'", "'inf_'", "'Debug'"])),
-            10 => format!("level IS {}DISTINCT FROM {}", self.pick(&["", "NOT "]), self.pick(&["'info'", "NULL"])),
-            11 => format!("{} IS {}NULL", self.pick(&["level", "ok", "user_id", "status"]), self.pick(&["", "NOT "])),
-            _ => format!("_timestamp {cmp} {}", 1_772_712_000_000_000_i64 - self.below(172_800) as i64 * 1_000_000),
+            7 => format!(
+                "status {}BETWEEN {}",
+                self.pick(&["", "NOT "]),
+                self.pick(&["250 AND 450", "400 AND 300"])
+            ),
+            8 => format!(
+                "message {}LIKE {}",
+                self.pick(&["", "NOT "]),
+                self.pick(&["'%user3%'", "'Request 1%'", "'%7ms'"])
+            ),
+            9 => format!(
+                "level {}ILIKE {}",
+                self.pick(&["", "NOT "]),
+                self.pick(&["'%R%'", "'inf_'", "'Debug'"])
+            ),
+            10 => format!(
+                "level IS {}DISTINCT FROM {}",
+                self.pick(&["", "NOT "]),
+                self.pick(&["'info'", "NULL"])
+            ),
+            11 => format!(
+                "{} IS {}NULL",
+                self.pick(&["level", "ok", "user_id", "status"]),
+                self.pick(&["", "NOT "])
+            ),
+            _ => format!(
+                "_timestamp {cmp} {}",
+                1_772_712_000_000_000_i64 - self.below(172_800) as i64 * 1_000_000
+            ),
         }
     }
 }

@@ -46,13 +46,20 @@ fn every_type_has_a_form() {
     assert_eq!(row["u"], 5);
     assert_eq!(row["n"].as_str().map(|text| &text[..19]), Some("2026-03-05T12:00:00"));
     assert!(row["i"].is_string(), "{text}");
-    assert!(encoded(sql, Format::Csv).starts_with("\"[1,2]\",\"{\"\"a\"\":1}\","), "{}", encoded(sql, Format::Csv));
+    assert!(
+        encoded(sql, Format::Csv).starts_with("\"[1,2]\",\"{\"\"a\"\":1}\","),
+        "{}",
+        encoded(sql, Format::Csv)
+    );
 }
 
 #[test]
 fn columns_are_described() {
     let world = world();
-    let plan = plan("SELECT level, count(*) AS n, histogram(_timestamp) AS h FROM logs GROUP BY level, h", &context(&world));
+    let plan = plan(
+        "SELECT level, count(*) AS n, histogram(_timestamp) AS h FROM logs GROUP BY level, h",
+        &context(&world),
+    );
     assert_eq!(
         plan.expect("a valid statement").schema_json(),
         r#"[{"name":"level","type":"Utf8"},{"name":"n","type":"Int64"},{"name":"h","type":"Timestamp(µs)"}]"#
@@ -61,5 +68,8 @@ fn columns_are_described() {
 
 #[test]
 fn all_nulls_are_an_empty_object() {
-    assert_eq!(encoded("SELECT NULL AS a, NULL::bigint AS b", Format::JsonObjects), "{}");
+    assert_eq!(
+        encoded("SELECT NULL AS a, NULL::bigint AS b", Format::JsonObjects),
+        "{}"
+    );
 }

@@ -20,7 +20,11 @@ fn each_kind_of_mistake_has_its_code_and_place() {
         ("SET x = 1", 20001, None),
         ("EXPLAIN DELETE FROM logs", 20001, None),
         ("SELECT * FROM lgos", 20002, Some((1, 15))),
-        ("SELECT *\nFROM logs\n  JOIN metrics.logs m ON true", 20002, Some((3, 8))),
+        (
+            "SELECT *\nFROM logs\n  JOIN metrics.logs m ON true",
+            20002,
+            Some((3, 8)),
+        ),
         ("SELECT * FROM information_schema.tables", 20002, Some((1, 15))),
         ("SELECT match_all('x') FROM users", 20003, None),
         ("SELECT levle FROM logs", 20004, Some((1, 8))),
@@ -34,13 +38,25 @@ fn each_kind_of_mistake_has_its_code_and_place() {
         ("SELECT level FROM logs WHERE status", 20007, None),
         ("SELECT histogram(_timestamp, '60') FROM logs", 20001, None),
         ("SELECT histogram(_timestamp, 'soon') FROM logs", 20001, None),
-        ("SELECT timestamp_bucket('0 seconds', _timestamp) FROM logs", 20001, None),
+        (
+            "SELECT timestamp_bucket('0 seconds', _timestamp) FROM logs",
+            20001,
+            None,
+        ),
         ("SELECT timestamp_bucket(level, _timestamp) FROM logs", 20001, None),
         ("SELECT level FROM logs WHERE re_match(message, '(')", 20001, None),
         ("SELECT level FROM logs WHERE match_all(level)", 20001, None),
-        ("SELECT count(*) FROM logs l JOIN users u ON l.user_id = u.user_id WHERE match_all('x')", 20001, None),
+        (
+            "SELECT count(*) FROM logs l JOIN users u ON l.user_id = u.user_id WHERE match_all('x')",
+            20001,
+            None,
+        ),
         ("SELECT level, count(*) FROM logs", 20001, None),
-        ("SELECT user_id FROM logs l JOIN users u ON l.user_id = u.user_id", 20001, None),
+        (
+            "SELECT user_id FROM logs l JOIN users u ON l.user_id = u.user_id",
+            20001,
+            None,
+        ),
     ] {
         let error = refusal(&world, sql);
         assert_eq!(error.code, code, "{sql}: {error}");
@@ -53,7 +69,11 @@ fn each_kind_of_mistake_has_its_code_and_place() {
 
 #[test]
 fn a_syntax_error_names_its_place_in_the_text() {
-    assert!(refusal(&world(), "SELECT * FRM logs").message.contains("Line: 1, Column: 14"));
+    assert!(
+        refusal(&world(), "SELECT * FRM logs")
+            .message
+            .contains("Line: 1, Column: 14")
+    );
 }
 
 #[test]
@@ -63,13 +83,29 @@ fn unknown_names_come_with_the_nearest_known_ones() {
         ("SELECT levle FROM logs", "unknown field 'levle'", "level"),
         ("SELECT l.mesage FROM logs l", "unknown field 'l.mesage'", "message"),
         ("SELECT * FROM lgos", "Search stream not found: lgos", "logs"),
-        ("SELECT * FROM metrics.users", "Search stream not found: metrics.users", "users"),
-        ("SELECT histgram(_timestamp) FROM logs", "Search function not defined: histgram", "histogram"),
-        ("SELECT cuont(*) FROM logs", "Search function not defined: cuont", "count"),
+        (
+            "SELECT * FROM metrics.users",
+            "Search stream not found: metrics.users",
+            "users",
+        ),
+        (
+            "SELECT histgram(_timestamp) FROM logs",
+            "Search function not defined: histgram",
+            "histogram",
+        ),
+        (
+            "SELECT cuont(*) FROM logs",
+            "Search function not defined: cuont",
+            "count",
+        ),
     ] {
         let error = refusal(&world, sql);
         assert_eq!(error.message, message, "{sql}");
-        assert_eq!(error.suggestions.first().map(String::as_str), Some(suggestion), "{sql}: {error:?}");
+        assert_eq!(
+            error.suggestions.first().map(String::as_str),
+            Some(suggestion),
+            "{sql}: {error:?}"
+        );
     }
 }
 

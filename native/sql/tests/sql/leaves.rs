@@ -8,7 +8,10 @@ use crate::harness::{HOUR_US, NOW_US, context, world};
 fn leaves(sql: &str) -> Vec<Json> {
     let world = world();
     let plan = plan(sql, &context(&world)).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    plan.leaves().iter().map(|leaf| serde_json::to_value(leaf).expect("plain data")).collect()
+    plan.leaves()
+        .iter()
+        .map(|leaf| serde_json::to_value(leaf).expect("plain data"))
+        .collect()
 }
 
 fn leaf(sql: &str) -> Json {
@@ -19,7 +22,11 @@ fn leaf(sql: &str) -> Json {
 
 fn filter(predicate: &str) -> Json {
     let leaf = leaf(&format!("SELECT level FROM logs WHERE {predicate}"));
-    assert_eq!(leaf["output"], json!({ "kind": "rows", "project": ["level"], "limit": null }), "{predicate}");
+    assert_eq!(
+        leaf["output"],
+        json!({ "kind": "rows", "project": ["level"], "limit": null }),
+        "{predicate}"
+    );
     leaf["filter"].clone()
 }
 
@@ -33,7 +40,10 @@ fn time(predicate: &str) -> Json {
 fn stays(predicate: &str) -> bool {
     let world = world();
     let sql = format!("SELECT level FROM logs WHERE {predicate}");
-    plan(&sql, &context(&world)).unwrap_or_else(|error| panic!("{sql}: {error}")).explain().contains("FilterExec")
+    plan(&sql, &context(&world))
+        .unwrap_or_else(|error| panic!("{sql}: {error}"))
+        .explain()
+        .contains("FilterExec")
 }
 
 #[test]
@@ -76,16 +86,28 @@ fn bounds_on_the_event_time_become_the_time_range() {
         ("_timestamp BETWEEN 3 AND 4", Some(3), Some(5)),
         ("NOT (_timestamp < 3)", Some(3), None),
         ("_timestamp >= now() - INTERVAL '1 hour'", Some(NOW_US - HOUR_US), None),
-        ("now() - INTERVAL '1 hour' < timestamp", Some(NOW_US - HOUR_US + 1), None),
+        (
+            "now() - INTERVAL '1 hour' < timestamp",
+            Some(NOW_US - HOUR_US + 1),
+            None,
+        ),
         ("_timestamp >= '2026-03-05'", Some(day), None),
         ("_timestamp < '2026-03-05T01:00:00Z'", None, Some(day + HOUR_US)),
-        ("_timestamp >= '2026-03-05 01:00:00.5'", Some(day + HOUR_US + 500_000), None),
+        (
+            "_timestamp >= '2026-03-05 01:00:00.5'",
+            Some(day + HOUR_US + 500_000),
+            None,
+        ),
         ("_timestamp >= '1772668800000000'", Some(day), None),
         ("_timestamp >= DATE '2026-03-05'", Some(day), None),
         ("_timestamp >= TIMESTAMP '2026-03-05 00:00:00'", Some(day), None),
         ("_timestamp >= date_trunc('day', now())", Some(day), None),
         ("_timestamp BETWEEN '2026-03-05' AND now()", Some(day), Some(NOW_US + 1)),
-        ("to_timestamp_micros(_timestamp) >= now() - INTERVAL '1 hour'", Some(NOW_US - HOUR_US), None),
+        (
+            "to_timestamp_micros(_timestamp) >= now() - INTERVAL '1 hour'",
+            Some(NOW_US - HOUR_US),
+            None,
+        ),
         ("_timestamp::timestamp < '2026-03-05'", None, Some(day)),
         ("_timestamp + INTERVAL '1 hour' > now()", None, None),
     ] {
@@ -106,8 +128,11 @@ fn the_range_of_the_request_bounds_every_leaf() {
                WHERE l._timestamp >= 150 AND l.status IN (SELECT n FROM empty) \
                UNION ALL SELECT level FROM logs WHERE _timestamp < 500";
     let plan = plan(sql, &context).expect("a valid statement");
-    let mut ranges: Vec<_> =
-        plan.leaves().iter().map(|leaf| (leaf.stream.as_str(), leaf.time.min, leaf.time.max)).collect();
+    let mut ranges: Vec<_> = plan
+        .leaves()
+        .iter()
+        .map(|leaf| (leaf.stream.as_str(), leaf.time.min, leaf.time.max))
+        .collect();
     ranges.sort_unstable();
     assert_eq!(
         ranges,
@@ -122,18 +147,31 @@ fn the_range_of_the_request_bounds_every_leaf() {
 
 #[test]
 fn predicates_become_filters() {
-    let compare = |column: &str, cmp: &str, value: Json| json!({ "op": "compare", "column": column, "cmp": cmp, "value": value });
+    let compare =
+        |column: &str, cmp: &str, value: Json| json!({ "op": "compare", "column": column, "cmp": cmp, "value": value });
     for (predicate, wanted) in [
         ("level = 'error'", compare("level", "=", json!({ "string": "error" }))),
-        ("NOT level = 'error'", compare("level", "!=", json!({ "string": "error" }))),
+        (
+            "NOT level = 'error'",
+            compare("level", "!=", json!({ "string": "error" })),
+        ),
         ("status >= 400", compare("status", ">=", json!({ "int64": 400 }))),
         ("400 > status", compare("status", "<", json!({ "int64": 400 }))),
         ("status > 399.5", compare("status", ">", json!({ "int64": 399 }))),
-        ("response_time < 3", compare("response_time", "<", json!({ "float64": 3.0 }))),
+        (
+            "response_time < 3",
+            compare("response_time", "<", json!({ "float64": 3.0 })),
+        ),
         ("ok", compare("ok", "=", json!({ "bool": true }))),
         ("NOT ok", compare("ok", "=", json!({ "bool": false }))),
-        ("level IS NULL", json!({ "op": "isNull", "column": "level", "negated": false })),
-        ("level IS NOT NULL", json!({ "op": "isNull", "column": "level", "negated": true })),
+        (
+            "level IS NULL",
+            json!({ "op": "isNull", "column": "level", "negated": false }),
+        ),
+        (
+            "level IS NOT NULL",
+            json!({ "op": "isNull", "column": "level", "negated": true }),
+        ),
         (
             "level IN ('a','b','c','d','e')",
             json!({ "op": "in", "column": "level", "negated": false, "values": [{ "string": "a" }, { "string": "b" },
@@ -213,7 +251,9 @@ fn aggregates_become_leaves_of_states() {
         json!({ "kind": "aggregate", "groups": [], "aggregates": [{ "kind": "countRows" }] })
     );
     assert_eq!(
-        output("SELECT status, count(level), sum(status), min(message), max(response_time), avg(status) FROM logs GROUP BY status"),
+        output(
+            "SELECT status, count(level), sum(status), min(message), max(response_time), avg(status) FROM logs GROUP BY status"
+        ),
         json!({ "kind": "aggregate", "groups": [{ "kind": "column", "column": "status" }], "aggregates": [
             { "kind": "count", "column": "level" }, { "kind": "sum", "column": "status" },
             { "kind": "min", "column": "message" }, { "kind": "max", "column": "response_time" },
@@ -231,11 +271,23 @@ fn aggregates_become_leaves_of_states() {
     for (bucket, width, origin) in [
         ("date_trunc('hour', _timestamp)", HOUR_US, 0_i64),
         ("date_trunc('week', _timestamp)", 7 * 24 * HOUR_US, 345_600_000_000),
-        ("date_bin(INTERVAL '90 seconds', to_timestamp_micros(_timestamp))", 90_000_000, 0),
-        ("date_bin(INTERVAL '1 day', _timestamp, TIMESTAMP '2020-01-01T05:00:00')", 24 * HOUR_US, 1_577_854_800_000_000),
+        (
+            "date_bin(INTERVAL '90 seconds', to_timestamp_micros(_timestamp))",
+            90_000_000,
+            0,
+        ),
+        (
+            "date_bin(INTERVAL '1 day', _timestamp, TIMESTAMP '2020-01-01T05:00:00')",
+            24 * HOUR_US,
+            1_577_854_800_000_000,
+        ),
         ("histogram(_timestamp, '30 seconds')", 30_000_000, 978_307_200_000_000),
         ("histogram(_timestamp)", HOUR_US, 978_307_200_000_000),
-        ("timestamp_bucket(INTERVAL '2 days', _timestamp)", 48 * HOUR_US, 978_307_200_000_000),
+        (
+            "timestamp_bucket(INTERVAL '2 days', _timestamp)",
+            48 * HOUR_US,
+            978_307_200_000_000,
+        ),
     ] {
         let sql = format!("SELECT {bucket} AS b, count(*) FROM logs GROUP BY b");
         let wanted = json!([{ "kind": "bucket", "column": "_timestamp", "width": width, "origin": origin }]);
@@ -252,7 +304,11 @@ fn aggregates_become_leaves_of_states() {
         "SELECT level, count(*) FROM logs GROUP BY GROUPING SETS ((level), ())",
         "SELECT sum(status + 1) FROM logs GROUP BY level, upper(message)",
     ] {
-        assert!(leaves(sql).iter().all(|leaf| leaf["output"]["kind"] == "rows"), "{sql}: {:?}", leaves(sql));
+        assert!(
+            leaves(sql).iter().all(|leaf| leaf["output"]["kind"] == "rows"),
+            "{sql}: {:?}",
+            leaves(sql)
+        );
     }
 }
 
@@ -264,7 +320,9 @@ fn order_by_time_with_a_limit_becomes_top_time() {
         json!({ "kind": "topTime", "project": ["_timestamp", "level"], "descending": true, "limit": 10 })
     );
     assert_eq!(
-        output("SELECT upper(level) AS l, timestamp FROM logs WHERE status = 200 ORDER BY timestamp LIMIT 10 OFFSET 20"),
+        output(
+            "SELECT upper(level) AS l, timestamp FROM logs WHERE status = 200 ORDER BY timestamp LIMIT 10 OFFSET 20"
+        ),
         json!({ "kind": "topTime", "project": ["_timestamp", "level"], "descending": false, "limit": 30 })
     );
     for sql in [
@@ -285,7 +343,10 @@ fn a_plain_limit_reaches_the_leaf() {
         json!({ "kind": "rows", "project": ["level"], "limit": 15 })
     );
     assert_eq!(leaf("SELECT upper(level) FROM logs LIMIT 10")["output"]["limit"], 10);
-    assert_eq!(leaf("SELECT level FROM logs WHERE upper(level) = 'X' LIMIT 10")["output"]["limit"], Json::Null);
+    assert_eq!(
+        leaf("SELECT level FROM logs WHERE upper(level) = 'X' LIMIT 10")["output"]["limit"],
+        Json::Null
+    );
 }
 
 #[test]
@@ -300,8 +361,14 @@ fn paging_and_default_order_apply_to_plain_queries() {
     let newest = |limit: u64| json!({ "kind": "topTime", "project": ["_timestamp", "level"], "descending": true, "limit": limit });
     assert_eq!(output("SELECT level FROM logs"), newest(30));
     assert_eq!(output("SELECT level FROM logs LIMIT 5"), newest(5));
-    assert_eq!(output("SELECT l.level FROM logs AS l WHERE ok IS NULL OR ok")["kind"], "topTime");
-    assert_eq!(output("SELECT level, timestamp FROM logs ORDER BY timestamp")["descending"], false);
+    assert_eq!(
+        output("SELECT l.level FROM logs AS l WHERE ok IS NULL OR ok")["kind"],
+        "topTime"
+    );
+    assert_eq!(
+        output("SELECT level, timestamp FROM logs ORDER BY timestamp")["descending"],
+        false
+    );
     for sql in [
         "SELECT level FROM logs ORDER BY level",
         "SELECT row_number() OVER (ORDER BY status) FROM logs",
@@ -311,6 +378,9 @@ fn paging_and_default_order_apply_to_plain_queries() {
     ] {
         assert_eq!(output(sql)["kind"], "rows", "{sql}");
     }
-    assert_eq!(output("SELECT level, count(*) FROM logs GROUP BY level")["kind"], "aggregate");
+    assert_eq!(
+        output("SELECT level, count(*) FROM logs GROUP BY level")["kind"],
+        "aggregate"
+    );
     assert_eq!(output("SELECT DISTINCT level FROM logs")["kind"], "aggregate");
 }

@@ -22,10 +22,16 @@ fn a_limit_is_kept_over_several_answers_and_told() {
     let mut run = Run::start(&plan, LIMIT_BYTES).expect("a run");
     run.push(0, &answers[0]).expect("an answer");
     let progress = run.advance().expect("progress");
-    assert_eq!((progress.done, progress.output_rows, progress.leaf_satisfied), (false, 100, vec![false]));
+    assert_eq!(
+        (progress.done, progress.output_rows, progress.leaf_satisfied),
+        (false, 100, vec![false])
+    );
     run.push(0, &answers[1]).expect("an answer");
     let progress = run.advance().expect("progress");
-    assert_eq!((progress.done, progress.output_rows, progress.leaf_satisfied), (true, 120, vec![true]));
+    assert_eq!(
+        (progress.done, progress.output_rows, progress.leaf_satisfied),
+        (true, 120, vec![true])
+    );
     run.push(0, &answers[2]).expect("ignored");
     assert_eq!(run.advance().expect("still done").queued_bytes, [0]);
     assert_eq!(objects(&mut run).len(), 120);
@@ -35,24 +41,65 @@ fn a_limit_is_kept_over_several_answers_and_told() {
 #[test]
 fn the_probe_side_of_a_join_waits_in_its_queue() {
     let world = world();
-    let plan = planned(&world, "SELECT u.name, l.status FROM logs l JOIN users u ON l.user_id = u.user_id");
-    let leaf = |name: &str| plan.leaves().iter().position(|leaf| leaf.stream == name).expect("a leaf");
+    let plan = planned(
+        &world,
+        "SELECT u.name, l.status FROM logs l JOIN users u ON l.user_id = u.user_id",
+    );
+    let leaf = |name: &str| {
+        plan.leaves()
+            .iter()
+            .position(|leaf| leaf.stream == name)
+            .expect("a leaf")
+    };
     let explain = plan.explain();
-    let build = if explain.find("\"stream\":\"logs\"") < explain.find("\"stream\":\"users\"") { "logs" } else { "users" };
+    let build = if explain.find("\"stream\":\"logs\"") < explain.find("\"stream\":\"users\"") {
+        "logs"
+    } else {
+        "users"
+    };
     let probe = if build == "logs" { "users" } else { "logs" };
     let mut run = Run::start(&plan, LIMIT_BYTES).expect("a run");
     for answer in world.answers(&plan.leaves()[leaf(probe)]) {
         run.push(leaf(probe), &answer).expect("an answer");
     }
     let progress = run.advance().expect("progress");
-    assert!(progress.queued_bytes[leaf(probe)] > 0 && progress.output_rows == 0 && !progress.done, "{progress:?}");
+    assert!(
+        progress.queued_bytes[leaf(probe)] > 0 && progress.output_rows == 0 && !progress.done,
+        "{progress:?}"
+    );
     for answer in world.answers(&plan.leaves()[leaf(build)]) {
         run.push(leaf(build), &answer).expect("an answer");
     }
     run.finish_leaf(leaf(build));
     run.finish_leaf(leaf(probe));
     let progress = run.advance().expect("progress");
-    assert!(progress.done && progress.output_rows > 0 && progress.queued_bytes == [0, 0], "{progress:?}");
+    assert!(
+        progress.done && progress.output_rows > 0 && progress.queued_bytes == [0, 0],
+        "{progress:?}"
+    );
+}
+
+#[test]
+fn a_join_keeps_the_smaller_stream() {
+    let world = world();
+    for (logs, users, first) in [(10_000_000, 10, "users"), (10, 10_000_000, "logs")] {
+        let mut context = context(&world);
+        context.streams.iter_mut().for_each(|stream| {
+            stream.rows = Some(if stream.name == "users" { users } else { logs });
+        });
+        for sql in [
+            "SELECT u.name, l.status FROM logs l JOIN users u ON l.user_id = u.user_id",
+            "SELECT u.name, l.status FROM users u JOIN logs l ON l.user_id = u.user_id",
+        ] {
+            let plan = plan(sql, &context).expect("a valid statement");
+            assert_eq!(
+                plan.leaves()[0].stream,
+                first,
+                "the left side is the one in memory:\n{}",
+                plan.explain()
+            );
+        }
+    }
 }
 
 #[test]
@@ -68,7 +115,10 @@ fn counts_stand_for_rows() {
     assert_eq!(objects(&mut run), [json!({ "n": 1_000_334 })]);
 
     let bare = planned(&world, "SELECT 7 AS x FROM logs WHERE status = 200");
-    assert_eq!(serde_json::to_value(&bare.leaves()[0].output).expect("plain")["project"], json!([]));
+    assert_eq!(
+        serde_json::to_value(&bare.leaves()[0].output).expect("plain")["project"],
+        json!([])
+    );
     let mut run = Run::start(&bare, LIMIT_BYTES).expect("a run");
     run.push_count(0, 3).expect("a count");
     run.finish_leaf(0);
@@ -139,7 +189,8 @@ fn damaged_and_foreign_answers_are_refused() {
 #[test]
 fn a_slice_ends_although_work_is_left() {
     let world = world();
-    let sql = "SELECT count(*) AS n FROM logs a CROSS JOIN logs b CROSS JOIN logs c WHERE a.status + b.status + c.status > 0";
+    let sql =
+        "SELECT count(*) AS n FROM logs a CROSS JOIN logs b CROSS JOIN logs c WHERE a.status + b.status + c.status > 0";
     let plan = planned(&world, sql);
     let mut run = Run::start(&plan, LIMIT_BYTES).expect("a run");
     for leaf in 0..plan.leaves().len() {

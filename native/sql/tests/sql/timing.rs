@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use basalt_sql::{Format, plan};
 
-use crate::harness::{context, run_as, stream, text, world, Value, World, row};
+use crate::harness::{Value, World, context, row, run_as, stream, text, world};
 use basalt_scan::request::RequestType;
 
 #[test]
@@ -32,25 +32,43 @@ fn planning() {
             .collect();
         all.sort_by_key(|(us, _)| *us);
         let (median, timings) = all[50];
-        println!("{median:>6} us (95 %: {} us) {timings:?} {}", all[95].0, &sql[..sql.len().min(60)]);
+        println!(
+            "{median:>6} us (95 %: {} us) {timings:?} {}",
+            all[95].0,
+            &sql[..sql.len().min(60)]
+        );
     }
 }
 
 #[test]
 #[ignore = "a measurement"]
 fn encoding() {
-    let columns = [("_timestamp", RequestType::Int64), ("level", RequestType::String), ("message", RequestType::String), ("ms", RequestType::Float64)];
+    let columns = [
+        ("_timestamp", RequestType::Int64),
+        ("level", RequestType::String),
+        ("message", RequestType::String),
+        ("ms", RequestType::Float64),
+    ];
     let rows = (0..200_000_i64)
         .map(|i| {
             row(&[
                 ("_timestamp", Value::Int(1_772_712_000_000_000 + i)),
                 ("level", text("error")),
-                ("message", text(&format!("GET /api/v1/users/{i} HTTP/1.1 took {} ms from host-{}", i % 977, i % 31))),
+                (
+                    "message",
+                    text(&format!(
+                        "GET /api/v1/users/{i} HTTP/1.1 took {} ms from host-{}",
+                        i % 977,
+                        i % 31
+                    )),
+                ),
                 ("ms", Value::Float(i as f64 / 8.0)),
             ])
         })
         .collect();
-    let world = World { streams: vec![stream("big", &columns, &[], vec![rows])] };
+    let world = World {
+        streams: vec![stream("big", &columns, &[], vec![rows])],
+    };
     let plan = plan("SELECT * FROM big", &context(&world)).expect("a valid statement");
     let answer = world.answers(&plan.leaves()[0]).remove(0);
     for format in [Format::JsonObjects, Format::JsonArrays, Format::Csv] {
@@ -63,7 +81,11 @@ fn encoding() {
         let (bytes, rows) = run.take_rows(format).expect("rows");
         let took = start.elapsed();
         let mb = bytes.len() as f64 / 1e6;
-        println!("{format:?}: {rows} rows, {mb:.1} MB, push+advance {pushed:?}, encode {:?} ({:.0} MB/s)", took - pushed, mb / (took - pushed).as_secs_f64());
+        println!(
+            "{format:?}: {rows} rows, {mb:.1} MB, push+advance {pushed:?}, encode {:?} ({:.0} MB/s)",
+            took - pushed,
+            mb / (took - pushed).as_secs_f64()
+        );
     }
     let _ = run_as;
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basalt_scan::request::{Aggregate, Comparison, Filter, Group, Literal, Output, RequestType, ScanRequest};
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::ipc::writer::StreamWriter;
 use regex::RegexBuilder;
@@ -19,7 +21,11 @@ pub fn answer(request: &ScanRequest, rows: &[Row]) -> Vec<u8> {
             passing.truncate(limit.map_or(usize::MAX, |limit| limit as usize));
             write_rows(request, project, &passing)
         }
-        Output::TopTime { project, descending, limit } => {
+        Output::TopTime {
+            project,
+            descending,
+            limit,
+        } => {
             passing.sort_by_key(|row| time(row));
             if *descending {
                 passing.reverse();
@@ -50,7 +56,10 @@ fn cell(row: &Row, column: &str) -> Value {
 
 fn test(filter: &Filter, row: &Row, request: &ScanRequest) -> bool {
     let known = |column: &str| {
-        assert!(request.columns.iter().any(|known| known.name == column), "{column} is not listed: {request:?}");
+        assert!(
+            request.columns.iter().any(|known| known.name == column),
+            "{column} is not listed: {request:?}"
+        );
         cell(row, column)
     };
     let words = |column: &str, negated: bool, matches: &dyn Fn(&str) -> bool| match known(column) {
@@ -64,7 +73,9 @@ fn test(filter: &Filter, row: &Row, request: &ScanRequest) -> bool {
         Filter::Constant { value } => *value,
         Filter::IsNull { column, negated } => (known(column) == Value::Null) != *negated,
         Filter::Compare { column, cmp, value } => {
-            let Some(order) = order(&known(column), value) else { return false };
+            let Some(order) = order(&known(column), value) else {
+                return false;
+            };
             match cmp {
                 Comparison::Equal => order == Ordering::Equal,
                 Comparison::NotEqual => order != Ordering::Equal,
@@ -74,18 +85,44 @@ fn test(filter: &Filter, row: &Row, request: &ScanRequest) -> bool {
                 Comparison::GreaterOrEqual => order != Ordering::Less,
             }
         }
-        Filter::In { column, values, negated } => {
+        Filter::In {
+            column,
+            values,
+            negated,
+        } => {
             let cell = known(column);
             cell != Value::Null && values.iter().any(|value| order(&cell, value) == Some(Ordering::Equal)) != *negated
         }
-        Filter::Contains { column, needle, negated, ignore_case } => words(column, *negated, &|text| {
-            if *ignore_case { text.to_lowercase().contains(&needle.to_lowercase()) } else { text.contains(needle.as_str()) }
+        Filter::Contains {
+            column,
+            needle,
+            negated,
+            ignore_case,
+        } => words(column, *negated, &|text| {
+            if *ignore_case {
+                text.to_lowercase().contains(&needle.to_lowercase())
+            } else {
+                text.contains(needle.as_str())
+            }
         }),
-        Filter::Regex { column, pattern, negated, ignore_case } => {
-            let regex = RegexBuilder::new(pattern).case_insensitive(*ignore_case).build().expect("a valid pattern");
+        Filter::Regex {
+            column,
+            pattern,
+            negated,
+            ignore_case,
+        } => {
+            let regex = RegexBuilder::new(pattern)
+                .case_insensitive(*ignore_case)
+                .build()
+                .expect("a valid pattern");
             words(column, *negated, &|text| regex.is_match(text))
         }
-        Filter::Like { column, pattern, negated, ignore_case } => {
+        Filter::Like {
+            column,
+            pattern,
+            negated,
+            ignore_case,
+        } => {
             let regex = RegexBuilder::new(&like_pattern(pattern))
                 .case_insensitive(*ignore_case)
                 .dot_matches_new_line(true)
@@ -124,13 +161,21 @@ fn order(value: &Value, literal: &Literal) -> Option<Ordering> {
 
 fn column_type(request: &ScanRequest, name: &str) -> RequestType {
     let column = request.columns.iter().find(|column| column.name == name);
-    column.unwrap_or_else(|| panic!("{name} is not listed: {request:?}")).column_type
+    column
+        .unwrap_or_else(|| panic!("{name} is not listed: {request:?}"))
+        .column_type
 }
 
 fn write_rows(request: &ScanRequest, project: &[String], rows: &[&Row]) -> Vec<u8> {
     let columns = project
         .iter()
-        .map(|name| (name.clone(), column_type(request, name), rows.iter().map(|row| cell(row, name)).collect()))
+        .map(|name| {
+            (
+                name.clone(),
+                column_type(request, name),
+                rows.iter().map(|row| cell(row, name)).collect(),
+            )
+        })
         .collect();
     write(columns, rows.len())
 }
@@ -145,7 +190,10 @@ fn write_groups(request: &ScanRequest, groups: &[Group], aggregates: &[Aggregate
     }
     for row in rows {
         let key: Vec<Value> = groups.iter().map(|group| group_value(group, row)).collect();
-        all.entry(format!("{key:?}")).or_insert_with(|| (key, Vec::new())).1.push(row);
+        all.entry(format!("{key:?}"))
+            .or_insert_with(|| (key, Vec::new()))
+            .1
+            .push(row);
     }
     let mut columns: Vec<(String, RequestType, Vec<Value>)> = Vec::new();
     for (i, group) in groups.iter().enumerate() {
@@ -153,11 +201,19 @@ fn write_groups(request: &ScanRequest, groups: &[Group], aggregates: &[Aggregate
             Group::Column { column } => column_type(request, column),
             Group::Bucket { .. } => RequestType::Int64,
         };
-        columns.push((format!("group{i}"), column_type, all.values().map(|(key, _)| key[i].clone()).collect()));
+        columns.push((
+            format!("group{i}"),
+            column_type,
+            all.values().map(|(key, _)| key[i].clone()).collect(),
+        ));
     }
     for (i, aggregate) in aggregates.iter().enumerate() {
         for (state, column_type, of) in states(request, aggregate) {
-            columns.push((format!("agg{i}_{state}"), column_type, all.values().map(|(_, rows)| of(rows)).collect()));
+            columns.push((
+                format!("agg{i}_{state}"),
+                column_type,
+                all.values().map(|(_, rows)| of(rows)).collect(),
+            ));
         }
     }
     write(columns, all.len())
@@ -179,18 +235,33 @@ fn states(request: &ScanRequest, aggregate: &Aggregate) -> Vec<(&'static str, Re
     let values = |column: &str| {
         let column = column.to_owned();
         move |rows: &[&Row]| -> Vec<Value> {
-            rows.iter().map(|row| cell(row, &column)).filter(|value| *value != Value::Null).collect()
+            rows.iter()
+                .map(|row| cell(row, &column))
+                .filter(|value| *value != Value::Null)
+                .collect()
         }
     };
     match aggregate {
-        Aggregate::CountRows => vec![("count", RequestType::Int64, Box::new(|rows| Value::Int(rows.len() as i64)))],
+        Aggregate::CountRows => vec![(
+            "count",
+            RequestType::Int64,
+            Box::new(|rows| Value::Int(rows.len() as i64)),
+        )],
         Aggregate::Count { column } => {
             let values = values(column);
-            vec![("count", RequestType::Int64, Box::new(move |rows| Value::Int(values(rows).len() as i64)))]
+            vec![(
+                "count",
+                RequestType::Int64,
+                Box::new(move |rows| Value::Int(values(rows).len() as i64)),
+            )]
         }
         Aggregate::Sum { column } => {
             let values = values(column);
-            vec![("sum", column_type(request, column), Box::new(move |rows| sum(&values(rows))))]
+            vec![(
+                "sum",
+                column_type(request, column),
+                Box::new(move |rows| sum(&values(rows))),
+            )]
         }
         Aggregate::Min { column } => {
             let values = values(column);
@@ -205,8 +276,16 @@ fn states(request: &ScanRequest, aggregate: &Aggregate) -> Vec<(&'static str, Re
         Aggregate::Average { column } => {
             let (count, total) = (values(column), values(column));
             vec![
-                ("count", RequestType::Int64, Box::new(move |rows| Value::Int(count(rows).len() as i64))),
-                ("sum", RequestType::Float64, Box::new(move |rows| as_float(sum(&total(rows))))),
+                (
+                    "count",
+                    RequestType::Int64,
+                    Box::new(move |rows| Value::Int(count(rows).len() as i64)),
+                ),
+                (
+                    "sum",
+                    RequestType::Float64,
+                    Box::new(move |rows| as_float(sum(&total(rows)))),
+                ),
             ]
         }
     }
@@ -274,11 +353,13 @@ pub fn array(column_type: RequestType, values: &[Value]) -> ArrayRef {
             Value::Bool(value) => Some(*value),
             other => wrong(other),
         }))),
-        RequestType::String | RequestType::Json => Arc::new(StringArray::from_iter(values.iter().map(|value| match value {
-            Value::Null => None,
-            Value::Text(value) => Some(value.as_str()),
-            other => wrong(other),
-        }))),
+        RequestType::String | RequestType::Json => {
+            Arc::new(StringArray::from_iter(values.iter().map(|value| match value {
+                Value::Null => None,
+                Value::Text(value) => Some(value.as_str()),
+                other => wrong(other),
+            })))
+        }
     }
 }
 

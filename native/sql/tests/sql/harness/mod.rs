@@ -45,14 +45,28 @@ pub fn text(value: &str) -> Value {
 pub fn stream(name: &str, columns: &[(&str, RequestType)], full_text: &[&str], parts: Vec<Vec<Row>>) -> Stream {
     let columns = columns
         .iter()
-        .map(|(name, column_type)| ColumnInfo { name: (*name).to_owned(), column_type: *column_type })
+        .map(|(name, column_type)| ColumnInfo {
+            name: (*name).to_owned(),
+            column_type: *column_type,
+        })
         .collect();
     let full_text_columns = full_text.iter().map(|name| (*name).to_owned()).collect();
-    Stream { info: StreamInfo { name: name.to_owned(), columns, full_text_columns }, parts }
+    Stream {
+        info: StreamInfo {
+            name: name.to_owned(),
+            columns,
+            rows: None,
+            full_text_columns,
+        },
+        parts,
+    }
 }
 
 pub fn row(values: &[(&str, Value)]) -> Row {
-    values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    values
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect()
 }
 
 /// The stream `logs`: 240 rows over the last 48 hours, every tenth without level, in three parts; and `users`.
@@ -61,17 +75,38 @@ pub fn world() -> World {
     let levels = ["error", "warn", "info", "debug"];
     let mut rows = Vec::new();
     for i in 0..240_i64 {
-        let level = if i % 10 == 9 { Value::Null } else { text(levels[(i % 4) as usize]) };
-        let elapsed = if i % 7 == 3 { Value::Null } else { Value::Float((i % 50) as f64 + 0.5) };
+        let level = if i % 10 == 9 {
+            Value::Null
+        } else {
+            text(levels[(i % 4) as usize])
+        };
+        let elapsed = if i % 7 == 3 {
+            Value::Null
+        } else {
+            Value::Float((i % 50) as f64 + 0.5)
+        };
         rows.push(row(&[
             ("_timestamp", Value::Int(NOW_US - 48 * HOUR_US + i * HOUR_US / 5)),
             ("level", level),
             ("status", Value::Int(200 + i % 5 * 100)),
             ("response_time", elapsed),
-            ("ok", if i % 6 == 0 { Value::Null } else { Value::Bool(i % 2 == 0) }),
-            ("message", text(&format!("Request {i} from user{} took {}ms", i % 13, i * 3 % 101))),
+            (
+                "ok",
+                if i % 6 == 0 {
+                    Value::Null
+                } else {
+                    Value::Bool(i % 2 == 0)
+                },
+            ),
+            (
+                "message",
+                text(&format!("Request {i} from user{} took {}ms", i % 13, i * 3 % 101)),
+            ),
             ("user_id", if i % 11 == 0 { Value::Null } else { Value::Int(i % 13) }),
-            ("attrs", text(&format!(r#"{{"a":{{"b":"v{}","n":{i}}},"list":[1,{i}]}}"#, i % 3))),
+            (
+                "attrs",
+                text(&format!(r#"{{"a":{{"b":"v{}","n":{i}}},"list":[1,{i}]}}"#, i % 3)),
+            ),
         ]));
     }
     let parts = vec![rows[..100].to_vec(), rows[100..150].to_vec(), rows[150..].to_vec()];
@@ -99,16 +134,30 @@ pub fn world() -> World {
             ])
         })
         .collect();
-    let users =
-        stream("users", &[("_timestamp", Int64), ("user_id", Int64), ("name", Text)], &[], vec![users]);
-    let empty = stream("empty", &[("_timestamp", Int64), ("level", Text), ("n", Int64)], &["level"], vec![]);
+    let users = stream(
+        "users",
+        &[("_timestamp", Int64), ("user_id", Int64), ("name", Text)],
+        &[],
+        vec![users],
+    );
+    let empty = stream(
+        "empty",
+        &[("_timestamp", Int64), ("level", Text), ("n", Int64)],
+        &["level"],
+        vec![],
+    );
     let clock = stream(
         "clock",
         &[("_timestamp", Int64), ("timestamp", Text)],
         &[],
-        vec![vec![row(&[("_timestamp", Value::Int(NOW_US)), ("timestamp", text("noon"))])]],
+        vec![vec![row(&[
+            ("_timestamp", Value::Int(NOW_US)),
+            ("timestamp", text("noon")),
+        ])]],
     );
-    World { streams: vec![logs, users, empty, clock] }
+    World {
+        streams: vec![logs, users, empty, clock],
+    }
 }
 
 pub fn context(world: &World) -> PlanContext {
@@ -122,12 +171,19 @@ pub fn context(world: &World) -> PlanContext {
 
 impl World {
     pub fn stream(&self, name: &str) -> &Stream {
-        self.streams.iter().find(|stream| stream.info.name == name).expect("a stream of the world")
+        self.streams
+            .iter()
+            .find(|stream| stream.info.name == name)
+            .expect("a stream of the world")
     }
 
     /// The answers to a request, one for each part.
     pub fn answers(&self, request: &ScanRequest) -> Vec<Vec<u8>> {
-        self.stream(&request.stream).parts.iter().map(|rows| evaluate::answer(request, rows)).collect()
+        self.stream(&request.stream)
+            .parts
+            .iter()
+            .map(|rows| evaluate::answer(request, rows))
+            .collect()
     }
 }
 
