@@ -37,7 +37,7 @@ const FAULTS: Fault[] = [
 if (long) {
   for (let when = 3; when <= 40; when++) FAULTS.push({ call: 'fdatasync', error: 'EIO', when: `${when}+` });
   for (let when = 1; when <= 20; when++) FAULTS.push({ call: 'pwritev', error: 'EIO', when: `${when}` });
-  for (let when = 2; when <= 6; when++) FAULTS.push({ call: 'fsync', error: 'EIO', when: `${when}+` });
+  for (let when = 2; when <= 4; when++) FAULTS.push({ call: 'fsync', error: 'EIO', when: `${when}+` });
 }
 
 const REQUESTS = 200;

@@ -2,7 +2,7 @@
  * Random queries over random records, answered by Basalt (from the WAL and from segments) and by DuckDB: the same cells. A run is repeated
  * with `BASALT_SEED`; with BASALT_TEST_LONG=1 there are thousands of queries.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Client } from '../harness/http.js';
 import { chooseSeed, long, Random } from '../harness/random.js';
 import { TestServer } from '../harness/server.js';
@@ -12,77 +12,100 @@ import { Reference } from './duckdb.js';
 import { QueryMaker, type RandomQuery } from './sql.js';
 
 const seed = chooseSeed();
-const QUERIES = long ? 4000 : 150;
-const EVENTS = long ? 6000 : 1500;
 const USERS = 120;
 /** Failures told in full. */
 const TOLD_MAX = 12;
 
-let server: TestServer;
-let reference: Reference;
-let queries: { query: RandomQuery; expected: unknown[][] }[];
+interface Scale {
+  events: number;
+  queries: number;
+  /** Most records of a body. */
+  bodyRecords: number;
+  manyRows: boolean;
+}
 
-beforeAll(async () => {
-  const random = new Random(seed);
-  const tables = [makeEvents(random, EVENTS), makeUsers(random, USERS)];
-  server = await TestServer.start();
-  for (const table of tables) await send(server.client, random, table);
-  reference = await Reference.open(tables);
-  const maker = new QueryMaker(random);
-  queries = [];
-  for (let index = 0; index < QUERIES; index++) {
-    const query = maker.make();
-    const expected = await reference.rows(query.duckdb, query.start, query.end).catch((error: unknown) => {
-      throw new Error(`DuckDB refuses ${query.duckdb}: ${error}`);
-    });
-    queries.push({ query, expected });
-  }
-});
-afterAll(async () => {
-  reference?.close();
-  await server?.stop();
-});
+const SCALES: Scale[] = [
+  { events: long ? 6000 : 1500, queries: long ? 4000 : 150, bodyRecords: 400, manyRows: false },
+  // Enough for several row groups in a segment, and for several pages in each.
+  { events: long ? 400_000 : 150_000, queries: long ? 600 : 30, bodyRecords: 30_000, manyRows: true },
+];
 
 /** In bodies of random sizes, so in blocks of random sizes. */
-async function send(client: Client, random: Random, { name, records }: Table): Promise<void> {
+async function send(
+  client: Client,
+  random: Random,
+  { name, records }: Table,
+  recordsMax: number,
+): Promise<void> {
   for (let at = 0; at < records.length; ) {
-    const count = random.int(1, Math.ceil(records.length / 4));
-    const part = records.slice(at, at + count);
+    const part = records.slice(at, at + random.int(1, recordsMax));
     const lines = part.map((record) => JSON.stringify(record));
     const reply = random.chance(0.5)
       ? await client.ingest(name, '_json', `[${lines.join(',')}]`)
       : await client.ingest(name, '_multi', lines.join('\n'));
     expect(reply.json).toMatchObject({ status: [{ successful: part.length, failed: 0 }] });
-    at += count;
+    at += part.length;
   }
 }
 
-/** All queries; what differs, one text a failure. */
-async function differences(): Promise<string[]> {
-  const found: string[] = [];
-  for (const { query, expected } of queries) {
-    const reply = await server.client.search(query.basalt, {
-      startTime: query.start,
-      endTime: query.end,
-      size: -999,
-      queryType: 'table',
+describe.each(SCALES)(
+  '$queries queries over $events records',
+  ({ events, queries: count, bodyRecords, manyRows }) => {
+    let server: TestServer;
+    let reference: Reference;
+    let queries: { query: RandomQuery; expected: unknown[][] }[];
+
+    beforeAll(async () => {
+      const random = new Random(seed + events);
+      const tables = [makeEvents(random, events), makeUsers(random, USERS)];
+      server = await TestServer.start();
+      for (const table of tables) await send(server.client, random, table, bodyRecords);
+      reference = await Reference.open(tables);
+      const maker = new QueryMaker(random, manyRows);
+      queries = [];
+      for (let index = 0; index < count; index++) {
+        const query = maker.make();
+        const expected = await reference
+          .rows(query.duckdb, query.start, query.end)
+          .catch((error: unknown) => {
+            throw new Error(`DuckDB refuses ${query.duckdb}: ${error}`);
+          });
+        queries.push({ query, expected });
+      }
     });
-    const problem =
-      reply.status === 200
-        ? rowsDifference((reply.json as { hits: unknown[][] }).hits, expected, query.ordered)
-        : `${reply.status} ${reply.text.slice(0, 600)}`;
-    if (problem) found.push(`${problem}\n    ${query.basalt}\n    in [${query.start}, ${query.end})`);
-  }
-  return found;
-}
+    afterAll(async () => {
+      reference?.close();
+      await server?.stop();
+    });
 
-test.each([
-  { state: 'blocks of the WAL', enter: async () => {} },
-  { state: 'segments', enter: () => server.client.flush() },
-])(`${QUERIES} queries over $state (BASALT_SEED=${seed})`, async ({ enter }) => {
-  await enter();
-  const found = await differences();
-  const told = found.slice(0, TOLD_MAX).join('\n  ');
-  if (found.length > 0)
-    throw new Error(`${found.length} of ${QUERIES} queries differ (BASALT_SEED=${seed}):\n  ${told}`);
-});
+    /** All queries; what differs, one text a failure. */
+    async function differences(): Promise<string[]> {
+      const found: string[] = [];
+      for (const { query, expected } of queries) {
+        const reply = await server.client.search(query.basalt, {
+          startTime: query.start,
+          endTime: query.end,
+          size: -999,
+          queryType: 'table',
+        });
+        const problem =
+          reply.status === 200
+            ? rowsDifference((reply.json as { hits: unknown[][] }).hits, expected, query.ordered)
+            : `${reply.status} ${reply.text.slice(0, 600)}${server.logOf(reply.text)}`;
+        if (problem) found.push(`${problem}\n    ${query.basalt}\n    in [${query.start}, ${query.end})`);
+      }
+      return found;
+    }
+
+    test.each([
+      { state: 'blocks of the WAL', enter: async () => {} },
+      { state: 'segments', enter: () => server.client.flush() },
+    ])(`from $state (BASALT_SEED=${seed})`, async ({ enter }) => {
+      await enter();
+      const found = await differences();
+      const told = found.slice(0, TOLD_MAX).join('\n  ');
+      if (found.length > 0)
+        throw new Error(`${found.length} of ${count} differ (BASALT_SEED=${seed}):\n  ${told}`);
+    });
+  },
+);

@@ -76,11 +76,24 @@ function joined(left: Scope, right: Scope): Scope {
 }
 
 export class QueryMaker {
-  constructor(private readonly random: Random) {}
+  /** @param manyRows keeps answers short, for tables whose rows are too many to be sent for each query */
+  constructor(
+    private readonly random: Random,
+    private readonly manyRows = false,
+  ) {}
 
   make(): RandomQuery {
     const { random } = this;
-    const kinds = [
+    const short = [
+      () => this.rows(),
+      () => this.aggregate(),
+      () => this.groups(),
+      () => this.groups(),
+      () => this.buckets(),
+      () => this.join(),
+      () => this.windows(),
+    ];
+    const all = [
       () => this.rows(),
       () => this.rows(),
       () => this.aggregate(),
@@ -92,7 +105,7 @@ export class QueryMaker {
       () => this.nested(),
       () => this.combined(),
     ];
-    const { sql, ordered } = random.pick(kinds)();
+    const { sql, ordered } = random.pick(this.manyRows ? short : all)();
     const whole = random.chance(0.5);
     const start = whole ? 0 : random.int(TIME.start, (TIME.start + TIME.end) / 2);
     const end = whole ? TIME.end * 2 : random.int(start, TIME.end);
@@ -105,14 +118,18 @@ export class QueryMaker {
     const outputs = Array.from({ length: random.int(1, 5) }, () => this.scalar(scope, 2));
     const list = ['id', ...outputs].map((text, index) => `${text} AS c${index}`).join(', ');
     const where = this.where(scope);
-    if (random.chance(0.5)) return { sql: `SELECT ${list} FROM events${where}`, ordered: false };
-    const limit = random.chance(0.7)
-      ? ` LIMIT ${random.int(0, 60)}${random.chance(0.3) ? ` OFFSET ${random.int(0, 30)}` : ''}`
-      : '';
+    if (this.whole()) return { sql: `SELECT ${list} FROM events${where}`, ordered: false };
+    const offset = random.chance(0.3) ? ` OFFSET ${random.int(0, 30)}` : '';
+    const limit = this.manyRows || random.chance(0.7) ? ` LIMIT ${random.int(0, 60)}${offset}` : '';
     return {
       sql: `SELECT ${list} FROM events${where} ORDER BY ${this.order(scope)}id${limit}`,
       ordered: true,
     };
+  }
+
+  /** Whether a query asks for all of its rows. */
+  private whole(): boolean {
+    return !this.manyRows && this.random.chance(0.5);
   }
 
   private order(scope: Scope): string {
@@ -143,7 +160,7 @@ export class QueryMaker {
     const list = [...keys, ...measures].map((text, index) => `${text} AS c${index}`).join(', ');
     const having = random.chance(0.3) ? ` HAVING ${this.having(scope)}` : '';
     const sql = `SELECT ${list} FROM events${this.where(scope)} GROUP BY ${keys.join(', ')}${having}`;
-    if (random.chance(0.5)) return { sql, ordered: false };
+    if (this.whole()) return { sql, ordered: false };
     const order = keys
       .map((_, index) => `c${index} ${random.pick(['ASC', 'DESC'])} NULLS ${random.pick(['FIRST', 'LAST'])}`)
       .join(', ');
@@ -238,7 +255,7 @@ export class QueryMaker {
       .map((text, index) => `${text} AS c${index}`)
       .join(', ');
     const sql = `SELECT ${list} FROM events${this.where(scope)}`;
-    if (random.chance(0.5)) return { sql: `${sql} ORDER BY id LIMIT 100`, ordered: true };
+    if (!this.whole()) return { sql: `${sql} ORDER BY id LIMIT 100`, ordered: true };
     return { sql: `SELECT * FROM (${sql}) AS t WHERE c1 IS NOT NULL`, ordered: false };
   }
 
@@ -303,6 +320,7 @@ export class QueryMaker {
       `sum(CASE WHEN ${this.condition(scope, 1)} THEN 1 ELSE 0 END)`,
       `count(*) FILTER (WHERE ${this.condition(scope, 1)})`,
       `stddev(${random.pick(scope.floats)})`,
+      `(avg(${number}) IS NULL)`,
     ]);
   }
 

@@ -54,7 +54,7 @@ describe('bodies', () => {
     { encoding: 'zstd', compress: (body: Buffer) => zstdCompress(body) },
   ])('that are $encoding bombs are refused without taking their memory', async ({ encoding, compress }) => {
     const before = server.residentBytes('VmHWM');
-    const bomb = compress(Buffer.alloc(BODY_BYTES_MAX * 8, ' '));
+    const bomb = compress(Buffer.alloc(BODY_BYTES_MAX * 4, ' '));
     expect(bomb.length).toBeLessThan(BODY_BYTES_MAX / 50);
     const reply = await server.client.request('POST', '/api/default/bomb/_json', {
       headers: { 'content-encoding': encoding },
@@ -190,6 +190,18 @@ describe('connections', () => {
       await sleep(20);
     }
     expect(running).toBe(0);
+  });
+
+  test('that ask long questions leave room for short ones', async () => {
+    const sql = 'SELECT count(*) FROM cancelled a, cancelled b, cancelled c WHERE a.n + b.n + c.n = 7';
+    const asking = Array.from({ length: 4 }, () =>
+      server.client.search(sql, { timeoutMs: 6000 }).catch(() => undefined),
+    );
+    await sleep(200);
+    const started = performance.now();
+    for (let n = 0; n < 5; n++) expect(await count('cancelled')).toBe(2000);
+    expect(performance.now() - started).toBeLessThan(5000);
+    await Promise.all(asking);
   });
 
   test('of which a query outlives its time limit are told', async () => {

@@ -15,6 +15,9 @@ interface Client {
   refusals: BasaltError[];
 }
 
+/** Holds one body of the largest size. */
+const LARGE_RING_BYTES = BODY_BYTES_MAX + 1000;
+
 class Bench {
   readonly pool: FakeIngestPool;
   readonly batches: BatchResult[] = [];
@@ -158,7 +161,7 @@ describe('bodies', () => {
   });
 
   test('of unknown length that grow past the limit are refused with 413 and abandoned', () => {
-    const bench = new Bench();
+    const bench = new Bench(LARGE_RING_BYTES);
     const client = bench.begin(undefined);
     const half = new Uint8Array(BODY_BYTES_MAX / 2);
     bench.frontEnd.write(client.body, half);
@@ -168,7 +171,7 @@ describe('bodies', () => {
   });
 
   test('of unknown length share a bounded heap, which abandoned ones give back', () => {
-    const bench = new Bench();
+    const bench = new Bench(LARGE_RING_BYTES);
     const fill = () => {
       const client = bench.begin(undefined);
       bench.frontEnd.write(client.body, new Uint8Array(BODY_BYTES_MAX));
@@ -226,13 +229,13 @@ describe('a slow body while the ring is full', () => {
   });
 
   test('is given up when the heap is full as well, and is told so', () => {
-    const bench = new Bench(20);
+    const bench = new Bench(LARGE_RING_BYTES);
     for (let held = 0; held < HEAP_BODY_BYTES_MAX; held += BODY_BYTES_MAX) {
       bench.frontEnd.write(bench.begin(undefined).body, new Uint8Array(BODY_BYTES_MAX));
     }
-    const slow = bench.begin(15);
+    const slow = bench.begin(BODY_BYTES_MAX);
     bench.frontEnd.write(slow.body, Buffer.from('x'));
-    expect(bench.begin(10).body.state).toBe('RING');
+    expect(bench.begin(2000).body.state).toBe('RING');
     expect(slow.body.state).toBe('ABANDONED');
     expect(slow.refusals).toMatchObject([{ status: 503 }]);
     // Pieces that still arrive are dropped quietly.

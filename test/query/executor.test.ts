@@ -91,7 +91,16 @@ class FakeQueryPool {
     const rows = task.answers.length;
     const bytes = Buffer.from(task.answers.map(({ leaf }) => leaf).join());
     const done = this.finished.size === this.leaves.length;
-    return { done, outputRows: rows, rows, bytes, queuedBytes: each(0), satisfied: each(false), ...special };
+    return {
+      done,
+      runnable: false,
+      outputRows: rows,
+      rows,
+      bytes,
+      queuedBytes: each(0),
+      satisfied: each(false),
+      ...special,
+    };
   }
 }
 

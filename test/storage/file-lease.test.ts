@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FileLease } from '../../src/storage/file-lease.js';
@@ -9,7 +9,14 @@ function lease() {
   const path = join(temporaryFolder(), 'file');
   writeFileSync(path, 'x');
   const gone: string[] = [];
-  return { path, gone, lease: new FileLease(path, (name) => gone.push(name)) };
+  return {
+    path,
+    gone,
+    lease: new FileLease(path, (name) => {
+      unlinkSync(name);
+      gone.push(name);
+    }),
+  };
 }
 
 test('a file goes when it is retired and nobody reads it, in either order', () => {

