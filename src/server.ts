@@ -37,6 +37,8 @@ function pool(worker: string, threads: number, workerData?: unknown): Piscina {
     filename: join(workersDirectory, `${worker}.js`),
     minThreads: threads,
     maxThreads: threads,
+    // A worker that waits in Atomics.wait never turns its event loop, and native buffers are only given back there: memory would grow.
+    atomics: 'disabled',
     workerData,
   });
 }
