@@ -31,5 +31,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = reportFailure(error);
+  // Not only the exit code: a start that failed half-way has worker threads that would keep the process alive.
+  process.exit(reportFailure(error));
 }

@@ -24,6 +24,9 @@ export const RING_SLOTS = 8192;
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 export const BATCH_REQUESTS_MAX = 1024;
 
+/** Bodies of fewer bytes wait for the batch of one ingest worker before a second one is woken. */
+export const SHARED_BATCH_BYTES = 256 * 1024;
+
 /** A WAL file is closed for a new one past this size, so that merged data can be cut off in pieces. */
 export const WAL_FILE_BYTES_MAX = 128 * 1024 * 1024;
 
@@ -65,9 +68,6 @@ export const SEARCH_SIZE_DEFAULT = 1000;
 
 /** Seconds after which a query is stopped. */
 export const QUERY_TIMEOUT_SECONDS_DEFAULT = 600;
-
-/** A body that has not arrived whole by then is dropped. */
-export const BODY_TIMEOUT_MS = 30_000;
 
 if (BODY_BYTES_MAX * 2 > RING_BYTES_DEFAULT)
   throw new Error('BUG: the ring must hold two bodies of the largest size');

@@ -106,8 +106,9 @@ export class Exchange {
       response.writeStatus(`${status} ${REASONS[status] ?? 'Status'}`);
       response.writeHeader('content-type', options.contentType ?? 'application/json');
       for (const [name, value] of Object.entries(options.headers ?? {})) response.writeHeader(name, value);
-      if (this.method === 'HEAD' || status === 204) response.endWithoutBody(undefined, options.close);
-      else response.end(Array.isArray(body) ? Buffer.concat(body) : body, options.close);
+      const bytes = Array.isArray(body) ? Buffer.concat(body) : body;
+      if (this.method === 'HEAD') response.endWithoutBody(Buffer.byteLength(bytes), options.close);
+      else response.end(bytes, options.close);
     });
     this.onAnswered(this, status);
   }

@@ -6,7 +6,7 @@
  * was full) → PUBLISHED → answered; or ABANDONED from either of the first two.
  */
 import type { Piscina } from 'piscina';
-import { BODY_BYTES_MAX, HEAP_BODY_BYTES_MAX, WAL_BYTES_MAX } from '../config/limits.js';
+import { BODY_BYTES_MAX, HEAP_BODY_BYTES_MAX, SHARED_BATCH_BYTES, WAL_BYTES_MAX } from '../config/limits.js';
 import { overloaded, requestError } from '../errors/index.js';
 import type { RequestHead, RingProducer } from '../ring/producer.js';
 import type { BatchResult, Reply } from './batch-task.js';
@@ -218,7 +218,14 @@ export class IngestFrontEnd {
   }
 
   private startTasks(): void {
-    const wanted = Math.min(this.pool.options.maxThreads, this.ring.readyCount);
+    const { readyCount, readyBytes } = this.ring;
+    if (readyCount === 0) return;
+    // One worker more for each batch's worth: split further, small requests would cost a sync each instead of sharing one.
+    const wanted = Math.min(
+      this.pool.options.maxThreads,
+      readyCount,
+      1 + Math.floor(readyBytes / SHARED_BATCH_BYTES),
+    );
     while (this.activeTasks < wanted) {
       this.activeTasks++;
       this.pool
@@ -239,6 +246,7 @@ export class IngestFrontEnd {
       this.waiting.delete(reply.request);
       body?.respond(reply);
     }
+    this.ring.reclaim();
     if (this.waiting.size === 0) for (const listener of this.idleListeners.splice(0)) listener();
   }
 

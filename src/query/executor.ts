@@ -1,14 +1,13 @@
 /**
  * Runs one query: plan on a query worker, prune here, dispatch morsels to the query workers under a byte credit per leaf, feed their
- * answers to the residual plan, collect encoded rows. State of a query: planned → scanning → done | failed | cancelled; handles and
- * file leases are given back in all of them.
+ * answers to the residual plan, collect encoded rows. State of a query: planned → scanning → done | failed | cancelled; the handles are
+ * given back in all of them.
  */
 import type { Piscina } from 'piscina';
 import { LEAF_CREDIT_BYTES, QUERY_MEMORY_BYTES_MAX } from '../config/limits.js';
-import { BasaltError, requestError } from '../errors/index.js';
+import { BasaltError } from '../errors/index.js';
 import type { RowFormat, ScanAnswer } from '../native/index.js';
-import type { FileLease } from '../storage/file-lease.js';
-import type { Stream } from '../storage/stream.js';
+import type { StreamSnapshot } from '../storage/snapshot.js';
 import { Leaf, type Morsel } from './leaf.js';
 import type { PlanContext } from './plan-context.js';
 import type { FeedResult, FeedTask, PlanResult, QueryTask, TaskFailure } from './query-task.js';
@@ -31,8 +30,8 @@ export interface QueryInput {
   sql: string;
   context: PlanContext;
   format: RowFormat;
-  /** Finds the streams that the plan's leaves name. */
-  stream: (name: string) => Stream | undefined;
+  /** The streams that the context describes, held by the caller until the query has ended. */
+  snapshots: StreamSnapshot[];
   signal: AbortSignal;
 }
 
@@ -44,7 +43,6 @@ export async function runQuery(pool: Piscina, input: QueryInput): Promise<QueryR
 }
 
 class QueryExecution {
-  private readonly leases: FileLease[] = [];
   private leaves: Leaf[] = [];
   private readonly pieces: Uint8Array[] = [];
   private rows = 0;
@@ -79,7 +77,6 @@ class QueryExecution {
       await this.scan(plan.run);
     } finally {
       await Promise.allSettled(this.scans);
-      for (const lease of this.leases) lease.release();
       // Fails only when the pool is being destroyed, and the handles go with the process then.
       this.pool.run({ kind: 'free', plan: plan.handle, run: plan.run } satisfies QueryTask).catch(() => {});
     }
@@ -99,13 +96,9 @@ class QueryExecution {
 
   private openLeaf(text: string, index: number): Leaf {
     const name = (JSON.parse(text) as { stream: string }).stream;
-    const stream = this.input.stream(name);
-    // Deleted between planning and now.
-    if (!stream) throw requestError(400, `Search stream not found: ${name}`, { code: 20002 });
-    return new Leaf(index, text, stream, (lease) => {
-      lease.acquire();
-      this.leases.push(lease);
-    });
+    const snapshot = this.input.snapshots.find((each) => each.name === name);
+    if (!snapshot) throw new Error(`BUG: the plan reads ${name}, which it was not told of`);
+    return new Leaf(index, text, snapshot);
   }
 
   /** Alternates between keeping the scan workers busy and feeding the run, until the run is done. */

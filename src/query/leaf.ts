@@ -2,8 +2,7 @@
  * One leaf of a query: which blocks its scan must look at, in which order, and when it has seen enough.
  */
 import { MORSEL_GROUPS_MAX } from '../config/limits.js';
-import type { FileLease } from '../storage/file-lease.js';
-import type { Stream } from '../storage/stream.js';
+import type { StreamSnapshot } from '../storage/snapshot.js';
 import { insideTime, mayMatch, overlapsTime } from './prune.js';
 import { countsRowsOnly, type ScanRequest } from './scan-request.js';
 
@@ -54,11 +53,10 @@ export class Leaf {
     readonly index: number,
     /** The planner's JSON, forwarded as it is. */
     readonly text: string,
-    stream: Stream,
-    acquire: (lease: FileLease) => void,
+    stream: StreamSnapshot,
   ) {
     this.request = JSON.parse(text) as ScanRequest;
-    this.collect(stream, acquire);
+    this.collect(stream);
     const { output } = this.request;
     if (output.kind === 'topTime') {
       this.parts.sort(output.descending ? (a, b) => b.timeMax - a.timeMax : (a, b) => a.timeMin - b.timeMin);
@@ -125,52 +123,48 @@ export class Leaf {
     return ahead >= output.limit;
   }
 
-  private collect(stream: Stream, acquire: (lease: FileLease) => void): void {
+  private collect(stream: StreamSnapshot): void {
     for (const segment of stream.segments) {
       if (!overlapsTime(this.request, segment)) {
         this.stats.blocks += segment.groups.length;
         this.stats.prunedByTime += segment.groups.length;
         continue;
       }
-      let used = false;
       let headerOffset = 0;
       for (const group of segment.groups) {
         const header = segment.headers.subarray(headerOffset, headerOffset + group.headerBytes);
         headerOffset += group.headerBytes;
-        used = this.consider({ ...group, path: segment.lease.path }, group.bytes, header) || used;
+        this.consider({ ...group, path: segment.lease.path }, group.bytes, header);
       }
-      if (used) acquire(segment.lease);
     }
     for (const block of stream.blocks) {
-      const used = this.consider({ ...block, path: block.lease.path }, block.blockBytes, block.header);
-      if (used) acquire(block.lease);
+      this.consider({ ...block, path: block.lease.path }, block.blockBytes, block.header);
     }
   }
 
-  /** Prunes or keeps one block. @returns whether it will be read */
+  /** Prunes, counts or keeps one block. */
   private consider(
     { path, offset, rows, timeMin, timeMax }: Part,
     bytes: number,
     header: Uint8Array,
-  ): boolean {
+  ): void {
     this.stats.blocks++;
     const part = { path, offset, rows, timeMin, timeMax };
     if (!overlapsTime(this.request, part)) {
       this.stats.prunedByTime++;
-      return false;
+      return;
     }
     if (!mayMatch(this.request, header)) {
       this.stats.prunedByZoneMap++;
-      return false;
+      return;
     }
     this.stats.rows += rows;
     if (countsRowsOnly(this.request) && insideTime(this.request, part)) {
       this.countedRows += rows;
-      return false;
+      return;
     }
     this.stats.bytes += bytes;
     this.remainingRows += rows;
     this.parts.push(part);
-    return true;
   }
 }

@@ -1,6 +1,6 @@
 /** What the planner must know of the world: a mirror of PlanContext in native/sql/src/context.rs. */
 import type { ColumnType } from '../storage/schema.js';
-import type { Stream } from '../storage/stream.js';
+import type { StreamSnapshot } from '../storage/snapshot.js';
 
 export interface PlanContext {
   streams: { name: string; columns: { name: string; type: ColumnType }[]; fullTextColumns: string[] }[];
@@ -27,23 +27,26 @@ export type PlanOptions = Pick<PlanContext, 'startTime' | 'endTime' | 'from' | '
  * The streams that `sql` may name: every identifier-like word in it is looked up, so nothing is missed and the planner need not see
  * the schemas of all others.
  */
+export function namedStreams<S extends { name: string }>(sql: string, streams: S[]): S[] {
+  const words = new Set(sql.toLowerCase().match(/[a-z0-9_:]+/g) ?? []);
+  return streams.filter(({ name }) => words.has(name));
+}
+
 export function planContext(
-  sql: string,
-  streams: Stream[],
+  snapshots: StreamSnapshot[],
+  streamNames: string[],
   nowUs: number,
   options: PlanOptions,
 ): PlanContext {
-  const words = new Set(sql.toLowerCase().match(/[a-z0-9_:]+/g) ?? []);
-  const named = streams.filter(({ name }) => words.has(name));
   return {
     ...options,
     nowUs,
-    streams: named.map(describe),
-    streamNames: streams.slice(0, SUGGESTED_NAMES_MAX).map(({ name }) => name),
+    streams: snapshots.map(describe),
+    streamNames: streamNames.slice(0, SUGGESTED_NAMES_MAX),
   };
 }
 
-function describe({ name, schema }: Stream): PlanContext['streams'][number] {
+function describe({ name, schema }: StreamSnapshot): PlanContext['streams'][number] {
   const columns = [...schema].map(([column, type]) => ({ name: column, type }));
   const fullTextColumns = FULL_TEXT_COLUMNS.filter((column) => {
     const type = schema.get(column);

@@ -9,10 +9,11 @@ import {
   SEARCH_SIZE_DEFAULT,
 } from '../config/limits.js';
 import { BasaltError, requestError } from '../errors/index.js';
+import { StreamSnapshot } from '../storage/snapshot.js';
 import type { Store } from '../storage/store.js';
 import { QueryAdmission } from './admission.js';
 import { type QueryResult, runQuery } from './executor.js';
-import { planContext } from './plan-context.js';
+import { namedStreams, planContext } from './plan-context.js';
 
 const microseconds = z.number().int();
 
@@ -93,7 +94,9 @@ export class SearchService {
   ): Promise<QueryResult> {
     const { sql, start_time, end_time, from, size, track_total_hits, query_type } = body.query;
     const streams = this.store.streamsOf(organization);
-    const context = planContext(sql, streams, Date.now() * 1000, {
+    const names = streams.map(({ name }) => name);
+    const snapshots = namedStreams(sql, streams).map((stream) => new StreamSnapshot(stream));
+    const context = planContext(snapshots, names, Date.now() * 1000, {
       startTime: start_time,
       endTime: end_time,
       from,
@@ -104,12 +107,10 @@ export class SearchService {
     const timeout = AbortSignal.timeout(seconds * 1000);
     try {
       return await runQuery(this.pool, {
-        sql: track_total_hits
-          ? `SELECT count(*) AS zo_sql_num FROM (${withoutSemicolon(sql)}) AS counted`
-          : sql,
+        sql: track_total_hits ? countingSql(sql) : sql,
         context,
         format: query_type === 'table' ? 'arrays' : 'objects',
-        stream: (name) => this.store.find(organization, name),
+        snapshots,
         signal: AbortSignal.any([timeout, cancelled]),
       });
     } catch (error) {
@@ -121,12 +122,16 @@ export class SearchService {
       }
       if (cancelled.aborted) throw new BasaltError(429, 'the query was cancelled', { code: 20009 });
       throw error;
+    } finally {
+      for (const snapshot of snapshots) snapshot.release();
     }
   }
 }
 
-function withoutSemicolon(sql: string): string {
-  return sql.replace(/;\s*$/, '');
+/** Counts the rows of a statement. The line end closes a comment at its end. */
+function countingSql(sql: string): string {
+  const statement = sql.replace(/;(?:\s|--[^\n]*(?:\n|$))*$/, '');
+  return `SELECT count(*) AS zo_sql_num FROM (${statement}\n) AS counted`;
 }
 
 function envelope(

@@ -50,6 +50,9 @@ export class RingProducer {
   private writeOffset = 0;
   private usedBytes = 0;
   private published = 0;
+  /** Body bytes of the published requests that nobody had taken when last looked, oldest first. */
+  private readonly readySizes: number[] = [];
+  private readySum = 0;
 
   constructor(buffer: SharedArrayBuffer, slots: number) {
     this.ring = ringViews(buffer, slots);
@@ -67,6 +70,12 @@ export class RingProducer {
   /** Requests published and not yet taken by a consumer. */
   get readyCount(): number {
     return (this.published - Atomics.load(this.ring.words, TAKE_INDEX)) | 0;
+  }
+
+  /** Body bytes of those requests. */
+  get readyBytes(): number {
+    while (this.readySizes.length > this.readyCount) this.readySum -= this.readySizes.shift() as number;
+    return this.readySum;
   }
 
   /**
@@ -124,6 +133,9 @@ export class RingProducer {
     const { words, slots } = this.ring;
     Atomics.store(words, slotWord(slots, slot) + SLOT_STATE, SlotState.READY);
     Atomics.store(words, readyWord(slots, this.published), slot);
+    const bodyBytes = words[slotWord(slots, slot) + SLOT_BODY_BYTES] as number;
+    this.readySizes.push(bodyBytes);
+    this.readySum += bodyBytes;
     this.published = (this.published + 1) | 0;
     Atomics.store(words, PUBLISH_INDEX, this.published);
   }
@@ -143,7 +155,8 @@ export class RingProducer {
     return Atomics.load(words, slotWord(slots, slot) + SLOT_STATE) === SlotState.RESERVED ? slot : undefined;
   }
 
-  private reclaim(): void {
+  /** Takes back the space of requests that are done; `reserve` does so too. */
+  reclaim(): void {
     const { words, slots } = this.ring;
     while (this.count > 0) {
       const slot = this.order[this.first] as number;

@@ -88,7 +88,7 @@ test(`a flipped bit in the middle of a WAL file costs at most its own batch (BAS
     expect(missing.length % BATCH_RECORDS).toBe(0);
     expect(missing.length).toBeLessThanOrEqual(BATCH_RECORDS);
     if (missing.length > 0) {
-      expect(server.log).toContain('is damaged in the middle');
+      expect(server.log).toMatch(/WAL file \S+ is damaged/);
       expect(server.log).toContain(file.slice(file.lastIndexOf('/') + 1));
     }
     await server.kill();
@@ -132,7 +132,7 @@ test(`a flipped bit in a segment gives an error or the right answer, never a wro
   const whole = readFileSync(file);
   const random = new Random(seed);
   const outcomes = { refused: 0, failed: 0, right: 0 };
-  for (let round = 0; round < FLIPS * 2; round++) {
+  for (let round = 0; round < FLIPS; round++) {
     flip(file, random.int(0, whole.length - 1), random.int(0, 7));
     const refused = await server.launch().catch((error: unknown) => error);
     if (refused) {
@@ -147,7 +147,7 @@ test(`a flipped bit in a segment gives an error or the right answer, never a wro
     }
     writeFileSync(file, whole);
   }
-  console.log(JSON.stringify({ seed, flips: FLIPS * 2, ...outcomes }));
+  console.log(JSON.stringify({ seed, flips: FLIPS, ...outcomes }));
   await server.launch();
   expect(await missingAfterCheck()).toEqual([]);
 });

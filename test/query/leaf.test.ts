@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { MORSEL_GROUPS_MAX } from '../../src/config/limits.js';
 import { Leaf, type Morsel, type Part } from '../../src/query/leaf.js';
 import type { Output, ScanRequest } from '../../src/query/scan-request.js';
-import type { FileLease } from '../../src/storage/file-lease.js';
+import { StreamSnapshot } from '../../src/storage/snapshot.js';
 import type { Stream } from '../../src/storage/stream.js';
 import { liveBlock, liveSegment, makeStream } from './streams.js';
 
@@ -24,8 +24,7 @@ function makeLeaf(stream: Stream, output: Output, fields: Partial<ScanRequest> =
     output,
     ...fields,
   };
-  const leases: FileLease[] = [];
-  return { leaf: new Leaf(0, JSON.stringify(request), stream, (lease) => leases.push(lease)), leases };
+  return { leaf: new Leaf(0, JSON.stringify(request), new StreamSnapshot(stream)) };
 }
 
 /** All morsels, each answered with `rows` before the next is taken. */
@@ -50,8 +49,8 @@ describe('pruning', () => {
     ],
   );
 
-  test('by time: whole segments, single groups and blocks, and only what is read is leased', () => {
-    const { leaf, leases } = makeLeaf(stream, ROWS, { time: { min: 150, max: 400 } });
+  test('by time: whole segments, single groups and blocks', () => {
+    const { leaf } = makeLeaf(stream, ROWS, { time: { min: 150, max: 400 } });
     const parts = takeAll(leaf, 1, () => 0).flatMap((morsel) => morsel.parts);
     expect(parts.map(({ path, offset }) => [path, offset])).toEqual([
       ['/segments/10', 100],
@@ -59,7 +58,6 @@ describe('pruning', () => {
       ['/wal/1', 1000],
     ]);
     expect(leaf.stats).toEqual({ blocks: 5, prunedByTime: 2, prunedByZoneMap: 0, rows: 19, bytes: 200 });
-    expect(leases.map(({ path }) => path)).toEqual(['/segments/10', '/segments/11', '/wal/1']);
   });
 
   test('the time range is half open', () => {
@@ -75,22 +73,20 @@ describe('pruning', () => {
 
   test('by zone map', () => {
     const filter = { op: 'compare', column: 'absent', cmp: '=', value: { int64: 1 } } as const;
-    const { leaf, leases } = makeLeaf(stream, ROWS, { filter });
+    const { leaf } = makeLeaf(stream, ROWS, { filter });
     expect(leaf.exhausted).toBe(true);
     expect(leaf.stats).toMatchObject({ prunedByZoneMap: 5, rows: 0 });
-    expect(leases).toEqual([]);
   });
 
   test('blocks whose rows are only counted are not read, unless the time range cuts them', () => {
     const whole = makeLeaf(stream, COUNT);
-    expect([whole.leaf.countedRows, whole.leaf.exhausted, whole.leases.length]).toEqual([31, true, 0]);
-    const { leaf, leases } = makeLeaf(stream, COUNT, { time: { min: 50, max: 450 } });
+    expect([whole.leaf.countedRows, whole.leaf.exhausted]).toEqual([31, true]);
+    const { leaf } = makeLeaf(stream, COUNT, { time: { min: 50, max: 450 } });
     expect(leaf.countedRows).toBe(7 + 7 + 5);
     expect(takeAll(leaf, 1, () => 1).flatMap(({ parts }) => parts.map(({ path }) => path))).toEqual([
       '/segments/10',
       '/wal/2',
     ]);
-    expect(leases).toHaveLength(2);
     const edge = makeLeaf(stream, COUNT, { time: { min: 300, max: 400 } });
     expect([edge.leaf.countedRows, edge.leaf.exhausted]).toEqual([5, true]);
   });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { planContext } from '../../src/query/plan-context.js';
+import { namedStreams, planContext } from '../../src/query/plan-context.js';
+import { StreamSnapshot } from '../../src/storage/snapshot.js';
 import { makeStream } from './streams.js';
 
 const options = { startTime: 1, endTime: 2, from: 3, size: 4, defaultOrder: true };
@@ -10,7 +11,7 @@ function streams(...names: string[]) {
 
 test('takes the streams that the statement may name, however they are written', () => {
   const all = streams('logs', 'app:web', 'other', 'log', 'level');
-  const named = (sql: string) => planContext(sql, all, 9, options).streams.map(({ name }) => name);
+  const named = (sql: string) => namedStreams(sql, all).map(({ name }) => name);
   expect(named('SELECT * FROM logs')).toEqual(['logs']);
   expect(named('select*from LOGS where x=1')).toEqual(['logs']);
   expect(named('SELECT * FROM "logs" JOIN(SELECT 1 FROM"app:web")t ON true')).toEqual(['logs', 'app:web']);
@@ -22,12 +23,8 @@ test('takes the streams that the statement may name, however they are written', 
 test('carries the options, all names for suggestions, and the schema with the columns that match_all searches', () => {
   const [logs, other] = streams('logs', 'other');
   logs?.addSchema('_timestamp:int64,body:int64,log:json,message:string,status:int64');
-  const context = planContext(
-    'SELECT 1 FROM logs',
-    [logs, other].filter((stream) => stream !== undefined),
-    9,
-    options,
-  );
+  if (!logs || !other) throw new Error('BUG: two streams were made');
+  const context = planContext([new StreamSnapshot(logs)], [logs.name, other.name], 9, options);
   expect(context).toEqual({
     ...options,
     nowUs: 9,
@@ -50,7 +47,6 @@ test('carries the options, all names for suggestions, and the schema with the co
 
 test('suggestions are bounded', () => {
   const many = streams(...Array.from({ length: 1500 }, (_, index) => `s${index}`));
-  const context = planContext('SELECT 1 FROM s1400', many, 9, options);
-  expect(context.streamNames).toHaveLength(1000);
-  expect(context.streams.map(({ name }) => name)).toEqual(['s1400']);
+  const names = many.map(({ name }) => name);
+  expect(planContext([], names, 9, options).streamNames).toEqual(names.slice(0, 1000));
 });

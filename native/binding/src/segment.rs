@@ -8,6 +8,7 @@ use basalt_block::{
 use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
 use napi_derive::napi;
 use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
 
@@ -40,6 +41,28 @@ pub struct BlockSummary {
     pub schema: String,
 }
 
+/// Bytes of a segment that are synced at a time.
+const SYNC_BYTES: usize = 1 << 20;
+
+/// Syncs after each write. One sync of a whole segment at the end would hold up the WAL's, which share the file system's journal,
+/// for as long as tens of megabytes take to reach the disk.
+struct SyncedFile<'a> {
+    file: &'a File,
+}
+
+impl Write for SyncedFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut file = self.file;
+        let written = file.write(&bytes[..bytes.len().min(SYNC_BYTES)])?;
+        self.file.sync_data()?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[napi(catch_unwind)]
 pub fn merge_blocks(
     fds: Int32Array,
@@ -66,9 +89,9 @@ pub fn merge_blocks(
         .collect();
     // SAFETY: the caller keeps the descriptor open during the call; ManuallyDrop never closes it.
     let output = ManuallyDrop::new(unsafe { File::from_raw_fd(output_fd) });
-    let mut writer = std::io::BufWriter::with_capacity(1 << 20, &*output);
+    let mut writer = BufWriter::with_capacity(SYNC_BYTES, SyncedFile { file: &output });
     let footer = merge(&inputs, &mut writer, &metadata, &EncodeOptions { zstd_level }).map_err(failure::bytes)?;
-    std::io::Write::flush(&mut writer).map_err(failure::bytes)?;
+    writer.flush().map_err(failure::bytes)?;
     footer_object(footer)
 }
 

@@ -136,7 +136,7 @@ fn resolve(parsed: &mut Parsed, state: &SessionState) -> Result<LogicalPlan, Dat
             Err(error) => error,
         };
         match unresolved_alias(&error) {
-            Some((line, column)) if rename_time_alias(parsed, line, column)? => {}
+            Some(place) if rename_time_alias(parsed, place)? => {}
             _ => return Err(error),
         }
     };
@@ -148,8 +148,8 @@ fn resolve(parsed: &mut Parsed, state: &SessionState) -> Result<LogicalPlan, Dat
     Ok(logical)
 }
 
-/// Line and column of a `timestamp` that is no column.
-fn unresolved_alias(error: &DataFusionError) -> Option<(u64, u64)> {
+/// Line and column of a `timestamp` that is no column; the inner `None` when only the name is told.
+fn unresolved_alias(error: &DataFusionError) -> Option<Option<(u64, u64)>> {
     let DataFusionError::SchemaError(inner, _) = error.find_root() else {
         return None;
     };
@@ -159,8 +159,8 @@ fn unresolved_alias(error: &DataFusionError) -> Option<(u64, u64)> {
     if field.name != TIME_ALIAS {
         return None;
     }
-    let start = error.diagnostic()?.span?.start;
-    Some((start.line, start.column))
+    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+    Some(span.map(|span| (span.start.line, span.start.column)))
 }
 
 fn page(plan: LogicalPlan, context: &PlanContext) -> Result<LogicalPlan, DataFusionError> {

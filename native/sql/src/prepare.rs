@@ -6,7 +6,7 @@ use datafusion::common::{Column, DataFusionError, Result};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, Limit, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, Ident, LimitClause, Query, SelectItem, SetExpr, TableFactor};
-use datafusion::sql::sqlparser::tokenizer::{Location, Token};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use crate::error::SqlError;
 use crate::parse::{Parsed, parse_tokens};
@@ -64,25 +64,20 @@ fn reads_one_stream(plan: &LogicalPlan) -> Result<bool> {
     }
 }
 
-/// Renames the identifier `timestamp` in the name that begins at the place to `_timestamp`, and parses again. A column
-/// of a result keeps the name that was written. False when no such identifier is there.
-pub(crate) fn rename_time_alias(parsed: &mut Parsed, line: u64, column: u64) -> Result<bool> {
-    let start = Location { line, column };
-    let Some(first) = parsed.tokens.iter().position(|token| token.span.start == start) else {
+/// Renames the identifier `timestamp` in the name that begins at the place to `_timestamp`, and parses again. Without a
+/// place (the planner has none for some clauses, which come last) it is the last such name. A column of a result keeps
+/// the name that was written. False when no such identifier is there.
+pub(crate) fn rename_time_alias(parsed: &mut Parsed, place: Option<(u64, u64)>) -> Result<bool> {
+    let tokens = &mut parsed.tokens;
+    let found = match place {
+        Some((line, column)) => named_at(tokens, Location { line, column }),
+        None => tokens.iter().rposition(is_time_alias),
+    };
+    let Some(Token::Word(word)) = found.and_then(|at| tokens.get_mut(at)).map(|token| &mut token.token) else {
         return Ok(false);
     };
-    // A qualified name: `stream.timestamp`.
-    let mut at = first;
-    while let Some(Token::Period) = parsed.tokens.get(at + 1).map(|token| &token.token) {
-        at += 2;
-    }
-    match parsed.tokens.get_mut(at).map(|token| &mut token.token) {
-        Some(Token::Word(word)) if word.value.eq_ignore_ascii_case(TIME_ALIAS) => {
-            *word = match Token::make_word(TIME_COLUMN, word.quote_style) {
-                Token::Word(renamed) => renamed,
-                _ => return Ok(false),
-            };
-        }
+    match Token::make_word(TIME_COLUMN, word.quote_style) {
+        Token::Word(renamed) => *word = renamed,
         _ => return Ok(false),
     }
     let again =
@@ -91,6 +86,23 @@ pub(crate) fn rename_time_alias(parsed: &mut Parsed, line: u64, column: u64) -> 
     parsed.tokens = again.tokens;
     name_items(&mut parsed.query);
     Ok(true)
+}
+
+/// The last part, if it is `timestamp`, of the name that begins at the place: `timestamp`, `stream.timestamp`.
+fn named_at(tokens: &[TokenWithSpan], start: Location) -> Option<usize> {
+    let mut at = tokens.iter().position(|token| token.span.start == start)?;
+    while tokens.get(at + 1).is_some_and(|next| next.token == Token::Period) {
+        at += 2;
+    }
+    tokens.get(at).is_some_and(is_time_alias).then_some(at)
+}
+
+fn is_time_alias(token: &TokenWithSpan) -> bool {
+    match &token.token {
+        Token::Word(word) if word.quote_style.is_some() => word.value == TIME_ALIAS,
+        Token::Word(word) => word.value.eq_ignore_ascii_case(TIME_ALIAS),
+        _ => false,
+    }
 }
 
 /// Gives a bare `_timestamp` that was written as `timestamp` its written name. Only result columns have names, so

@@ -245,7 +245,8 @@ impl State for SumFloat64 {
             return vec![sums];
         }
         vec![
-            Arc::new(cells.iter().map(|cell| cell.count).collect::<Int64Array>()),
+            // Null like the sum: a merge takes a group with a count, even of 0, for one that has seen values.
+            Arc::new(cells.iter().map(|cell| (cell.count > 0).then_some(cell.count)).collect::<Int64Array>()),
             sums,
         ]
     }

@@ -14,7 +14,7 @@ use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 
-use super::bucket::{bucket, time_source};
+use super::bucket::{Bucket, bucket, time_source};
 use super::through::{Through, look_through};
 use crate::stream_table::TIME_COLUMN;
 
@@ -84,11 +84,11 @@ fn group(expr: &Arc<dyn PhysicalExpr>) -> Option<Group> {
             column: column.name().to_owned(),
         });
     }
-    let bucket = bucket(expr)?;
+    let Bucket { column, steps } = bucket(expr)?;
     Some(Group::Bucket {
-        column: bucket.column.to_owned(),
-        width: bucket.width_us,
-        origin: bucket.origin_us,
+        column: column.to_owned(),
+        width: steps.width_us,
+        origin: steps.origin_us,
     })
 }
 

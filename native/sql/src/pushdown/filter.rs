@@ -363,7 +363,7 @@ fn complement(filter: Filter) -> Filter {
     }
 }
 
-fn conjunction(parts: Vec<Filter>) -> Filter {
+pub(super) fn conjunction(parts: Vec<Filter>) -> Filter {
     let mut args = Vec::with_capacity(parts.len());
     for part in parts {
         match part {
@@ -380,7 +380,7 @@ fn conjunction(parts: Vec<Filter>) -> Filter {
     }
 }
 
-fn disjunction(parts: Vec<Filter>) -> Filter {
+pub(super) fn disjunction(parts: Vec<Filter>) -> Filter {
     let mut args = Vec::with_capacity(parts.len());
     for part in parts {
         match part {

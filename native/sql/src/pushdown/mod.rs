@@ -5,6 +5,7 @@ mod aggregate;
 mod bucket;
 pub(crate) mod filter;
 mod operand;
+mod steps;
 mod through;
 mod top_time;
 

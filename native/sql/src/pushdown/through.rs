@@ -58,7 +58,18 @@ impl Through<'_> {
                 })
                 .data()?;
         }
-        Ok(expr)
+        // Plans may call a column as those above them do; its place is what counts.
+        let schema = self.leaf.schema();
+        expr.transform_down(|node| {
+            let place = node.downcast_ref::<Column>().map(Column::index);
+            Ok(
+                match place.and_then(|place| schema.fields().get(place).map(|field| (field.name(), place))) {
+                    Some((name, place)) => Transformed::yes(Arc::new(Column::new(name, place))),
+                    None => Transformed::no(node),
+                },
+            )
+        })
+        .data()
     }
 
     /// The chain over another leaf with the same columns.

@@ -1,7 +1,8 @@
-//! Rewrites of the logical plan that give `_timestamp` and `match_all` their meaning.
+//! Rewrites that give `_timestamp`, `match_all` and texts among numbers their meaning.
 
 mod match_all;
 mod micros;
+mod numbers;
 mod time;
 
 pub(crate) use match_all::MatchAllRule;

@@ -1,5 +1,6 @@
 //! `_timestamp` among times: it is an int64 of microseconds, and compares and computes with timestamps, dates and
 //! intervals as if it were one of them. The other side is converted, never the column, so a bound on it reaches the leaf.
+//! In the same passes texts that are compared with numbers are put right (see `numbers`).
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -14,6 +15,7 @@ use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::micros::{comparable, is_event_time, is_time, timestamp};
+use super::numbers;
 use crate::functions;
 
 /// Binary operators, while the text is resolved: their types are checked there already.
@@ -33,6 +35,8 @@ impl ExprPlanner for TimePlanner {
                     expr.right = right;
                 } else if let Some(left) = comparable(&expr.right, &expr.left, schema)? {
                     expr.left = left;
+                } else if let Some((left, right)) = numbers::comparable(&expr.left, &expr.op, &expr.right, schema) {
+                    (expr.left, expr.right) = (left, right);
                 }
             }
             BinaryOperator::Plus | BinaryOperator::Minus => {
@@ -85,6 +89,16 @@ impl AnalyzerRule for TimeRule {
     }
 }
 
+/// Functions that give a number a meaning of their own (seconds, days), which the event time never has.
+const READS_NUMBERS: [&str; 6] = [
+    "to_timestamp",
+    "to_timestamp_seconds",
+    "to_timestamp_millis",
+    "to_timestamp_nanos",
+    "to_unixtime",
+    "to_date",
+];
+
 fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expr {
         Expr::Between(Between {
@@ -95,7 +109,9 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }) => {
             let new_low = comparable(&expr, &low, schema)?;
             let new_high = comparable(&expr, &high, schema)?;
-            let changed = new_low.is_some() || new_high.is_some();
+            let number = numbers::spelled(&expr, &low, &high, schema);
+            let changed = new_low.is_some() || new_high.is_some() || number.is_some();
+            let expr = number.map_or(expr, Box::new);
             let low = new_low.map_or(low, Box::new);
             let high = new_high.map_or(high, Box::new);
             let between = Expr::Between(Between {
@@ -114,7 +130,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let mut changed = false;
             let mut converted = Vec::with_capacity(list.len());
             for value in list {
-                let new = comparable(&expr, &value, schema)?;
+                let new = comparable(&expr, &value, schema)?.or_else(|| numbers::listed(&expr, &value, schema));
                 changed |= new.is_some();
                 converted.push(new.unwrap_or(value));
             }
@@ -127,6 +143,21 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 Transformed::yes(in_list)
             } else {
                 Transformed::no(in_list)
+            })
+        }
+        Expr::ScalarFunction(mut call) if READS_NUMBERS.contains(&call.name()) => {
+            let changed = match call.args.first_mut() {
+                Some(time) if is_event_time(time) && matches!(time.get_type(schema), Ok(DataType::Int64)) => {
+                    *time = timestamp(time.clone());
+                    true
+                }
+                _ => false,
+            };
+            let call = Expr::ScalarFunction(call);
+            Ok(if changed {
+                Transformed::yes(call)
+            } else {
+                Transformed::no(call)
             })
         }
         // The planner reads a number that is cast to a timestamp as seconds.

@@ -1,6 +1,7 @@
 //! A running plan: answers are pushed into its leaves from outside, and it runs on the caller's thread until it needs
 //! more of them.
 
+mod ipc;
 pub(crate) mod queue;
 
 use std::future::poll_fn;
@@ -13,9 +14,7 @@ use std::time::{Duration, Instant};
 use datafusion::arrow::array::{Array, Int64Array, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::common::DataFusionError;
-use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
@@ -139,7 +138,7 @@ impl Run {
     ///
     /// # Errors
     /// 20011 for a leaf that does not exist; 20008 for bytes that are no such stream.
-    pub fn push(&mut self, leaf: usize, ipc: &[u8]) -> Result<(), SqlError> {
+    pub fn push(&mut self, leaf: usize, bytes: &[u8]) -> Result<(), SqlError> {
         let queue = self.queues.get(leaf).ok_or_else(|| no_leaf(leaf))?;
         let damaged = |reason: String| {
             SqlError::new(
@@ -152,18 +151,14 @@ impl Run {
             return Ok(());
         }
         // The decoder panics on some kinds of damage.
-        let decoded = catch_unwind(AssertUnwindSafe(|| decode(ipc, queue.leaf().answer_schema())));
+        let decoded = catch_unwind(AssertUnwindSafe(|| ipc::decode(bytes, queue.leaf().answer_schema())));
         let batches = match decoded {
             Ok(batches) => batches.map_err(|error| damaged(error.to_string()))?,
             Err(panic) => return Err(damaged(reason(panic.as_ref()))),
         };
         for batch in batches {
-            let sizes = batch
-                .columns()
-                .iter()
-                .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
-            let bytes = sizes.sum::<usize>() as u64;
-            queue.push(batch, bytes);
+            let queued_bytes = own_bytes(&batch) as u64;
+            queue.push(batch, queued_bytes);
         }
         self.account_replay()
     }
@@ -292,7 +287,7 @@ impl Run {
                     Poll::Ready(Some(Ok(batch))) => {
                         if batch.num_rows() > 0 {
                             output_memory
-                                .try_grow(get_record_batch_memory_size(&batch))
+                                .try_grow(own_bytes(&batch))
                                 .map_err(|error| SqlError::execution(&error, *memory_limit_bytes))?;
                             output.push(batch);
                         }
@@ -371,31 +366,12 @@ async fn yield_once() {
     .await;
 }
 
-/// The batches of an IPC stream. Each holds a copy of its own message, so that operators that keep one batch are not charged for all.
-fn decode(ipc: &[u8], wanted: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
-    StreamReader::try_new(ipc, None)?
-        .map(|batch| with_schema(&batch?, wanted))
-        .collect()
-}
-
-/// The same columns under the schema that the plan expects: names and types must agree, and nothing may be null that
-/// the plan takes for present.
-fn with_schema(batch: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let same = batch.num_columns() == wanted.fields().len()
-        && batch
-            .schema_ref()
-            .fields()
-            .iter()
-            .zip(wanted.fields())
-            .all(|(has, wants)| has.name() == wants.name());
-    if !same {
-        return Err(ArrowError::SchemaError(format!(
-            "has columns {}, wants {wanted}",
-            batch.schema_ref()
-        )));
-    }
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::clone(wanted), batch.columns().to_vec(), &options)
+/// The bytes that a batch takes by itself. Its buffers may be shared with others, so their sizes would count too often.
+fn own_bytes(batch: &RecordBatch) -> usize {
+    let columns = batch.columns().iter();
+    columns
+        .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0))
+        .sum()
 }
 
 fn no_leaf(leaf: usize) -> SqlError {

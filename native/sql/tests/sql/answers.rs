@@ -48,6 +48,8 @@ fn the_event_time_is_an_integer_and_answers_to_timestamp() {
     );
     let inner = "SELECT max(timestamp) AS t FROM (SELECT timestamp FROM logs WHERE status = 200) x";
     assert_eq!(rows(&world, inner), [json!({ "t": NOW_US - HOUR_US })]);
+    let unnamed = "SELECT * FROM logs WHERE timestamp > 5 AND \"timestamp\" > 6 ORDER BY \"timestamp\" DESC LIMIT 1";
+    assert_eq!(rows(&world, unnamed)[0]["_timestamp"], NOW_US - HOUR_US / 5);
     let grouped = "SELECT timestamp, count(*) AS n FROM logs GROUP BY timestamp ORDER BY timestamp LIMIT 1";
     assert_eq!(
         rows(&world, grouped),
@@ -74,6 +76,14 @@ fn times_compare_and_compute() {
         rows[0]["n"].as_i64().expect("a count")
     };
     assert_eq!(count("_timestamp >= now() - INTERVAL '1 hour'"), 5);
+    assert_eq!(count("to_timestamp(_timestamp) >= now() - INTERVAL '1 hour'"), 5);
+    assert_eq!(count("to_unixtime(_timestamp) >= 1772708400"), 5);
+    assert_eq!(count("to_date(_timestamp) = '2026-03-05'"), 60);
+    assert_eq!(
+        count("date_bin(INTERVAL '1 day', _timestamp, '2020-01-01') = '2026-03-05'"),
+        60
+    );
+    assert_eq!(count("histogram(_timestamp, '1 hour') = '2026-03-05T11:00:00'"), 5);
     assert_eq!(count("_timestamp + INTERVAL '1 hour' >= now()"), 5);
     assert_eq!(count("now() - _timestamp <= INTERVAL '1 hour'"), 5);
     assert_eq!(
@@ -88,6 +98,48 @@ fn times_compare_and_compute() {
     assert_eq!(count("current_date() <= _timestamp"), 60);
     let joined = "SELECT count(*) AS n FROM logs a JOIN (SELECT to_timestamp_micros(_timestamp) AS t FROM users) b ON a._timestamp = b.t";
     assert_eq!(rows(&world, joined), [json!({ "n": 10 })]);
+}
+
+#[test]
+fn texts_compare_with_numbers_without_failing() {
+    use crate::harness::{Value, World, row, stream, text};
+    use basalt_scan::request::RequestType::{Int64, String as Text};
+    let codes = ["5", "200", "404", "oops", "", "5.5", "-1"];
+    let rows_of = codes
+        .iter()
+        .enumerate()
+        .map(|(i, code)| row(&[("_timestamp", Value::Int(i as i64)), ("code", text(code))]));
+    let mixed = stream(
+        "mixed",
+        &[("_timestamp", Int64), ("code", Text)],
+        &[],
+        vec![rows_of.collect()],
+    );
+    let world = World {
+        streams: vec![mixed],
+        store: None,
+    };
+    for (predicate, codes) in [
+        ("code = 200", "200"),
+        ("200 = code", "200"),
+        ("code <> 200", "-1,,404,5,5.5,oops"),
+        ("code > 100", "200,404"),
+        ("6 > code", "-1,5,5.5"),
+        ("code = 5.5", "5.5"),
+        ("code IN (5, 404, 7)", "404,5"),
+        ("code NOT IN (5, 404)", "-1,,200,5.5,oops"),
+        ("code BETWEEN 5 AND 300", "200,5,5.5"),
+        ("code LIKE '4%'", "404"),
+    ] {
+        let found = rows(
+            &world,
+            &format!("SELECT string_agg(code, ',' ORDER BY code) AS c FROM mixed WHERE {predicate}"),
+        );
+        let mut found: Vec<&str> = found[0]["c"].as_str().unwrap_or("none").split(',').collect();
+        let mut wanted: Vec<&str> = codes.split(',').collect();
+        (found.sort_unstable(), wanted.sort_unstable());
+        assert_eq!(found, wanted, "{predicate}");
+    }
 }
 
 #[test]

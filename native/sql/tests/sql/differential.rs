@@ -14,6 +14,7 @@ use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::executor::block_on;
 use serde_json::Value as Json;
+use tokio::runtime::Runtime;
 
 use crate::harness::{Value, World, context, evaluate, run, world};
 
@@ -63,8 +64,7 @@ fn plain_rows(engine: &SessionContext, sql: &str) -> Result<Vec<Json>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
-    let _entered = runtime.enter();
-    let batches = plain_batches(engine, sql).map_err(|error| error.strip_backtrace())?;
+    let batches = plain_batches(engine, sql, &runtime).map_err(|error| error.strip_backtrace())?;
     let mut writer = LineDelimitedWriter::new(Vec::new());
     for batch in &batches {
         writer.write(batch).map_err(|error| error.to_string())?;
@@ -78,7 +78,7 @@ fn plain_rows(engine: &SessionContext, sql: &str) -> Result<Vec<Json>, String> {
 }
 
 /// Step by step, since `SessionContext::sql` would instantiate the whole planner again in this test.
-fn plain_batches(engine: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, DataFusionError> {
+fn plain_batches(engine: &SessionContext, sql: &str, runtime: &Runtime) -> Result<Vec<RecordBatch>, DataFusionError> {
     let state = engine.state();
     let statement = state.sql_to_statement(sql, &Dialect::PostgreSQL)?;
     let logical = basalt_sql_resolve::resolve(&state, statement)?;
@@ -87,7 +87,7 @@ fn plain_batches(engine: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>,
             .query_planner()
             .create_physical_plan(&state.optimize(&logical)?, &state),
     )?;
-    block_on(collect(physical, engine.task_ctx()))
+    runtime.block_on(collect(physical, engine.task_ctx()))
 }
 
 fn our_rows(world: &World, sql: &str) -> Result<Vec<Json>, String> {
@@ -113,8 +113,10 @@ fn same(world: &World, engine: &SessionContext, sql: &str) {
 #[test]
 fn statements_of_all_kinds_answer_alike() {
     let (world, engine) = (world(), plain(&world()));
+    let stored = world.clone().stored();
     for sql in STATEMENTS {
         same(&world, &engine, sql);
+        same(&stored, &engine, sql);
         our_rows(&world, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 }
@@ -163,6 +165,9 @@ const STATEMENTS: &[&str] = &[
     "SELECT level, status FROM logs ORDER BY status DESC, _timestamp LIMIT 7 OFFSET 3",
     "SELECT message FROM logs ORDER BY _timestamp DESC LIMIT 5",
     "SELECT message FROM logs ORDER BY _timestamp LIMIT 5 OFFSET 5",
+    "SELECT _timestamp, level FROM logs UNION ALL SELECT _timestamp, name FROM users UNION ALL \
+     SELECT user_id, 'x' FROM logs ORDER BY _timestamp DESC LIMIT 15",
+    "SELECT _timestamp FROM (SELECT _timestamp FROM logs UNION ALL SELECT status FROM logs) ORDER BY 1 LIMIT 5",
     "SELECT upper(level), status + 1 FROM logs WHERE response_time > 20 ORDER BY _timestamp DESC LIMIT 4",
     "SELECT CASE WHEN status >= 500 THEN 'bad' ELSE 'good' END AS c, count(*) FROM logs GROUP BY c",
     "SELECT 1 + 1 AS two, 'x' AS x",
@@ -176,6 +181,13 @@ const STATEMENTS: &[&str] = &[
     "SELECT count(*) FROM logs WHERE message LIKE '%user1_ %' AND message NOT LIKE '%0ms'",
     "SELECT count(*) FROM logs WHERE message ILIKE 'REQUEST 1%' OR level ~ '^(e|w)' OR level !~* 'INFO'",
     "SELECT count(*) FROM logs WHERE starts_with(message, 'Request 2') AND contains(message, 'user')",
+    "SELECT count(*) FROM logs WHERE date_trunc('hour', to_timestamp_micros(_timestamp)) >= '2026-03-05T03:00:00'",
+    "SELECT count(*) FROM logs WHERE date_trunc('hour', to_timestamp_micros(_timestamp)) > '2026-03-05T03:00:00'",
+    "SELECT count(*) FROM logs WHERE date_trunc('hour', to_timestamp_micros(_timestamp)) <= '2026-03-05T03:10:00'",
+    "SELECT count(*) FROM logs WHERE NOT date_trunc('day', to_timestamp_micros(_timestamp)) < '2026-03-05'",
+    "SELECT count(*) FROM logs WHERE date_bin(INTERVAL '90 minutes', to_timestamp_micros(_timestamp)) <> '2026-03-05T03:00:00'",
+    "SELECT count(*) FROM logs WHERE date_bin(INTERVAL '1 hour', to_timestamp_micros(_timestamp), \
+     TIMESTAMP '2026-01-01 00:30:00') IN (TIMESTAMP '2026-03-05 03:30:00', TIMESTAMP '2026-03-04 00:30:00', TIMESTAMP '2026-03-04')",
     "SELECT count(*) FROM logs WHERE status > 299.5 AND status <= 400.0 AND response_time < 40",
     "SELECT count(*) FROM logs WHERE to_timestamp_micros(_timestamp) >= TIMESTAMP '2026-03-04 01:02:03.000000500'",
     "WITH RECURSIVE r AS (SELECT 0 AS n UNION ALL SELECT r.n + 1 FROM r JOIN users u ON u.user_id = r.n) \
@@ -266,6 +278,7 @@ fn random_predicates_select_the_same_rows() {
     let seed = 0x5eed_2026_u64;
     println!("seed {seed}");
     let (world, engine, mut random) = (world(), plain(&world()), Random(seed));
+    let stored = world.clone().stored();
     for _ in 0..600 {
         let predicate = random.predicate(3);
         let select = random.pick(&[
@@ -275,6 +288,8 @@ fn random_predicates_select_the_same_rows() {
             "SELECT level, message FROM logs",
         ]);
         let tail = if select.contains("sum(") { "GROUP BY level" } else { "" };
-        same(&world, &engine, &format!("{select} WHERE {predicate} {tail}"));
+        let sql = format!("{select} WHERE {predicate} {tail}");
+        same(&world, &engine, &sql);
+        same(&stored, &engine, &sql);
     }
 }

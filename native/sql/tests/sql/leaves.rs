@@ -109,6 +109,16 @@ fn bounds_on_the_event_time_become_the_time_range() {
             None,
         ),
         ("_timestamp::timestamp < '2026-03-05'", None, Some(day)),
+        (
+            "date_trunc('day', _timestamp) = '2026-03-05'",
+            Some(day),
+            Some(day + 24 * HOUR_US),
+        ),
+        (
+            "histogram(_timestamp, '1 hour') > '2026-03-05T00:30:00'",
+            Some(day + HOUR_US),
+            None,
+        ),
         ("_timestamp + INTERVAL '1 hour' > now()", None, None),
     ] {
         if predicate.starts_with("_timestamp +") {
@@ -324,6 +334,21 @@ fn order_by_time_with_a_limit_becomes_top_time() {
             "SELECT upper(level) AS l, timestamp FROM logs WHERE status = 200 ORDER BY timestamp LIMIT 10 OFFSET 20"
         ),
         json!({ "kind": "topTime", "project": ["_timestamp", "level"], "descending": false, "limit": 30 })
+    );
+    let union = leaves(
+        "SELECT _timestamp, level FROM logs UNION ALL SELECT _timestamp, name FROM users ORDER BY _timestamp DESC LIMIT 4",
+    );
+    assert!(
+        union
+            .iter()
+            .all(|leaf| leaf["output"]["limit"] == 4 && leaf["output"]["kind"] == "topTime"),
+        "{union:?}"
+    );
+    let other = leaves("SELECT _timestamp FROM logs UNION ALL SELECT status FROM logs ORDER BY 1 LIMIT 4");
+    assert_eq!(
+        other.iter().filter(|leaf| leaf["output"]["kind"] == "topTime").count(),
+        1,
+        "{other:?}"
     );
     for sql in [
         "SELECT level FROM logs ORDER BY _timestamp DESC, level LIMIT 10",

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of the harness")]
 
 pub mod evaluate;
+pub mod store;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,8 @@ pub struct Stream {
 #[derive(Debug, Clone, Default)]
 pub struct World {
     pub streams: Vec<Stream>,
+    /// When present, answers come from encoded blocks through the real scan.
+    pub store: Option<store::Store>,
 }
 
 pub fn text(value: &str) -> Value {
@@ -157,6 +160,7 @@ pub fn world() -> World {
     );
     World {
         streams: vec![logs, users, empty, clock],
+        store: None,
     }
 }
 
@@ -177,13 +181,23 @@ impl World {
             .expect("a stream of the world")
     }
 
-    /// The answers to a request, one for each part.
+    /// This world on encoded blocks.
+    pub fn stored(mut self) -> Self {
+        self.store = Some(store::Store::of(&self.streams));
+        self
+    }
+
+    /// The answers to a request, one for each morsel.
     pub fn answers(&self, request: &ScanRequest) -> Vec<Vec<u8>> {
-        self.stream(&request.stream)
-            .parts
-            .iter()
-            .map(|rows| evaluate::answer(request, rows))
-            .collect()
+        match &self.store {
+            Some(store) => store.answers(request),
+            None => self
+                .stream(&request.stream)
+                .parts
+                .iter()
+                .map(|rows| evaluate::answer(request, rows))
+                .collect(),
+        }
     }
 }
 

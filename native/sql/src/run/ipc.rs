@@ -1,0 +1,128 @@
+//! Reads the Arrow IPC stream that a scan answers.
+//!
+//! Framing and sizes are checked here before arrow-ipc sees a batch: its readers trust the lengths in a message and
+//! allocate by them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::buffer::{Buffer, MutableBuffer};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::convert::fb_to_schema;
+use datafusion::arrow::ipc::reader::read_record_batch;
+use datafusion::arrow::ipc::{Message, MessageHeader, RecordBatch as BatchHeader, root_as_message};
+
+const CONTINUATION: [u8; 4] = [0xff; 4];
+
+/// The batches of a stream whose columns must be those of `wanted`, nullability aside: nothing may be null that
+/// `wanted` takes for present. Each batch has a copy of its own body: operators that keep one batch are charged for its
+/// buffer, which must not be that of all.
+pub(super) fn decode(ipc: &[u8], wanted: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
+    let mut frames = Frames { bytes: ipc, at: 0 };
+    let Some((head, _)) = frames.next()? else {
+        return Err(damaged("it has no schema"));
+    };
+    let schema = head
+        .header_as_schema()
+        .ok_or_else(|| damaged("it does not begin with a schema"))?;
+    check_schema(&fb_to_schema(schema), wanted)?;
+    let mut batches = Vec::new();
+    while let Some((message, body)) = frames.next()? {
+        let header = match message.header_type() {
+            MessageHeader::RecordBatch => message.header_as_record_batch(),
+            _ => None,
+        };
+        let header = header.ok_or_else(|| damaged("it holds a message that is no batch"))?;
+        check_sizes(&header, body.len())?;
+        let mut aligned = MutableBuffer::with_capacity(body.len());
+        aligned.extend_from_slice(body);
+        let body = Buffer::from(aligned);
+        let batch = read_record_batch(
+            &body,
+            header,
+            Arc::clone(wanted),
+            &HashMap::new(),
+            None,
+            &message.version(),
+        )?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        batches.push(RecordBatch::try_new_with_options(
+            Arc::clone(wanted),
+            batch.columns().to_vec(),
+            &options,
+        )?);
+    }
+    Ok(batches)
+}
+
+/// The messages of a stream with their bodies.
+struct Frames<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Frames<'a> {
+    fn next(&mut self) -> Result<Option<(Message<'a>, &'a [u8])>, ArrowError> {
+        let mut length = self.take(4)?;
+        if length == CONTINUATION {
+            length = self.take(4)?;
+        }
+        let length = <[u8; 4]>::try_from(length).map(u32::from_le_bytes).unwrap_or(0) as usize;
+        if length == 0 {
+            return Ok(None);
+        }
+        let message = root_as_message(self.take(length)?).map_err(|error| damaged(&error.to_string()))?;
+        let body_bytes = usize::try_from(message.bodyLength()).map_err(|_| damaged("a body has a negative length"))?;
+        Ok(Some((message, self.take(body_bytes)?)))
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], ArrowError> {
+        let end = self
+            .at
+            .checked_add(length)
+            .ok_or_else(|| damaged("a length is out of range"))?;
+        let taken = self.bytes.get(self.at..end).ok_or_else(|| damaged("it ends early"))?;
+        self.at = end;
+        Ok(taken)
+    }
+}
+
+fn check_schema(has: &Schema, wanted: &Schema) -> Result<(), ArrowError> {
+    let same = has.fields().len() == wanted.fields().len()
+        && has
+            .fields()
+            .iter()
+            .zip(wanted.fields())
+            .all(|(has, wants)| has.name() == wants.name() && has.data_type() == wants.data_type());
+    match same {
+        true => Ok(()),
+        false => Err(damaged(&format!("it has the columns {has}, and {wanted} are wanted"))),
+    }
+}
+
+/// Every column has the rows of the batch, every buffer lies in the body, and the body is not too small for the rows.
+fn check_sizes(header: &BatchHeader, body_bytes: usize) -> Result<(), ArrowError> {
+    let rows = header.length();
+    let nodes_fit = header
+        .nodes()
+        .iter()
+        .flatten()
+        .all(|node| node.length() == rows && (0..=rows).contains(&node.null_count()));
+    let buffers_fit = header.buffers().iter().flatten().all(|buffer| {
+        let end = buffer.offset().checked_add(buffer.length());
+        buffer.offset() >= 0 && buffer.length() >= 0 && end.is_some_and(|end| end as u64 <= body_bytes as u64)
+    });
+    let columns = header.nodes().map_or(0, |nodes| nodes.len());
+    // A boolean column, the smallest there is, takes a bit a row.
+    let rows_fit = rows >= 0 && (columns == 0 || rows as u64 <= body_bytes as u64 * 8);
+    match nodes_fit && buffers_fit && rows_fit {
+        true => Ok(()),
+        false => Err(damaged("the sizes in a batch contradict each other")),
+    }
+}
+
+fn damaged(reason: &str) -> ArrowError {
+    ArrowError::IpcError(reason.to_owned())
+}
