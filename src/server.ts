@@ -27,6 +27,7 @@ import { RingProducer } from './ring/producer.js';
 import { dataLayout } from './storage/layout.js';
 import { MergeScheduler } from './storage/merge-scheduler.js';
 import { Store } from './storage/store.js';
+import { WalSpares } from './storage/wal-spares.js';
 
 const DRAIN_TIMEOUT_MS = 30_000;
 
@@ -56,6 +57,7 @@ class Server {
   private readonly merges: MergeScheduler;
   private readonly search: SearchService;
   private readonly authenticator: Authenticator;
+  private readonly spares: WalSpares;
   private readonly goneFiles = new BroadcastChannel(GONE_FILES_CHANNEL);
   private listener: Listener | undefined;
 
@@ -83,6 +85,9 @@ class Server {
       walDirectory: this.store.layout.wal,
       bootId: this.store.bootId,
     };
+    this.spares = new WalSpares(this.store.layout.wal, this.store.bootId, config.ingestWorkers, (error) =>
+      log.warn(`no WAL file can be prepared: ${String(error)}`),
+    );
     this.ingestPool = pool('ingest', config.ingestWorkers, ingestData);
     this.queryPool = pool('query', config.queryWorkers);
     this.mergePool = pool('merge', Math.max(1, Math.floor(config.ingestWorkers / 2)));
@@ -95,6 +100,7 @@ class Server {
       {
         batch: (result) => {
           this.store.addBatch(result);
+          if (result.openedWalFile) this.spares.refill();
           this.metrics.batch(result);
         },
         fatal: (error) => this.fatal(error),
@@ -115,6 +121,7 @@ class Server {
 
   async start(): Promise<void> {
     this.merges.start();
+    this.spares.refill();
     const { host, port } = parseAddress(this.config.httpAddr);
     this.listener = await listen(
       host,
@@ -139,6 +146,7 @@ class Server {
       DRAIN_TIMEOUT_MS,
     ).unref();
     this.listener?.stopAccepting();
+    this.spares.stop();
     await this.ingest.idle();
     await this.search.admission.idle();
     await this.merges.stop();

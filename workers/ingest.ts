@@ -17,6 +17,12 @@ export default function drain(): BatchResult | undefined {
     replies: outcomes.map((outcome) => reply(outcome, tookMs)),
     records: outcomes.reduce((sum, outcome) => sum + outcome.successful, 0),
     failedRecords: outcomes.reduce((sum, outcome) => sum + outcome.failed, 0),
-    ...(rest.blocks.length > 0 ? { walFile: drainer.wal.fileName, walBytes: drainer.wal.fileBytes } : {}),
+    ...(rest.blocks.length > 0
+      ? {
+          walFile: drainer.wal.fileName,
+          openedWalFile: drainer.wal.takeOpened(),
+          walBytes: drainer.wal.fileBytes,
+        }
+      : {}),
   };
 }

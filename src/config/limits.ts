@@ -24,11 +24,18 @@ export const RING_SLOTS = 8192;
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 export const BATCH_REQUESTS_MAX = 1024;
 
+/** How long a batch waits for company when no worker is busy, and from how many requests a batch on that pays. */
+export const LINGER_MS = 1;
+export const LINGER_REQUESTS = 1.2;
+
 /** Bodies of fewer bytes wait for the batch of one ingest worker before a second one is woken. */
 export const SHARED_BATCH_BYTES = 256 * 1024;
 
-/** A WAL file is closed for a new one past this size, so that merged data can be cut off in pieces. */
-export const WAL_FILE_BYTES_MAX = 128 * 1024 * 1024;
+/**
+ * A WAL file is closed for a new one past this size, so that merged data can be cut off in pieces. As many bytes of zeros lie ready
+ * for each ingest worker.
+ */
+export const WAL_FILE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Live WAL bytes over which ingest answers 503 until merges catch up; bounds disk use and recovery time. */
 export const WAL_BYTES_MAX = 8 * 1024 * 1024 * 1024;

@@ -67,5 +67,7 @@ export interface BatchResult {
   closedWalFile?: string;
   /** The file appended to and its size; absent when the batch stored nothing. */
   walFile?: string;
+  /** Whether the batch began that file. */
+  openedWalFile?: boolean;
   walBytes?: number;
 }

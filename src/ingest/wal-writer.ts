@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { WAL_FILE_BYTES_MAX } from '../config/limits.js';
 import { FatalError } from '../errors/index.js';
 import { encodeFileHeader, WAL_FILE_HEADER_BYTES } from '../storage/wal-format.js';
+import { claimSpare } from '../storage/wal-spares.js';
 
 type State = 'EMPTY' | 'OPEN' | 'FAILED';
 
@@ -20,6 +21,7 @@ export class WalWriter {
   private fileCount = 0;
   private readonly epoch: Int32Array;
   private openedEpoch = 0;
+  private opened = false;
 
   constructor(
     private readonly directory: string,
@@ -36,6 +38,13 @@ export class WalWriter {
 
   get fileBytes(): number {
     return this.sizeBytes;
+  }
+
+  /** Whether a file was begun since the last call. */
+  takeOpened(): boolean {
+    const { opened } = this;
+    this.opened = false;
+    return opened;
   }
 
   /**
@@ -77,8 +86,9 @@ export class WalWriter {
 
   private open(): void {
     this.file = `${this.prefix}-${String(this.fileCount++).padStart(6, '0')}.wal`;
-    this.fd = openSync(join(this.directory, this.file), 'wx');
-    writeSync(this.fd, encodeFileHeader(Date.now() * 1000));
+    const path = join(this.directory, this.file);
+    this.fd = openSync(path, claimSpare(this.directory, path) ? 'r+' : 'wx');
+    writeSync(this.fd, encodeFileHeader(Date.now() * 1000), 0, WAL_FILE_HEADER_BYTES, 0);
     this.sizeBytes = WAL_FILE_HEADER_BYTES;
     fdatasyncSync(this.fd);
     const directoryFd = openSync(this.directory, 'r');
@@ -89,6 +99,7 @@ export class WalWriter {
     }
     this.openedEpoch = Atomics.load(this.epoch, 0);
     this.state = 'OPEN';
+    this.opened = true;
   }
 
   private writeAll(buffers: Uint8Array[]): void {

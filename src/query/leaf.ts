@@ -143,11 +143,7 @@ export class Leaf {
   }
 
   /** Prunes, counts or keeps one block. */
-  private consider(
-    { path, offset, rows, timeMin, timeMax }: Part,
-    bytes: number,
-    header: Uint8Array,
-  ): void {
+  private consider({ path, offset, rows, timeMin, timeMax }: Part, bytes: number, header: Uint8Array): void {
     this.stats.blocks++;
     const part = { path, offset, rows, timeMin, timeMax };
     if (!overlapsTime(this.request, part)) {

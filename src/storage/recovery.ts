@@ -73,7 +73,10 @@ function readFrames(fd: number, fileBytes: number): WalContents {
     offset = findFrame(fd, offset + 1, fileBytes);
   }
   if (headerProblem?.includes('version')) contents.foreign = headerProblem;
-  if (problem) contents.tornTail = { ...problem, bytes: fileBytes - problem.offset };
+  // Zeros to the end are the part of a prepared file that was never used.
+  if (problem && !isZero(fd, problem.offset, fileBytes)) {
+    contents.tornTail = { ...problem, bytes: fileBytes - problem.offset };
+  }
   return contents;
 }
 
@@ -118,6 +121,15 @@ function findFrame(fd: number, from: number, fileBytes: number): number {
     }
   }
   return fileBytes;
+}
+
+function isZero(fd: number, from: number, to: number): boolean {
+  const zeros = Buffer.alloc(SEARCH_BYTES);
+  for (let at = from; at < to; at += SEARCH_BYTES) {
+    const bytes = read(fd, at, Math.min(SEARCH_BYTES, to - at));
+    if (bytes.compare(zeros, 0, bytes.length) !== 0) return false;
+  }
+  return true;
 }
 
 function read(fd: number, offset: number, bytes: number): Buffer {

@@ -45,12 +45,15 @@ function filesIn(directory: string, suffix: string): string[] {
     .map((file) => join(directory, file));
 }
 
+/** Bytes up to the last that is not zero: WAL files are prepared with zeros. */
+function usedBytes(file: string): number {
+  return readFileSync(file).findLastIndex((byte) => byte !== 0) + 1;
+}
+
 function onlyFile(directory: string, suffix: string): string {
   const files = filesIn(directory, suffix);
   // The WAL has a file a worker; the one with rows in the middle is the largest.
-  const sized = files
-    .map((file) => ({ file, size: readFileSync(file).length }))
-    .sort((a, b) => b.size - a.size);
+  const sized = files.map((file) => ({ file, size: usedBytes(file) })).sort((a, b) => b.size - a.size);
   if (!sized[0]) throw new Error(`${directory} has no ${suffix}`);
   return sized[0].file;
 }
@@ -80,7 +83,7 @@ test(`a flipped bit in the middle of a WAL file costs at most its own batch (BAS
   const whole = readFileSync(file);
   const random = new Random(seed);
   for (let round = 0; round < FLIPS; round++) {
-    const at = random.int(Math.floor(whole.length / 4), Math.floor(whole.length / 2));
+    const at = random.int(Math.floor(usedBytes(file) / 4), Math.floor(usedBytes(file) / 2));
     flip(file, at, random.int(0, 7));
     await server.launch();
     const missing = await missingAfterCheck();
@@ -99,7 +102,7 @@ test(`a flipped bit in the middle of a WAL file costs at most its own batch (BAS
 test('a damaged WAL file is kept when its rows have become segments', async () => {
   await server.kill();
   const file = onlyFile(server.walDirectory, '.wal');
-  flip(file, Math.floor(readFileSync(file).length / 3), 3);
+  flip(file, Math.floor(usedBytes(file) / 3), 3);
   await server.launch();
   const missing = await missingAfterCheck();
   await server.client.flush();
@@ -113,7 +116,7 @@ test('a damaged WAL file is kept when its rows have become segments', async () =
 test('a WAL file that ends in the middle of a batch is cut there', async () => {
   await server.kill();
   const file = onlyFile(server.walDirectory, '.wal');
-  const bytes = readFileSync(file).length;
+  const bytes = usedBytes(file);
   for (const cut of [bytes - 1, bytes - 100, Math.floor(bytes / 2)]) {
     truncateSync(file, cut);
     await server.launch();

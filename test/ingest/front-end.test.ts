@@ -1,7 +1,12 @@
 /** The ingest front end over a real ring and a pool whose tasks end when the test says so. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { BODY_BYTES_MAX, HEAP_BODY_BYTES_MAX, WAL_BYTES_MAX } from '../../src/config/limits.js';
+import {
+  BODY_BYTES_MAX,
+  HEAP_BODY_BYTES_MAX,
+  SHARED_BATCH_BYTES,
+  WAL_BYTES_MAX,
+} from '../../src/config/limits.js';
 import type { BasaltError } from '../../src/errors/index.js';
 import type { BatchResult, Reply } from '../../src/ingest/batch-task.js';
 import { type Body, IngestFrontEnd } from '../../src/ingest/front-end.js';
@@ -296,20 +301,19 @@ describe('workers', () => {
     ]);
   });
 
-  test('as many start as there are requests, up to the number of threads', async () => {
-    for (const [requests, threads] of [
-      [1, 4],
-      [2, 4],
-      [3, 4],
-      [8, 4],
-      [8, 2],
+  test('start one by one with the bytes that wait, up to the number of requests and of threads', async () => {
+    for (const [requests, threads, bytes, started] of [
+      [1, 4, SHARED_BATCH_BYTES * 9, 1],
+      [8, 4, 1, 1],
+      [2, 4, SHARED_BATCH_BYTES, 2],
+      [3, 4, SHARED_BATCH_BYTES / 2, 2],
+      [8, 4, SHARED_BATCH_BYTES, 4],
+      [8, 2, SHARED_BATCH_BYTES, 2],
     ] as const) {
-      const bench = new Bench(64, 8, threads);
-      for (let index = 0; index < requests; index++) bench.send('x');
+      const bench = new Bench(SHARED_BATCH_BYTES * 10, 8, threads);
+      for (let index = 0; index < requests; index++) bench.send('x'.repeat(bytes));
       await turn();
-      expect(bench.pool.started, `${requests} requests, ${threads} threads`).toBe(
-        Math.min(requests, threads),
-      );
+      expect(bench.pool.started, `${requests} requests of ${bytes} bytes, ${threads} threads`).toBe(started);
     }
   });
 

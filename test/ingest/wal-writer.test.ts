@@ -146,7 +146,13 @@ test('a file cut by somebody else is not noticed as success of a later read', ()
 /** Writes 3 KB batches under a limit of `kilobytes`, in a child process that runs today's source. */
 function runWithFileLimit(kilobytes: number): { failed: string; after: string; size: number } {
   const source = join(import.meta.dirname, '..', '..', 'src');
-  for (const file of ['ingest/wal-writer', 'storage/wal-format', 'config/limits', 'errors/index']) {
+  for (const file of [
+    'ingest/wal-writer',
+    'storage/wal-format',
+    'storage/wal-spares',
+    'config/limits',
+    'errors/index',
+  ]) {
     mkdirSync(join(folder, 'src', file, '..'), { recursive: true });
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
     const code = ts.transpileModule(readFileSync(join(source, `${file}.ts`), 'utf8'), {
