@@ -135,9 +135,10 @@ fn resolve(parsed: &mut Parsed, state: &SessionState) -> Result<LogicalPlan, Dat
             Ok(plan) => break plan,
             Err(error) => error,
         };
-        match unresolved_alias(&error) {
-            Some(place) if rename_time_alias(parsed, place)? => {}
-            _ => return Err(error),
+        let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+        let place = span.map(|span| (span.start.line, span.start.column));
+        if !is_unresolved_alias(&error) || !rename_time_alias(parsed, place)? {
+            return Err(error);
         }
     };
     let queries_only = SQLOptions::new()
@@ -148,19 +149,12 @@ fn resolve(parsed: &mut Parsed, state: &SessionState) -> Result<LogicalPlan, Dat
     Ok(logical)
 }
 
-/// Line and column of a `timestamp` that is no column; the inner `None` when only the name is told.
-fn unresolved_alias(error: &DataFusionError) -> Option<Option<(u64, u64)>> {
+/// True when the planner met a `timestamp` that is no column.
+fn is_unresolved_alias(error: &DataFusionError) -> bool {
     let DataFusionError::SchemaError(inner, _) = error.find_root() else {
-        return None;
+        return false;
     };
-    let SchemaError::FieldNotFound { field, .. } = inner.as_ref() else {
-        return None;
-    };
-    if field.name != TIME_ALIAS {
-        return None;
-    }
-    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
-    Some(span.map(|span| (span.start.line, span.start.column)))
+    matches!(inner.as_ref(), SchemaError::FieldNotFound { field, .. } if field.name == TIME_ALIAS)
 }
 
 fn page(plan: LogicalPlan, context: &PlanContext) -> Result<LogicalPlan, DataFusionError> {

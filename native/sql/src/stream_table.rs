@@ -14,7 +14,9 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::context::{ColumnInfo, StreamInfo};
 use crate::leaf::LeafExec;
-use crate::pushdown::filter::{all_of, split_time, translate};
+use crate::pushdown::combine::all_of;
+use crate::pushdown::filter::translate;
+use crate::pushdown::time_range::split_time;
 
 /// The column of event time: int64 microseconds, never null.
 pub(crate) const TIME_COLUMN: &str = "_timestamp";

@@ -9,7 +9,7 @@ const NAME_CHARS_MAX: usize = 128;
 /// At most three of `known` that differ from `name` by few edits, or contain it; the nearest first, each once.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let name = name.to_lowercase();
-    let edits_max = (name.chars().count() / 3).max(1);
+    let edits_max = name.chars().count().div_ceil(3).max(1);
     let scored: BTreeSet<(usize, &str)> = known
         .into_iter()
         .filter_map(|candidate| {

@@ -4,11 +4,12 @@
 //! the translation carries which of the two it wants down to the leaves; NOT never appears. What has no exact form is
 //! `None` and stays above the leaf.
 
-use basalt_scan::request::{Comparison, Filter, Literal, RequestType, TimeRange};
+use basalt_scan::request::{Comparison, Filter, Literal, RequestType};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{InList, Like, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
+use super::combine::{conjunction, disjunction, inverse, mirrored, whether};
 use super::operand::{Operand, operand};
 use crate::functions::{CONTAINS, CONTAINS_IGNORE_CASE, RE_MATCH, RE_NOT_MATCH};
 use crate::stream_table::{Columns, TIME_COLUMN};
@@ -16,61 +17,6 @@ use crate::stream_table::{Columns, TIME_COLUMN};
 /// The filter for `expr IS TRUE`, or `None` where it has no exact form.
 pub(crate) fn translate(expr: &Expr, columns: &Columns) -> Option<Filter> {
     holds(expr, true, columns)
-}
-
-/// The conjunction of filters without nested or superfluous nodes.
-pub(crate) fn all_of(parts: Vec<Filter>) -> Option<Filter> {
-    match conjunction(parts) {
-        Filter::Constant { value: true } => None,
-        filter => Some(filter),
-    }
-}
-
-/// Moves the bounds on `_timestamp` that a conjunction holds into the time range.
-pub(crate) fn split_time(filter: Option<Filter>, bounds: TimeRange) -> (TimeRange, Option<Filter>) {
-    let mut time = bounds;
-    let parts = match filter {
-        None => return (time, None),
-        Some(Filter::And { args }) => args,
-        Some(other) => vec![other],
-    };
-    let rest: Vec<Filter> = parts.into_iter().filter(|part| !narrow(&mut time, part)).collect();
-    (time, all_of(rest))
-}
-
-/// True when `time` now says all that `part` said.
-fn narrow(time: &mut TimeRange, part: &Filter) -> bool {
-    let Filter::Compare {
-        column,
-        cmp,
-        value: Literal::Int64(value),
-    } = part
-    else {
-        return false;
-    };
-    if column != TIME_COLUMN {
-        return false;
-    }
-    let (min, max) = match cmp {
-        Comparison::GreaterOrEqual => (Some(*value), None),
-        Comparison::Less => (None, Some(*value)),
-        Comparison::Greater => match value.checked_add(1) {
-            Some(next) => (Some(next), None),
-            None => return false,
-        },
-        Comparison::LessOrEqual => (None, value.checked_add(1)),
-        Comparison::Equal => match value.checked_add(1) {
-            Some(next) => (Some(*value), Some(next)),
-            None => return false,
-        },
-        Comparison::NotEqual => return false,
-    };
-    time.min = time.min.max(min);
-    time.max = match (time.max, max) {
-        (Some(old), Some(new)) => Some(old.min(new)),
-        (old, new) => old.or(new),
-    };
-    true
 }
 
 /// The filter for `expr IS TRUE` (`wanted`) or `expr IS FALSE`.
@@ -87,10 +33,10 @@ fn holds(expr: &Expr, wanted: bool, columns: &Columns) -> Option<Filter> {
             value: Literal::Bool(wanted),
         }),
         Expr::Not(inner) => holds(inner, !wanted, columns),
-        Expr::IsTrue(inner) => whether(holds(inner, true, columns)?, wanted),
-        Expr::IsNotTrue(inner) => whether(holds(inner, true, columns)?, !wanted),
-        Expr::IsFalse(inner) => whether(holds(inner, false, columns)?, wanted),
-        Expr::IsNotFalse(inner) => whether(holds(inner, false, columns)?, !wanted),
+        Expr::IsTrue(inner) => Some(whether(holds(inner, true, columns)?, wanted)),
+        Expr::IsNotTrue(inner) => Some(whether(holds(inner, true, columns)?, !wanted)),
+        Expr::IsFalse(inner) => Some(whether(holds(inner, false, columns)?, wanted)),
+        Expr::IsNotFalse(inner) => Some(whether(holds(inner, false, columns)?, !wanted)),
         Expr::IsNull(inner) | Expr::IsUnknown(inner) => is_null(inner, !wanted, columns),
         Expr::IsNotNull(inner) | Expr::IsNotUnknown(inner) => is_null(inner, wanted, columns),
         Expr::BinaryExpr(binary) => binary_holds(binary, wanted, columns),
@@ -171,7 +117,10 @@ fn distinct_from(left: &Expr, right: &Expr, distinct: bool, columns: &Columns) -
             negated: distinct,
         });
     }
-    whether(operand(side, columns)?.compare(Comparison::Equal, value)?, !distinct)
+    Some(whether(
+        operand(side, columns)?.compare(Comparison::Equal, value)?,
+        !distinct,
+    ))
 }
 
 fn in_list(list: &InList, wanted: bool, columns: &Columns) -> Option<Filter> {
@@ -280,193 +229,6 @@ fn is_null(inner: &Expr, negated: bool, columns: &Columns) -> Option<Filter> {
             negated,
         }),
         _ => None,
-    }
-}
-
-/// The filter itself, or the filter that selects exactly the other rows.
-fn whether(filter: Filter, wanted: bool) -> Option<Filter> {
-    Some(if wanted { filter } else { complement(filter) })
-}
-
-fn complement(filter: Filter) -> Filter {
-    let or_null = |test: Filter, column: String| disjunction(vec![test, Filter::IsNull { column, negated: false }]);
-    match filter {
-        Filter::And { args } => disjunction(args.into_iter().map(complement).collect()),
-        Filter::Or { args } => conjunction(args.into_iter().map(complement).collect()),
-        Filter::Constant { value } => Filter::Constant { value: !value },
-        Filter::IsNull { column, negated } => Filter::IsNull {
-            column,
-            negated: !negated,
-        },
-        Filter::Compare { column, cmp, value } => or_null(
-            Filter::Compare {
-                column: column.clone(),
-                cmp: inverse(cmp),
-                value,
-            },
-            column,
-        ),
-        Filter::In {
-            column,
-            values,
-            negated,
-        } => or_null(
-            Filter::In {
-                column: column.clone(),
-                values,
-                negated: !negated,
-            },
-            column,
-        ),
-        Filter::Like {
-            column,
-            pattern,
-            negated,
-            ignore_case,
-        } => or_null(
-            Filter::Like {
-                column: column.clone(),
-                pattern,
-                negated: !negated,
-                ignore_case,
-            },
-            column,
-        ),
-        Filter::Contains {
-            column,
-            needle,
-            negated,
-            ignore_case,
-        } => or_null(
-            Filter::Contains {
-                column: column.clone(),
-                needle,
-                negated: !negated,
-                ignore_case,
-            },
-            column,
-        ),
-        Filter::Regex {
-            column,
-            pattern,
-            negated,
-            ignore_case,
-        } => or_null(
-            Filter::Regex {
-                column: column.clone(),
-                pattern,
-                negated: !negated,
-                ignore_case,
-            },
-            column,
-        ),
-    }
-}
-
-pub(super) fn conjunction(parts: Vec<Filter>) -> Filter {
-    let mut args = Vec::with_capacity(parts.len());
-    for part in parts {
-        match part {
-            Filter::And { args: inner } => inner.into_iter().for_each(|part| join(&mut args, part, true)),
-            Filter::Constant { value: true } => {}
-            Filter::Constant { value: false } => return Filter::Constant { value: false },
-            other => join(&mut args, other, true),
-        }
-    }
-    match args.len() {
-        0 => Filter::Constant { value: true },
-        1 => args.remove(0),
-        _ => Filter::And { args },
-    }
-}
-
-pub(super) fn disjunction(parts: Vec<Filter>) -> Filter {
-    let mut args = Vec::with_capacity(parts.len());
-    for part in parts {
-        match part {
-            Filter::Or { args: inner } => inner.into_iter().for_each(|part| join(&mut args, part, false)),
-            Filter::Constant { value: false } => {}
-            Filter::Constant { value: true } => return Filter::Constant { value: true },
-            other => join(&mut args, other, false),
-        }
-    }
-    match args.len() {
-        0 => Filter::Constant { value: false },
-        1 => args.remove(0),
-        _ => Filter::Or { args },
-    }
-}
-
-/// Adds a test; equalities of one column become one IN (under OR), inequalities one NOT IN (under AND).
-fn join(args: &mut Vec<Filter>, part: Filter, all: bool) {
-    let single = if all { Comparison::NotEqual } else { Comparison::Equal };
-    let (column, new) = match part {
-        Filter::Compare { column, cmp, value } if cmp == single => (column, vec![value]),
-        Filter::In {
-            column,
-            values,
-            negated,
-        } if negated == all => (column, values),
-        other => return args.push(other),
-    };
-    for arg in args.iter_mut() {
-        match arg {
-            Filter::Compare {
-                column: known,
-                cmp,
-                value,
-            } if *known == column && *cmp == single => {
-                let values = std::iter::once(value.clone()).chain(new).collect();
-                *arg = Filter::In {
-                    column,
-                    values,
-                    negated: all,
-                };
-                return;
-            }
-            Filter::In {
-                column: known,
-                values,
-                negated,
-            } if *known == column && *negated == all => {
-                values.extend(new);
-                return;
-            }
-            _ => {}
-        }
-    }
-    args.push(match <[Literal; 1]>::try_from(new) {
-        Ok([value]) => Filter::Compare {
-            column,
-            cmp: single,
-            value,
-        },
-        Err(values) => Filter::In {
-            column,
-            values,
-            negated: all,
-        },
-    });
-}
-
-fn inverse(cmp: Comparison) -> Comparison {
-    match cmp {
-        Comparison::Equal => Comparison::NotEqual,
-        Comparison::NotEqual => Comparison::Equal,
-        Comparison::Less => Comparison::GreaterOrEqual,
-        Comparison::LessOrEqual => Comparison::Greater,
-        Comparison::Greater => Comparison::LessOrEqual,
-        Comparison::GreaterOrEqual => Comparison::Less,
-    }
-}
-
-fn mirrored(cmp: Comparison) -> Comparison {
-    match cmp {
-        Comparison::Less => Comparison::Greater,
-        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
-        Comparison::Greater => Comparison::Less,
-        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
-        same => same,
     }
 }
 

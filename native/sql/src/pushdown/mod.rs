@@ -3,10 +3,12 @@
 
 mod aggregate;
 mod bucket;
+pub(crate) mod combine;
 pub(crate) mod filter;
 mod operand;
 mod steps;
 mod through;
+pub(crate) mod time_range;
 mod top_time;
 
 use std::sync::Arc;

@@ -7,7 +7,8 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Cast, Expr};
 
-use super::filter::{conjunction, disjunction, typed};
+use super::combine::{conjunction, disjunction};
+use super::filter::typed;
 use super::steps::{NS_PER_US, Steps, is_utc};
 use crate::stream_table::Columns;
 

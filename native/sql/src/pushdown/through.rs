@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::expressions::{CastExpr, Column};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
@@ -58,16 +58,22 @@ impl Through<'_> {
                 })
                 .data()?;
         }
-        // Plans may call a column as those above them do; its place is what counts.
         let schema = self.leaf.schema();
-        expr.transform_down(|node| {
-            let place = node.downcast_ref::<Column>().map(Column::index);
-            Ok(
-                match place.and_then(|place| schema.fields().get(place).map(|field| (field.name(), place))) {
-                    Some((name, place)) => Transformed::yes(Arc::new(Column::new(name, place))),
+        expr.transform_up(|node| {
+            if let Some(column) = node.downcast_ref::<Column>() {
+                // Plans may call a column as those above them do; its place is what counts.
+                let place = column.index();
+                return Ok(match schema.fields().get(place) {
+                    Some(field) => Transformed::yes(Arc::new(Column::new(field.name(), place)) as _),
                     None => Transformed::no(node),
-                },
-            )
+                });
+            }
+            // A union casts a column to its own type to make it nullable.
+            let idle = match node.downcast_ref::<CastExpr>() {
+                Some(cast) if cast.expr().data_type(&schema)? == *cast.cast_type() => Some(Arc::clone(cast.expr())),
+                _ => None,
+            };
+            Ok(idle.map_or_else(|| Transformed::no(Arc::clone(&node)), Transformed::yes))
         })
         .data()
     }

@@ -3,12 +3,11 @@
 
 mod ipc;
 pub(crate) mod queue;
+mod tasks;
 
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::{Array, Int64Array, RecordBatch, RecordBatchOptions};
@@ -30,6 +29,7 @@ use crate::error::{EXECUTION, INVALID_PARAMETER, SqlError};
 use crate::plan::{Plan, reason};
 use crate::session::runtime;
 use queue::LeafQueues;
+use tasks::{Woken, let_tasks_run};
 
 /// How long a slice runs before it returns although it could go on: the caller's chance to cancel.
 const SLICE: Duration = Duration::from_millis(25);
@@ -69,20 +69,6 @@ pub struct Progress {
     pub output_rows: u64,
     /// Leaves that want no more answers, for instance because a LIMIT is reached.
     pub leaf_satisfied: Vec<bool>,
-}
-
-/// Notes that the plan can go on.
-#[derive(Default)]
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.store(true, Ordering::Release);
-    }
 }
 
 impl Run {
@@ -280,7 +266,7 @@ impl Run {
         runtime.block_on(async {
             loop {
                 queues.begin_slice();
-                woken.0.store(false, Ordering::Release);
+                woken.clear();
                 let served = queues.served();
                 let mut context = Context::from_waker(&waker);
                 match stream.poll_next_unpin(&mut context) {
@@ -301,10 +287,10 @@ impl Run {
                         return Ok(false);
                     }
                     Poll::Pending => {
-                        if !woken.0.load(Ordering::Acquire) && alive.num_alive_tasks() > 0 {
+                        if !woken.is_set() && alive.num_alive_tasks() > 0 {
                             let_tasks_run(queues, woken).await;
                         }
-                        if !woken.0.load(Ordering::Acquire) && queues.served() == served {
+                        if !woken.is_set() && queues.served() == served {
                             return Ok(false);
                         }
                     }
@@ -337,33 +323,6 @@ impl Run {
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
-}
-
-/// Lets the tasks that operators spawned run until each waits. A task that yields in between gets another turn as long
-/// as turns bring anything: a batch from a leaf, or the plan's own wake.
-async fn let_tasks_run(queues: &LeafQueues, woken: &Woken) {
-    loop {
-        let served = queues.served();
-        yield_once().await;
-        if woken.0.load(Ordering::Acquire) || queues.served() == served {
-            return;
-        }
-        queues.begin_slice();
-    }
-}
-
-/// Gives the other tasks of the runtime one turn.
-async fn yield_once() {
-    let mut turned = false;
-    poll_fn(|context| {
-        if turned {
-            return Poll::Ready(());
-        }
-        turned = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// The bytes that a batch takes by itself. Its buffers may be shared with others, so their sizes would count too often.

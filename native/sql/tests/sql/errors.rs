@@ -52,6 +52,9 @@ fn each_kind_of_mistake_has_its_code_and_place() {
             None,
         ),
         ("SELECT level, count(*) FROM logs", 20001, None),
+        ("SELECT level FROM logs WHERE status = $1", 20001, None),
+        ("SELECT level INTO x FROM logs", 20001, None),
+        ("SHOW TABLES", 20001, None),
         (
             "SELECT user_id FROM logs l JOIN users u ON l.user_id = u.user_id",
             20001,

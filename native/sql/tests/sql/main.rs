@@ -7,6 +7,5 @@ mod errors;
 mod harness;
 mod leaves;
 mod limits;
-mod probe;
 mod runs;
 mod timing;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use basalt_sql::{Format, plan};
 
-use crate::harness::{Value, World, context, row, run_as, stream, text, world};
+use crate::harness::{Value, World, context, row, stream, text, world};
 use basalt_scan::request::RequestType;
 
 #[test]
@@ -37,6 +37,38 @@ fn planning() {
             all[95].0,
             &sql[..sql.len().min(60)]
         );
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn running() {
+    let world = world();
+    for sql in [
+        "SELECT count(*) FROM logs WHERE level = 'error'",
+        "SELECT level, count(*) AS n, avg(status) FROM logs GROUP BY level ORDER BY n DESC",
+        "SELECT * FROM logs ORDER BY _timestamp DESC LIMIT 10",
+        "SELECT level FROM logs UNION ALL SELECT name FROM users",
+    ] {
+        let plan = plan(sql, &context(&world)).expect("a valid statement");
+        let answers: Vec<_> = plan.leaves().iter().map(|leaf| world.answers(leaf)).collect();
+        let mut all: Vec<_> = (0..200)
+            .map(|_| {
+                let start = Instant::now();
+                let mut run = basalt_sql::Run::start(&plan, 1 << 26).expect("a run");
+                for (leaf, answers) in answers.iter().enumerate() {
+                    answers
+                        .iter()
+                        .for_each(|answer| run.push(leaf, answer).expect("an answer"));
+                    run.finish_leaf(leaf);
+                }
+                assert!(run.advance().expect("progress").done);
+                run.take_rows(Format::JsonObjects).expect("rows");
+                start.elapsed().as_micros()
+            })
+            .collect();
+        all.sort_unstable();
+        println!("{:>6} us (95 %: {} us) {sql}", all[100], all[190]);
     }
 }
 
@@ -88,5 +120,4 @@ fn encoding() {
             mb / (took - pushed).as_secs_f64()
         );
     }
-    let _ = run_as;
 }

@@ -1,12 +1,14 @@
 //! The leaf of a plan: one scan request, answered from outside while the plan runs.
 
+mod answer;
+mod named_columns;
+
 use std::fmt;
 use std::sync::Arc;
 
-use basalt_scan::request::{Aggregate, Filter, Group, Output, RequestType, ScanRequest};
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use basalt_scan::request::{Aggregate, Group, Output, RequestType, ScanRequest};
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
@@ -19,6 +21,8 @@ use datafusion::physical_plan::{
 
 use crate::run::queue::LeafQueues;
 use crate::stream_table::Columns;
+use answer::{answer_schema, convert};
+use named_columns::named_columns;
 
 /// Reads one stream. `schema` is what the plan above sees; `answer` is what a scan sends for the request.
 #[derive(Debug, Clone)]
@@ -62,11 +66,7 @@ impl LeafExec {
 
     /// The request with the types of every column that it names.
     pub fn request(&self) -> ScanRequest {
-        let mut names = Vec::new();
-        if let Some(filter) = &self.request.filter {
-            filter_columns(filter, &mut names);
-        }
-        output_columns(&self.request.output, &mut names);
+        let names = named_columns(self.request.filter.as_ref(), &self.request.output);
         ScanRequest {
             columns: self.columns.refs(names),
             ..self.request.clone()
@@ -164,88 +164,6 @@ impl LeafExec {
             columns,
             &options,
         )?)
-    }
-}
-
-/// Microseconds become timestamps, counts become unsigned; everything else has its type already.
-fn convert(array: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    let array = match (array.data_type(), target) {
-        (same, target) if same == target => return Ok(Arc::clone(array)),
-        (DataType::Int64, DataType::Timestamp(_, zone)) => &cast_with_options(
-            array,
-            &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
-            &strict,
-        )?,
-        _ => array,
-    };
-    Ok(cast_with_options(array, target, &strict)?)
-}
-
-/// The Arrow schema that the scan gives to an aggregate.
-fn answer_schema(groups: &[Group], aggregates: &[Aggregate], columns: &Columns) -> Option<Schema> {
-    let mut fields = Vec::new();
-    for (i, group) in groups.iter().enumerate() {
-        let data_type = match group {
-            Group::Column { column } => Columns::arrow(columns.get(column)?),
-            Group::Bucket { .. } => DataType::Int64,
-        };
-        fields.push(Field::new(format!("group{i}"), data_type, true));
-    }
-    for (i, aggregate) in aggregates.iter().enumerate() {
-        let typed = |column: &String| columns.get(column).map(Columns::arrow);
-        let states = match aggregate {
-            Aggregate::CountRows | Aggregate::Count { .. } => vec![("count", DataType::Int64)],
-            Aggregate::Sum { column } => vec![("sum", typed(column)?)],
-            Aggregate::Min { column } => vec![("min", typed(column)?)],
-            Aggregate::Max { column } => vec![("max", typed(column)?)],
-            Aggregate::Average { .. } => vec![("count", DataType::Int64), ("sum", DataType::Float64)],
-        };
-        for (state, data_type) in states {
-            fields.push(Field::new(format!("agg{i}_{state}"), data_type, true));
-        }
-    }
-    Some(Schema::new(fields))
-}
-
-fn filter_columns<'a>(filter: &'a Filter, names: &mut Vec<&'a str>) {
-    match filter {
-        Filter::And { args } | Filter::Or { args } => args.iter().for_each(|arg| filter_columns(arg, names)),
-        Filter::Compare { column, .. }
-        | Filter::In { column, .. }
-        | Filter::Like { column, .. }
-        | Filter::Contains { column, .. }
-        | Filter::Regex { column, .. }
-        | Filter::IsNull { column, .. } => names.push(column),
-        Filter::Constant { .. } => {}
-    }
-}
-
-fn output_columns<'a>(output: &'a Output, names: &mut Vec<&'a str>) {
-    match output {
-        Output::Rows { project, .. } | Output::TopTime { project, .. } => {
-            names.extend(project.iter().map(String::as_str));
-        }
-        Output::Aggregate { groups, aggregates } => {
-            for group in groups {
-                match group {
-                    Group::Column { column } | Group::Bucket { column, .. } => names.push(column),
-                }
-            }
-            for aggregate in aggregates {
-                match aggregate {
-                    Aggregate::CountRows => {}
-                    Aggregate::Count { column }
-                    | Aggregate::Sum { column }
-                    | Aggregate::Min { column }
-                    | Aggregate::Max { column }
-                    | Aggregate::Average { column } => names.push(column),
-                }
-            }
-        }
     }
 }
 
