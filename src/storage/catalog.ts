@@ -186,16 +186,23 @@ export class Catalog {
 
   /** A retired segment file has been removed. */
   forgetSegmentFile(file: string): void {
-    this.db.prepare('DELETE FROM retired WHERE file = ?').run(file);
+    this.withoutSync(() => this.db.prepare('DELETE FROM retired WHERE file = ?').run(file));
   }
 
   /** A WAL file is gone: what was noted about it is void. */
   forgetWalFile(file: string): void {
-    this.db.prepare('DELETE FROM wal_merged WHERE file = ?').run(file);
+    this.withoutSync(() => this.db.prepare('DELETE FROM wal_merged WHERE file = ?').run(file));
   }
 
   close(): void {
     this.db.close();
+  }
+
+  /** For notes about files that are gone already: losing one in a crash costs nothing, a sync costs the main thread milliseconds. */
+  private withoutSync(change: () => void): void {
+    this.db.pragma('synchronous = NORMAL');
+    change();
+    this.db.pragma('synchronous = FULL');
   }
 
   private retireSegments(condition: string, value: number): void {

@@ -47,9 +47,15 @@ pub(crate) fn newest_first(plan: LogicalPlan) -> Result<LogicalPlan> {
                 .schema()
                 .qualified_field_with_unqualified_name(TIME_COLUMN)?;
             let key = Expr::Column(Column::from((qualifier, field))).sort(false, true);
-            LogicalPlanBuilder::from(LogicalPlan::Projection(projection))
-                .sort(vec![key])?
-                .build()
+            let above = LogicalPlanBuilder::from(LogicalPlan::Projection(projection.clone())).sort(vec![key.clone()]);
+            match above {
+                Ok(sorted) => sorted.build(),
+                // A column that is an unnamed cast of the time has its name; sorting first needs no column of its own.
+                Err(_) => LogicalPlanBuilder::from(Arc::unwrap_or_clone(projection.input))
+                    .sort(vec![key])?
+                    .project(projection.expr)?
+                    .build(),
+            }
         }
         other => Ok(other),
     }

@@ -246,7 +246,12 @@ impl State for SumFloat64 {
         }
         vec![
             // Null like the sum: a merge takes a group with a count, even of 0, for one that has seen values.
-            Arc::new(cells.iter().map(|cell| (cell.count > 0).then_some(cell.count)).collect::<Int64Array>()),
+            Arc::new(
+                cells
+                    .iter()
+                    .map(|cell| (cell.count > 0).then_some(cell.count))
+                    .collect::<Int64Array>(),
+            ),
             sums,
         ]
     }

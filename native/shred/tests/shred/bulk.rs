@@ -139,11 +139,17 @@ fn items_fail_alone() {
             ),
             (
                 400,
-                Some(("invalid_index_name_exception", "the name of the stream must have 1 to 256 bytes, and not be '_'"))
+                Some((
+                    "invalid_index_name_exception",
+                    "the name of the stream must have 1 to 256 bytes, and not be '_'"
+                ))
             ),
             (
                 400,
-                Some(("invalid_index_name_exception", "the name of the stream must have 1 to 256 bytes, and not be '_'"))
+                Some((
+                    "invalid_index_name_exception",
+                    "the name of the stream must have 1 to 256 bytes, and not be '_'"
+                ))
             ),
             (201, None),
             (400, Some(("mapper_parsing_exception", "the document line is missing"))),
