@@ -194,6 +194,7 @@ pub enum Aggregate {
     Min { column: String },
     /// `agg<i>_max`, likewise.
     Max { column: String },
-    /// `agg<i>_count` Int64 and `agg<i>_sum` Float64 (each value cast to f64 first). Only int64 and float64 columns.
+    /// `agg<i>_count` Int64 and `agg<i>_sum` Float64 (each value cast to f64 first); both null when no row had a value. Only int64
+    /// and float64 columns.
     Average { column: String },
 }

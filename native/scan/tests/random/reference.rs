@@ -299,12 +299,11 @@ impl<'a> Evaluator<'a> {
             }
             Aggregate::Average { column } => {
                 let values = values(column);
-                let sum = if values.is_empty() {
-                    Value::Null
+                if values.is_empty() {
+                    vec![Value::Null, Value::Null]
                 } else {
-                    float_sum(&values)
-                };
-                vec![Value::Int64(values.len() as i64), sum]
+                    vec![Value::Int64(values.len() as i64), float_sum(&values)]
+                }
             }
             Aggregate::Min { column } => {
                 vec![
