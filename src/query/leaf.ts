@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { MORSEL_GROUPS_MAX } from '../config/limits.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
-import { insideTime, mayMatch, overlapsTime } from './prune.js';
+import { type BlockTest, blockTest, insideTime, overlapsTime } from './prune.js';
 import { countsRowsOnly, type ScanRequest } from './scan-request.js';
 
 /** A block to scan. */
@@ -65,6 +65,7 @@ export class Leaf {
   private readonly parts: PlacedPart[] = [];
   private readonly timelessText: string;
   private readonly requestKey: string;
+  private readonly mayMatch: BlockTest;
   private next = 0;
   private remainingRows = 0;
   private answeredRows = 0;
@@ -82,6 +83,7 @@ export class Leaf {
     // that it got a minute ago.
     this.timelessText = text.replace(TIME_MEMBER, ALL_TIME);
     this.requestKey = createHash('sha256').update(this.timelessText).digest('base64url');
+    this.mayMatch = blockTest(this.request);
     this.collect(stream);
     const { output } = this.request;
     if (output.kind === 'topTime') {
@@ -188,7 +190,7 @@ export class Leaf {
       this.stats.prunedByTime++;
       return;
     }
-    if (!mayMatch(this.request, header)) {
+    if (!this.mayMatch(header)) {
       this.stats.prunedByZoneMap++;
       return;
     }

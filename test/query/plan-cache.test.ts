@@ -23,7 +23,8 @@ test('a plan is found again by its key, and lives as long as it is kept', () => 
 test('what is pushed out is freed once its last user is gone', () => {
   const { plans, freed } = cache();
   const used = plans.add('used', planAnswer(0));
-  for (let handle = 1; handle <= PLANS_KEPT_MAX; handle++) plans.add(`${handle}`, planAnswer(handle)).release();
+  for (let handle = 1; handle <= PLANS_KEPT_MAX; handle++)
+    plans.add(`${handle}`, planAnswer(handle)).release();
   expect([plans.count, freed]).toEqual([PLANS_KEPT_MAX, []]);
   expect(plans.acquire('used')).toBeUndefined();
   used.release();
