@@ -69,12 +69,13 @@ function timeOf(chunk: Buffer, start: number, end: number): number {
     return (JSON.parse(chunk.toString('utf8', start, end)) as { _timestamp: number })._timestamp;
   }
   let value = 0;
-  for (let at = digitsStart; at < end; at++) {
+  let at = digitsStart;
+  for (; at < end; at++) {
     const digit = (chunk[at] as number) - 48;
     if (digit < 0 || digit > 9) break;
     value = value * 10 + digit;
   }
-  return value;
+  return at > digitsStart ? value : Number.NaN;
 }
 
 function recordAt(path: string, index: number): Record<string, unknown> {
