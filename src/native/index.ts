@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 export interface Abi {
   abi: number;
@@ -111,7 +111,16 @@ export interface PlanAnswer {
   leaves: string[];
   /** JSON `[{name, type}]` of the output columns. */
   schema: string;
+  stability: Stability;
+  /** EXPLAIN ANALYZE: the query is to be run, and told about instead of answered. */
+  analyze: boolean;
 }
+
+/**
+ * What an answer depends on besides the data. fixed: nothing; clock: the moment of planning, so that the plan itself must be made anew;
+ * chance: every run of the plan differs.
+ */
+export type Stability = 'fixed' | 'clock' | 'chance';
 
 export interface RunProgress {
   done: boolean;
@@ -146,13 +155,13 @@ interface NativeAddon {
   verifyBlock(fd: number, offset: number): BlockSummary;
   plan(sql: string, context: string): PlanAnswer;
   freePlan(plan: number): void;
-  explainPlan(plan: number): string;
   startRun(plan: number, memoryBytes: number): number;
   pushRun(run: number, leaf: number, ipc: Uint8Array): void;
   pushCount(run: number, leaf: number, rows: number): void;
   finishLeaf(run: number, leaf: number): void;
   advanceRun(run: number): RunProgress;
   takeRows(run: number, format: RowFormat): { bytes: Uint8Array; rows: number };
+  explainRun(run: number): string;
   freeRun(run: number): void;
   copyBytes(target: Uint8Array, offset: number, source: Uint8Array): void;
   decompressZstd(bytes: Uint8Array, limitBytes: number): Uint8Array;
@@ -268,7 +277,6 @@ export const verifyBlock = guarded(addon.verifyBlock);
  */
 export const plan = guarded(addon.plan);
 export const freePlan = addon.freePlan;
-export const explainPlan = guarded(addon.explainPlan);
 
 /** Starts the residual plan; free the handle. */
 export const startRun = guarded(addon.startRun);
@@ -278,6 +286,8 @@ export const finishLeaf = guarded(addon.finishLeaf);
 export const advanceRun = guarded(addon.advanceRun);
 /** Encodes and forgets the output rows produced so far. */
 export const takeRows = guarded(addon.takeRows);
+/** The run's operators with what each counted so far, one a line. */
+export const explainRun = guarded(addon.explainRun);
 export const freeRun = addon.freeRun;
 
 /**

@@ -8,6 +8,8 @@ export interface DataLayout {
   segments: string;
   /** Damaged WAL files, kept for the operator. */
   quarantine: string;
+  /** Answers of scans; may be deleted at any time. */
+  cache: string;
   catalog: string;
   rootPassword: string;
   lock: string;
@@ -24,6 +26,7 @@ export function dataLayout(root: string): DataLayout {
     wal: join(root, 'wal'),
     segments: join(root, 'segments'),
     quarantine: join(root, 'quarantine'),
+    cache: join(root, 'cache'),
     catalog: join(root, 'catalog.sqlite'),
     rootPassword: join(root, 'root-password'),
     lock: join(root, 'lock'),

@@ -146,6 +146,7 @@ export class Store {
     const { groups, headers } = footer;
     stream.segments.push({ ...row, id, lease: this.segmentLease(file), groups, headers });
     stream.segments.sort((a, b) => a.firstSequence - b.firstSequence);
+    stream.changed();
     this.releaseBlocks(blocks);
     for (const segment of segments) segment.lease.retire();
   }
@@ -162,6 +163,7 @@ export class Store {
     for (const segment of stream.segments) segment.lease.retire();
     stream.blocks = [];
     stream.segments = [];
+    stream.changed();
   }
 
   /** Whether the stream is still the live one of its name. */
