@@ -27,16 +27,11 @@ export interface SearchQuery {
  */
 export type Cache = 'on' | 'off';
 
-/** Turns them off for one request. */
-const cacheOffHeader = 'x-basalt-cache';
 const mebibyte = 2 ** 20;
 
-export function searchBody({ sql, startUs, endUs, size }: SearchQuery): string {
-  return JSON.stringify({ query: { sql, start_time: startUs, end_time: endUs, from: 0, size } });
-}
-
-export function cacheHeaders(cache: Cache): Record<string, string> {
-  return cache === 'off' ? { [cacheOffHeader]: 'off' } : {};
+export function searchBody({ sql, startUs, endUs, size }: SearchQuery, cache: Cache): string {
+  const query = { sql, start_time: startUs, end_time: endUs, from: 0, size };
+  return JSON.stringify({ query, use_cache: cache === 'on' });
 }
 
 /** Asks the server over one keep-alive connection. */
@@ -48,11 +43,19 @@ export class Client {
     this.#server = server;
   }
 
+  /** @throws when an answer came from a cache although caches are off: its time would not be that of doing the work */
   async search(query: SearchQuery, cache: Cache = 'off'): Promise<SearchAnswer> {
     const startedMs = performance.now();
-    const answer = await this.#call('POST', '/api/default/_search', searchBody(query), cacheHeaders(cache));
+    const answer = await this.#call('POST', '/api/default/_search', searchBody(query, cache));
     const milliseconds = performance.now() - startedMs;
-    const { hits, scan_size } = JSON.parse(answer) as { hits: Hit[]; scan_size: number };
+    const { hits, scan_size, cached_ratio } = JSON.parse(answer) as {
+      hits: Hit[];
+      scan_size: number;
+      cached_ratio: number;
+    };
+    if (cache === 'off' && cached_ratio !== 0) {
+      throw new Error(`asked without caches, but ${cached_ratio} % came from one: ${query.sql}`);
+    }
     return { hits, milliseconds, scannedBytes: scan_size * mebibyte };
   }
 
@@ -67,15 +70,9 @@ export class Client {
     this.#agent.destroy();
   }
 
-  #call(
-    method: string,
-    path: string,
-    body: string,
-    moreHeaders: Readonly<Record<string, string>> = {},
-  ): Promise<string> {
+  #call(method: string, path: string, body: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const headers = {
-        ...moreHeaders,
         authorization: this.#server.authorization,
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),

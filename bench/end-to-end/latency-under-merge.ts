@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MERGE_ROWS } from '../../src/config/limits.js';
 import { Histogram } from '../load/histogram.js';
 import { latencySummary } from '../load/result.js';
@@ -40,9 +41,6 @@ export async function latencyUnderMerge(context: Context): Promise<void> {
   const samplesPath = join(folder.path, 'latency-samples');
   await withServer(context, {}, async (server, client) => {
     const watch = new MetricsWatch(server.url, pollMs);
-    // So few records are not merged by themselves within the run: a flush asks for it.
-    const flushing =
-      records < MERGE_ROWS ? flushDuring(client, (records / scale.latencyRate) * 500) : undefined;
     const sending = send(server, dataset, {
       batchRecords: 50,
       connections: 32,
@@ -50,8 +48,9 @@ export async function latencyUnderMerge(context: Context): Promise<void> {
       warmupRecords: scale.warmupRecords,
       samplesPath,
     });
+    // So few records are not merged by themselves within the run: flushes ask for it.
+    if (records < MERGE_ROWS) await flushUntil(client, sending);
     await sending.finally(() => watch.stop().catch(() => {}));
-    await flushing;
     const merges = mergeIntervals(await watch.stop());
     const { during, apart } = splitByMerges(readSamples(samplesPath), merges);
     reportSplit(context, merges, during, apart);
@@ -59,9 +58,17 @@ export async function latencyUnderMerge(context: Context): Promise<void> {
   });
 }
 
-async function flushDuring(client: Client, afterMs: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, afterMs));
-  await client.flush();
+/** Flushes again and again until `work` has ended, however it ends. */
+async function flushUntil(client: Client, work: Promise<unknown>): Promise<void> {
+  let ended = false;
+  const end = () => {
+    ended = true;
+  };
+  work.then(end, end);
+  while (!ended) {
+    await client.flush();
+    await sleep(pollMs);
+  }
 }
 
 /**

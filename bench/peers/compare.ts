@@ -5,8 +5,13 @@ import type { Comparison } from './queries.js';
 
 type RowComparison = Extract<Comparison, { kind: 'rows' }>;
 
-/** By how much an estimated percentile may stray from the exact one. */
+/**
+ * By how much an estimated percentile may stray from the exact one; where there are few values, or nobody says how many, neighbouring
+ * ones are themselves a percent apart.
+ */
 const percentileErrorMax = 0.01;
+const coarseErrorMax = 0.05;
+const fewRows = 20_000;
 
 /**
  * The same form for every engine's rows: nested objects become columns joined by `_`, absent values are left out, the start of a time
@@ -28,8 +33,8 @@ export function canonicalRow(row: Hit): Hit {
 }
 
 /**
- * What is wrong with `found` if `wanted` is right; undefined when they agree. For percentiles, `wanted` has the exact ones of all keys,
- * the highest first.
+ * What is wrong with `found` if `wanted` is right; undefined when they agree. For percentiles, `wanted` has the exact ones of all keys
+ * and their numbers of values, the highest first.
  */
 export function difference(
   comparison: Comparison,
@@ -95,7 +100,7 @@ function firstDifference(
     const left = found[row] as Hit;
     for (const column of only ?? new Set([...Object.keys(right), ...Object.keys(left)])) {
       const same = estimated.includes(column)
-        ? isNear(Number(left[column]), Number(right[column]))
+        ? isNear(Number(left[column]), Number(right[column]), coarseErrorMax)
         : sameValue(left[column], right[column]);
       if (!same) {
         return {
@@ -108,8 +113,12 @@ function firstDifference(
   return undefined;
 }
 
-function isNear(found: number, wanted: number): boolean {
-  return Math.abs(found - wanted) <= percentileErrorMax * Math.abs(wanted);
+function isNear(found: number, wanted: number, errorMax: number): boolean {
+  return Math.abs(found - wanted) <= errorMax * Math.abs(wanted);
+}
+
+function errorMaxOf({ rows }: Hit): number {
+  return Number(rows) >= fewRows ? percentileErrorMax : coarseErrorMax;
 }
 
 /** Each estimate is near the exact value, and no key was left out that is clearly above the last one given. */
@@ -120,21 +129,23 @@ function percentileDifference(
 ): string | undefined {
   const rows = Math.min(limit, exact.length);
   if (found.length !== rows) return `${found.length} rows, ${rows} wanted`;
-  const exactOf = new Map(exact.map((row) => [row[key], Number(row[value])]));
+  const exactOf = new Map(exact.map((row) => [row[key], row]));
   for (const [index, row] of found.entries()) {
-    const wanted = exactOf.get(row[key]);
-    if (wanted === undefined) return `row ${index}: ${JSON.stringify(row[key])} is not there, or twice`;
+    const exactRow = exactOf.get(row[key]);
+    if (exactRow === undefined) return `row ${index}: ${JSON.stringify(row[key])} is not there, or twice`;
     exactOf.delete(row[key]);
-    if (!isNear(Number(row[value]), wanted)) {
-      return `row ${index}, ${row[key]}: ${row[value]}, but it is ${wanted}: more than ${percentileErrorMax * 100} % off`;
+    const [wanted, errorMax] = [Number(exactRow[value]), errorMaxOf(exactRow)];
+    if (!isNear(Number(row[value]), wanted, errorMax)) {
+      return `row ${index}, ${row[key]}: ${row[value]}, but it is ${wanted}: more than ${errorMax * 100} % off`;
     }
     const before = found[index - 1];
     if (before && Number(before[value]) < Number(row[value]))
       return `row ${index} is above the row before it`;
   }
   const least = Number(found.at(-1)?.[value]);
-  for (const [missing, wanted] of exactOf) {
-    if (wanted > least * (1 + percentileErrorMax)) return `${missing} with ${wanted} is left out`;
+  for (const [missing, exactRow] of exactOf) {
+    const wanted = Number(exactRow[value]);
+    if (wanted > least * (1 + 2 * errorMaxOf(exactRow))) return `${missing} with ${wanted} is left out`;
   }
   return undefined;
 }

@@ -97,7 +97,7 @@ export function reportPeers(
 const notes = [
   'Basalt is asked over HTTP by another process, JSON made and parsed included; the others are called in process, without a network:',
   'DuckDB with its rows fetched into this process, ClickHouse with its result as JSON text (timed inside its Python process).',
-  'Basalt cached: the same request again, caches of results on. Basalt: the same with x-basalt-cache: off. The peers keep no results.',
+  'Basalt cached: the same request again, caches of results on. Basalt: the same with use_cache: false. The peers keep no results.',
   'Basalt took its records over HTTP, each request on disk before its answer; the peers read a local file.',
   'p95 is a t-digest in all of them. match_all (case-insensitive; ILIKE in the peers) is not one of the thirteen.',
 ];

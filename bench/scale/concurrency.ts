@@ -30,7 +30,7 @@ export async function concurrency(
   const { report, scale } = context;
   const { hostname: host, port } = new URL(server.url);
   report.line(
-    `\nmany clients, at ${readable(stage.gigabytes)} GB; cached: one request again and again; uncached: each another range, caches off`,
+    `\nmany clients, at ${stage.size}; cached: one request again and again; uncached: each another range, caches off`,
   );
   const points: Point[] = [];
   for (const query of [simpleFilter(source, stage), aggregation(source, stage)]) {
@@ -56,7 +56,7 @@ export async function concurrency(
     result.refused,
   ]);
   report.table(header, rows);
-  const title = `Queries a second by clients, ${readable(stage.gigabytes)} GB of JSON`;
+  const title = `Queries a second by clients, ${stage.size} of JSON`;
   const real = isRealRun(stage);
   saveResult(context, real, 'concurrency.md', `${markdownHead(title)}\n${markdownTable(header, rows)}\n`);
   for (const unit of ['queries/s', 'p99 ms'] as const) {

@@ -57,8 +57,8 @@ export async function measureCosts(
     costs.set(name, { minMs, scannedBytes });
     shown.push(`${name} ${readable(minMs)}`);
     const problem = checks.get(name)?.(hits) ?? (hits.length === 0 ? 'no rows' : undefined);
-    if (problem !== undefined) report.answer(`${name} at ${readable(stage.gigabytes)} GB`, problem);
+    if (problem !== undefined) report.answer(`${name} at ${stage.size}`, problem);
   }
-  report.line(`… ${readable(stage.gigabytes)} GB, ms: ${shown.join(', ')}`);
+  report.line(`… ${stage.size}, ms: ${shown.join(', ')}`);
   return { stage, costs };
 }

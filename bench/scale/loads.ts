@@ -1,5 +1,5 @@
 /** The queries that are asked by many clients, and their HTTP requests. */
-import { type Cache, cacheHeaders, type SearchQuery, searchBody } from '../end-to-end/client.js';
+import { type Cache, type SearchQuery, searchBody } from '../end-to-end/client.js';
 import type { ServerProcess } from '../end-to-end/server.js';
 import type { Comparison } from '../peers/queries.js';
 import type { Stage } from './scale.js';
@@ -71,10 +71,9 @@ export function requests(server: ServerProcess, query: LoadQuery, mode: LoadMode
 }
 
 function encode(server: ServerProcess, search: SearchQuery, cache: Cache): Buffer {
-  const body = searchBody(search);
-  const more = Object.entries(cacheHeaders(cache)).map(([name, value]) => `${name}: ${value}\r\n`);
+  const body = searchBody(search, cache);
   return Buffer.from(
     `POST /api/default/_search HTTP/1.1\r\nHost: ${new URL(server.url).host}\r\nAuthorization: ${server.authorization}\r\n` +
-      `Content-Type: application/json\r\n${more.join('')}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -36,7 +36,7 @@ export async function offeredRates(
 ): Promise<RowFigures> {
   const { report } = context;
   report.line(
-    `\nqueries offered at a fixed rate, at ${readable(stage.gigabytes)} GB (FEATURES rows 5 and 6); latency from when each was due\n` +
+    `\nqueries offered at a fixed rate, at ${stage.size} (FEATURES rows 5 and 6); latency from when each was due\n` +
       'same: one request again and again; moving: the range moves with each, as a dashboard does; uncached: that, with result caches off',
   );
   const measure = async (query: LoadQuery, rate: number, targetMs: number) => {

@@ -52,7 +52,7 @@ export function reportIngest(context: Context, ingests: readonly IngestStage[]):
   const rows = ingests.map(({ stage, result, flushSeconds, diskBytes }, index) => {
     const backlog = backlogs[index] as BacklogSample[];
     return [
-      readable(stage.gigabytes),
+      stage.size,
       readable(result.records),
       readable(result.recordsPerSecond),
       readable(result.megabytesPerSecond),
@@ -86,7 +86,7 @@ export function reportIngest(context: Context, ingests: readonly IngestStage[]):
     xLabel: 'seconds',
     yLabel: 'blocks',
     x: longest.map(({ seconds }) => seconds),
-    lines: [{ name: `up to ${readable(last.stage.gigabytes)} GB`, y: longest.map(({ blocks }) => blocks) }],
+    lines: [{ name: `up to ${last.stage.size}`, y: longest.map(({ blocks }) => blocks) }],
   });
   saveResult(context, real, 'scale-backlog.svg', picture);
 }
@@ -118,8 +118,8 @@ export function reportCosts(context: Context, costs: readonly StageCosts[]): voi
   const ms = (query: QueryName) => costs.map((stage) => stage.costs.get(query)?.minMs as number);
   const header = [
     'query',
-    ...stages.map(({ gigabytes }) => `${readable(gigabytes)} GB, ms`),
-    ...stages.map(({ gigabytes }) => `${readable(gigabytes)} GB, ms/GB`),
+    ...stages.map(({ size }) => `${size}, ms`),
+    ...stages.map(({ size }) => `${size}, ms/GB`),
     'max/min - 1',
   ];
   const rows = queryNames.map((query) => [
@@ -159,17 +159,18 @@ export function reportCosts(context: Context, costs: readonly StageCosts[]): voi
 /** Rows 5 to 8 of the features: what was measured, and for more data than was there, the straight line through the sizes. */
 export function reportRows(context: Context, costs: readonly StageCosts[], figures: RowFigures): void {
   const { report } = context;
-  const size = `${readable(figures.stage.gigabytes)} GB`;
+  const { size, gigabytes, passes } = figures.stage;
+  const pass = `${Number((gigabytes / passes).toPrecision(3))} of ${size}`;
   const served = ({ mode, rate, result }: RateFigures) =>
     `${mode}: ${readable(result.queriesPerSecond)} of ${rate}/s, p50 ${readable(result.latency.p50Ms)}, p99 ${readable(result.latency.p99Ms)} ms`;
   const rows = [
-    ...figures.filter.map((figure) => [
-      '5',
-      `filter, one pass of ${size}`,
+    ...figures.filter.map((figure) => ['5', `filter over ${pass}`, served(figure), 'under 100 ms, 100/s']),
+    ...figures.aggregation.map((figure) => [
+      '6',
+      `aggregation over ${size}`,
       served(figure),
-      'under 100 ms, 100/s',
+      'under 1 s, 50/s',
     ]),
-    ...figures.aggregation.map((figure) => ['6', `aggregation, ${size}`, served(figure), 'under 1 s, 50/s']),
     ['7', 'join, 100 GB', extrapolated(costs, 'join', 100), 'under 5 s, 20/s'],
     ...scanQueries.map((query) => [
       '8',
@@ -196,5 +197,7 @@ export function reportRows(context: Context, costs: readonly StageCosts[], figur
 
 function extrapolated(costs: readonly StageCosts[], query: QueryName, gigabytes: number): string {
   const { seconds, readGigabytes } = extrapolate(costs, query, gigabytes);
-  return `${readable(seconds)} s, ${readable(1 / seconds)}/s, reads ${readable(readGigabytes)} GB (extrapolated)`;
+  // Sizes so small that they cost the same draw no line.
+  if (!(seconds > 0)) return 'cannot be told from these sizes';
+  return `${readable(seconds)} s, ${(1 / seconds).toPrecision(2)}/s, reads ${readable(readGigabytes)} GB (extrapolated)`;
 }

@@ -11,6 +11,7 @@ import { readable } from '../end-to-end/report.js';
 import { send } from '../end-to-end/send.js';
 import type { ServerProcess } from '../end-to-end/server.js';
 import { sizesByKind } from '../end-to-end/storage.js';
+import { rssPeakBytes } from '../load/process-usage.js';
 import type { SendResult } from '../load/result.js';
 import { errorsMinOf, parametersOf } from '../peers/queries.js';
 import { concurrency } from './concurrency.js';
@@ -32,7 +33,10 @@ const runHours = 12;
 /** One size: all that was sent so far. */
 export interface Stage {
   readonly passes: number;
+  /** 10^9 bytes of JSON. */
   readonly gigabytes: number;
+  /** That, for people. */
+  readonly size: string;
   readonly records: number;
 }
 
@@ -40,7 +44,9 @@ export async function scale(context: Context): Promise<void> {
   const { report } = context;
   const { unit, passes } = planPasses(context.scale.gigabytes);
   const total = passes.at(-1) as number;
-  report.title(`scale: ${passes.map((count) => readable(count * unit)).join(', ')} GB of JSON on one server`);
+  report.title(
+    `scale: ${passes.map((count) => Number((count * unit).toPrecision(3))).join(', ')} GB of JSON on one server`,
+  );
   report.line(`… making ${unit} GB of records; each is sent ${total} times, later and with other trace ids`);
   const source = makeSource(context.folder, unit, total);
   await withServer(context, {}, async (server, client) => {
@@ -61,10 +67,10 @@ export async function scale(context: Context): Promise<void> {
     reportIngest(context, ingests);
     reportCosts(context, costs);
     if (rows) reportRows(context, costs, rows);
-    const peak = ingests.at(-1)?.result.server?.rssPeakBytes ?? 0;
+    const peak = rssPeakBytes(server.pid) / 1e6;
     report.target(
-      'resident memory at most, while data went in',
-      peak / 1e6,
+      'resident memory of the server, peak of all of this',
+      peak,
       'at most',
       rssMegabytesMax,
       'MB',
@@ -73,7 +79,13 @@ export async function scale(context: Context): Promise<void> {
 }
 
 function stageOf(source: Source, passes: number): Stage {
-  return { passes, gigabytes: (source.jsonBytes * passes) / 1e9, records: source.records * passes };
+  const gigabytes = (source.jsonBytes * passes) / 1e9;
+  return {
+    passes,
+    gigabytes,
+    size: `${Number(gigabytes.toPrecision(3))} GB`,
+    records: source.records * passes,
+  };
 }
 
 /** Queries ask for so many errors of a user as grow with the data: then every size has the same users, and answers that can be known. */
@@ -102,7 +114,7 @@ async function ingestStage(
 }> {
   const { report } = context;
   const records = (stage.passes - passesBefore) * source.records;
-  report.line(`… sending ${readable(records)} records, up to ${readable(stage.gigabytes)} GB`);
+  report.line(`… sending ${readable(records)} records, up to ${stage.size}`);
   const watch = new MetricsWatch(server.url, metricsIntervalMs);
   const sending = send(server, source, {
     batchRecords,

@@ -160,7 +160,7 @@ describe('figures of growth', () => {
   });
 
   const stage = (gigabytes: number, minMs: number): StageCosts => ({
-    stage: { passes: 1, records: 1, gigabytes },
+    stage: { passes: 1, records: 1, gigabytes, size: '' },
     costs: new Map([['substr', { minMs, scannedBytes: gigabytes * 1e8 }]]),
   });
 
