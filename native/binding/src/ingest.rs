@@ -63,7 +63,7 @@ pub fn ingest_batch(
 ) -> napi::Result<IngestAnswer> {
     let requests = shred_requests(&bodies, &requests, &names)?;
     let shredded = shred(&requests, now_us as i64, &ShredLimits::default(), &[]);
-    let options = EncodeOptions { zstd_level };
+    let options = EncodeOptions::wal(zstd_level);
     let mut groups = Vec::with_capacity(shredded.groups.len());
     for group in shredded.groups {
         let block = encode_block(&group.batch, &options).map_err(failure::bytes)?;

@@ -90,7 +90,7 @@ pub fn merge_blocks(
     // SAFETY: the caller keeps the descriptor open during the call; ManuallyDrop never closes it.
     let output = ManuallyDrop::new(unsafe { File::from_raw_fd(output_fd) });
     let mut writer = BufWriter::with_capacity(SYNC_BYTES, SyncedFile { file: &output });
-    let footer = merge(&inputs, &mut writer, &metadata, &EncodeOptions { zstd_level }).map_err(failure::bytes)?;
+    let footer = merge(&inputs, &mut writer, &metadata, &EncodeOptions::segment(zstd_level)).map_err(failure::bytes)?;
     writer.flush().map_err(failure::bytes)?;
     footer_object(footer)
 }

@@ -31,7 +31,7 @@ fn main() {
         .collect();
     drop(records);
 
-    let options = EncodeOptions { zstd_level: wal_level };
+    let options = EncodeOptions::wal(wal_level);
     let mut blocks = Vec::new();
     let mut best = f64::MAX;
     for _ in 0..3 {
@@ -62,15 +62,7 @@ fn main() {
     let inputs: Vec<MergeInput<'_>> = blocks.iter().map(|source| MergeInput { source, offset: 0 }).collect();
     let mut segment = Vec::new();
     let start = cpu_seconds();
-    let footer = merge_blocks(
-        &inputs,
-        &mut segment,
-        b"",
-        &EncodeOptions {
-            zstd_level: merge_level,
-        },
-    )
-    .expect("merges");
+    let footer = merge_blocks(&inputs, &mut segment, b"", &EncodeOptions::segment(merge_level)).expect("merges");
     let seconds = cpu_seconds() - start;
     println!(
         "merge   {:>9.0} rows/s  {:.2} bytes/row (zstd level {merge_level}, {} groups)",
@@ -131,7 +123,7 @@ fn print_columns(batches: &[Batch], blocks: &[Vec<u8>], level: i32, rows: usize)
                 rows: batch.rows,
                 columns: columns.cloned().collect(),
             };
-            std::hint::black_box(encode_block(&alone, &EncodeOptions { zstd_level: level }).expect("encodes"));
+            std::hint::black_box(encode_block(&alone, &EncodeOptions::wal(level)).expect("encodes"));
         }
         let nanoseconds = (cpu_seconds() - start) * 1e9 / rows as f64;
         println!(

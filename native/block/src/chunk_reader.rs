@@ -4,9 +4,11 @@ use crate::codec::{self, Bools, Codes, Floats, Ints, Kind, NO_VALUES, Texts, val
 use crate::column::{ColumnType, Text, Validity};
 use crate::cursor::Damage;
 use crate::directory::{DictionaryEntry, Directory, PageEntry, directory_bytes};
+use crate::entry_counts;
 use crate::error::BlockError;
 use crate::header::{BlockHeader, Bound, ChunkFamily, ColumnEntry};
 use crate::reader::{PAGE_ROWS, read_exact};
+use crate::section::{self, SectionEntry};
 use crate::source::ReadAt;
 
 /// Chunks up to this size are read whole: one read of 256 KiB costs less than two small ones.
@@ -67,7 +69,8 @@ pub(crate) fn open<'s, S: ReadAt + ?Sized>(
     let offset = block_offset.saturating_add(entry.chunk_offset);
     let at = |damage: Damage| BlockError::corrupt(offset, format!("column {}: {damage}", entry.name));
     let page_count = header.rows.div_ceil(PAGE_ROWS);
-    let head_bytes = directory_bytes(page_count);
+    let section_count = usize::from(entry.sections);
+    let head_bytes = directory_bytes(page_count, section_count);
     if entry.page_count as usize != page_count || entry.chunk_bytes < head_bytes as u64 {
         let what = format!(
             "{} pages in {} bytes for {} rows",
@@ -78,7 +81,7 @@ pub(crate) fn open<'s, S: ReadAt + ?Sized>(
     let whole = entry.chunk_bytes <= WHOLE_CHUNK_BYTES;
     let mut bytes = vec![0; if whole { entry.chunk_bytes as usize } else { head_bytes }];
     read_exact(source, &mut bytes, offset)?;
-    let directory = Directory::parse(&bytes[..head_bytes], page_count, entry.chunk_bytes).map_err(at)?;
+    let directory = Directory::parse(&bytes[..head_bytes], page_count, section_count, entry.chunk_bytes).map_err(at)?;
     check_against_header(&directory, entry, header.rows).map_err(at)?;
     let dictionary = match directory.dictionary {
         None => None,
@@ -174,6 +177,55 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
 
     pub fn into_dictionary(self) -> Option<Text> {
         self.dictionary
+    }
+
+    /// Entry of the section of a kind.
+    fn section_entry(&self, kind: u8) -> Option<&SectionEntry> {
+        self.directory.sections.iter().find(|section| section.kind == kind)
+    }
+
+    /// Kinds of the chunk's sections.
+    pub fn section_kinds(&self) -> impl Iterator<Item = u8> {
+        self.directory.sections.iter().map(|section| section.kind)
+    }
+
+    /// Bytes of a section, 0 if the chunk lacks it.
+    pub fn section_bytes(&self, kind: u8) -> usize {
+        self.section_entry(kind).map_or(0, |section| section.bytes as usize)
+    }
+
+    /// Reads one section and checks its checksum; `None` if the chunk lacks it. The caller owns the bytes and must not
+    /// trust what they say beyond that nothing changed since they were written.
+    pub fn section(&self, kind: u8) -> Result<Option<Vec<u8>>, BlockError> {
+        let Some(section) = self.section_entry(kind) else {
+            return Ok(None);
+        };
+        let offset = self.offset.saturating_add(section.offset);
+        let payload = if self.bytes.is_empty() {
+            let mut payload = vec![0; section.bytes as usize];
+            read_exact(self.source, &mut payload, offset)?;
+            payload
+        } else {
+            // The directory was checked: sections lie within the chunk.
+            self.bytes[section.offset as usize..][..section.bytes as usize].to_vec()
+        };
+        if crc32fast::hash(&payload) != section.crc {
+            let what = format!("column {}, section {kind}: checksum", self.name);
+            return Err(BlockError::corrupt(offset, what));
+        }
+        Ok(Some(payload))
+    }
+
+    /// Rows of each dictionary entry, if the chunk has them: one read, no page. Nulls are in none.
+    pub fn entry_counts(&self) -> Result<Option<Vec<u32>>, BlockError> {
+        let Some(payload) = self.section(section::ENTRY_COUNTS)? else {
+            return Ok(None);
+        };
+        let nulls: u64 = self.directory.pages.iter().map(|page| u64::from(page.null_count)).sum();
+        let entries = self.dictionary.as_ref().map_or(0, Text::len);
+        let counts = entry_counts::parse(&payload, entries, self.rows as u64 - nulls)
+            .map_err(|damage| BlockError::corrupt(self.offset, format!("column {}: {damage}", self.name)))?;
+        Ok(Some(counts))
     }
 
     /// Rows of a page.

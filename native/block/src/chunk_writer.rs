@@ -3,26 +3,41 @@
 use crate::codec::{self, Bools, Codes, Floats, Ints, Kind, NO_VALUES, TextSlice, Texts, validity};
 use crate::column::{Text, Validity};
 use crate::directory::{DictionaryEntry, Directory, PageEntry, directory_bytes};
+use crate::entry_counts;
 use crate::header::Bound;
 use crate::reader::PAGE_ROWS;
-use crate::writer::Stored;
+use crate::section::{Section, SectionEntry};
+use crate::writer::{EncodeOptions, Layout, Stored};
 
-/// Appends the chunk; returns the bounds of a numeric or bool column (strings have theirs already).
+/// What only the writing of a chunk tells of its column.
+pub(crate) struct Written {
+    /// Of a numeric or bool column; strings have theirs already.
+    pub bounds: Option<(Bound, Bound)>,
+    pub sections: u8,
+}
+
+/// Appends the chunk.
 pub(crate) fn append_chunk(
     stored: &Stored<'_>,
     validity: Option<&Validity>,
     rows: usize,
-    zstd_level: i32,
+    options: &EncodeOptions,
     out: &mut Vec<u8>,
-) -> Option<(Bound, Bound)> {
+) -> Written {
+    let zstd_level = options.zstd_level;
     let page_count = rows.div_ceil(PAGE_ROWS);
     let start = out.len();
-    let head_bytes = directory_bytes(page_count);
+    let sections = match options.layout {
+        Layout::Wal => Vec::new(),
+        Layout::Segment => sections_of(stored, validity),
+    };
+    let head_bytes = directory_bytes(page_count, sections.len());
     out.resize(start + head_bytes, 0);
     let dictionary = match stored {
         Stored::Codes { entries, .. } => Some(append_dictionary(entries, zstd_level, out)),
         _ => None,
     };
+    let sections = append_sections(&sections, start, out);
     let mut writer = PageWriter {
         validity,
         rows,
@@ -47,9 +62,31 @@ pub(crate) fn append_chunk(
     let directory = Directory {
         dictionary,
         pages: writer.pages,
+        sections,
     };
     directory.write(&mut out[start..start + head_bytes]);
-    bounds
+    Written {
+        bounds,
+        sections: directory.sections.len() as u8,
+    }
+}
+
+/// The sections that pay for this column.
+fn sections_of(stored: &Stored<'_>, validity: Option<&Validity>) -> Vec<Section> {
+    let mut sections = Vec::new();
+    if let Stored::Codes { codes, entries } = stored {
+        sections.push(entry_counts::section(codes, validity, entries.len()));
+    }
+    sections
+}
+
+fn append_sections(sections: &[Section], chunk_start: usize, out: &mut Vec<u8>) -> Vec<SectionEntry> {
+    let mut entries = Vec::with_capacity(sections.len());
+    for section in sections {
+        entries.push(SectionEntry::of(section, (out.len() - chunk_start) as u64));
+        out.extend_from_slice(&section.bytes);
+    }
+    entries
 }
 
 fn append_dictionary(entries: &Text, zstd_level: i32, out: &mut Vec<u8>) -> DictionaryEntry {

@@ -1,9 +1,11 @@
 //! The head of a chunk: where its dictionary and pages are, how they are encoded, and their checksums.
 //!
 //! Layout: 24 fixed bytes (u32 pages, u32 dictionary entries, u32 dictionary bytes, u32 dictionary crc32, u8 dictionary
-//! encoding, 7 zero), 48 bytes per page, crc32 of all that. The dictionary follows at once, then the pages back to back.
+//! encoding, 7 zero), 48 bytes per page, 16 bytes per section, crc32 of all that. The dictionary follows at once, then the
+//! sections and the pages back to back.
 
 use crate::cursor::{Cursor, Damage};
+use crate::section::{ENTRY_BYTES as SECTION_BYTES, SectionEntry};
 
 const FIXED_BYTES: usize = 24;
 const PAGE_BYTES: usize = 48;
@@ -38,15 +40,17 @@ pub struct PageEntry {
 pub struct Directory {
     pub dictionary: Option<DictionaryEntry>,
     pub pages: Vec<PageEntry>,
+    /// In the order of their payloads; each kind once at most.
+    pub sections: Vec<SectionEntry>,
 }
 
-/// Bytes of a directory of so many pages, crc included.
-pub fn directory_bytes(page_count: usize) -> usize {
-    FIXED_BYTES + page_count * PAGE_BYTES + 4
+/// Bytes of a directory of so many pages and sections, crc included.
+pub fn directory_bytes(page_count: usize, section_count: usize) -> usize {
+    FIXED_BYTES + page_count * PAGE_BYTES + section_count * SECTION_BYTES + 4
 }
 
 impl Directory {
-    /// Fills `into`, which has `directory_bytes(pages)` bytes.
+    /// Fills `into`, which has `directory_bytes(pages, sections)` bytes.
     pub fn write(&self, into: &mut [u8]) {
         let mut bytes = Vec::with_capacity(into.len());
         let dictionary = self.dictionary.unwrap_or(DictionaryEntry {
@@ -74,15 +78,17 @@ impl Directory {
             bytes.extend_from_slice(&min);
             bytes.extend_from_slice(&max);
         }
+        self.sections.iter().for_each(|section| section.write(&mut bytes));
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         into.copy_from_slice(&bytes);
     }
 
-    /// `bytes` is `directory_bytes(page_count)` long. Dictionary and pages must lie back to back from there to the end
-    /// of the chunk, so that no byte of it escapes the checksums.
-    pub fn parse(bytes: &[u8], page_count: usize, chunk_bytes: u64) -> Result<Self, Damage> {
+    /// `bytes` is `directory_bytes(page_count, section_count)` long. Dictionary, sections and pages must lie back to back
+    /// from there to the end of the chunk, so that no byte of it escapes the checksums.
+    pub fn parse(bytes: &[u8], page_count: usize, section_count: usize, chunk_bytes: u64) -> Result<Self, Damage> {
         let (content, stored) = bytes.split_at_checked(bytes.len().wrapping_sub(4)).unwrap_or_default();
-        if bytes.len() != directory_bytes(page_count) || crc32fast::hash(content).to_le_bytes() != stored {
+        let expected_bytes = directory_bytes(page_count, section_count);
+        if bytes.len() != expected_bytes || crc32fast::hash(content).to_le_bytes() != stored {
             return Err(Damage::new("chunk directory checksum"));
         }
         let mut cursor = Cursor::new(content);
@@ -99,7 +105,17 @@ impl Directory {
             encoding: cursor.u8()?,
         };
         cursor.take(7)?;
+        let mut sections_cursor = Cursor::new(&content[FIXED_BYTES + page_count * PAGE_BYTES..]);
         let mut end = bytes.len() as u64 + u64::from(dictionary.bytes);
+        let mut sections: Vec<SectionEntry> = Vec::with_capacity(section_count);
+        for _ in 0..section_count {
+            let section = SectionEntry::parse(&mut sections_cursor, end)?;
+            if sections.iter().any(|other| other.kind == section.kind) {
+                return Err(Damage(format!("two sections of kind {}", section.kind)));
+            }
+            end += u64::from(section.bytes);
+            sections.push(section);
+        }
         let mut entries = Vec::with_capacity(page_count);
         for index in 0..page_count {
             let page = PageEntry::parse(&mut cursor)?;
@@ -120,6 +136,7 @@ impl Directory {
         Ok(Self {
             dictionary: (dictionary.count > 0).then_some(dictionary),
             pages: entries,
+            sections,
         })
     }
 }

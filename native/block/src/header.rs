@@ -63,6 +63,8 @@ pub struct ColumnEntry {
     /// Entries of the dictionary, 0 when there is none.
     pub distinct: u32,
     pub family: ChunkFamily,
+    /// Sections between dictionary and pages (`section`); files of version 1 have none.
+    pub sections: u8,
 }
 
 /// The decoded header of a block. `columns` are sorted by name, bytewise.
@@ -241,8 +243,8 @@ impl ColumnEntry {
         fixed.extend_from_slice(&self.chunk_bytes.to_le_bytes());
         slots.iter().for_each(|slot| fixed.extend_from_slice(slot));
         fixed.extend_from_slice(&self.distinct.to_le_bytes());
-        fixed.push(self.family as u8);
-        fixed.extend_from_slice(&[0; 11]);
+        fixed.extend_from_slice(&[self.family as u8, self.sections]);
+        fixed.extend_from_slice(&[0; 10]);
     }
 
     fn parse(entry: &[u8], content: &[u8], rows: usize) -> Result<Self, Damage> {
@@ -263,6 +265,7 @@ impl ColumnEntry {
             2 => ChunkFamily::Dictionary,
             other => return Err(Damage(format!("column {name} has chunk family {other}"))),
         };
+        let sections = cursor.u8()?;
         if null_count as usize > rows {
             return Err(Damage(format!("column {name} has {null_count} nulls in {rows} rows")));
         }
@@ -283,6 +286,7 @@ impl ColumnEntry {
             chunk_bytes,
             distinct,
             family,
+            sections,
         })
     }
 }

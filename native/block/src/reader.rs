@@ -94,6 +94,11 @@ pub fn verify_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<Block
         // The header was checked: each chunk lies within the block.
         end += entry.chunk_bytes;
         let mut chunk = reader.chunk(column)?;
+        let kinds: Vec<u8> = chunk.section_kinds().collect();
+        for kind in kinds {
+            chunk.section(kind)?;
+        }
+        chunk.entry_counts()?;
         for index in 0..chunk.page_count() {
             chunk.read_page(index, &mut page)?;
         }

@@ -13,8 +13,8 @@ use std::io::Write;
 
 /// Rows of a row group, except the last.
 pub const GROUP_ROWS: usize = 65_536;
-/// The newest version this build writes; it reads version 1 up to this.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version this build writes; it reads version 1 up to this. 2: chunks may have sections, strings may be templates.
+pub const FORMAT_VERSION: u32 = 2;
 
 pub const FILE_HEADER_BYTES: usize = 32;
 pub const TRAILER_BYTES: usize = 32;

@@ -10,11 +10,37 @@ use crate::error::BlockError;
 use crate::header::{BLOCK_ROWS_MAX, BlockHeader, Bound, ChunkFamily, ColumnEntry};
 use std::borrow::Cow;
 
-/// How hard to compress.
+/// What a block is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// A block of the WAL: written while a client waits, read a few times, then merged away. No sections, no templates.
+    Wal,
+    /// A row group of a segment: written once, read for months. All that makes it smaller or quicker to search.
+    Segment,
+}
+
+/// How to encode.
 #[derive(Debug, Clone, Copy)]
 pub struct EncodeOptions {
     /// zstd level of text and raw floats; negative levels are faster still.
     pub zstd_level: i32,
+    pub layout: Layout,
+}
+
+impl EncodeOptions {
+    pub const fn wal(zstd_level: i32) -> Self {
+        Self {
+            zstd_level,
+            layout: Layout::Wal,
+        }
+    }
+
+    pub const fn segment(zstd_level: i32) -> Self {
+        Self {
+            zstd_level,
+            layout: Layout::Segment,
+        }
+    }
 }
 
 /// The values of a column in the form they are stored in.
@@ -69,16 +95,11 @@ pub fn encode_block(batch: &Batch, options: &EncodeOptions) -> Result<Vec<u8>, B
     let mut out = vec![0; header_bytes];
     for (prepared, entry) in columns.iter().zip(&mut header.columns) {
         let start = out.len();
-        let bounds = append_chunk(
-            &prepared.stored,
-            prepared.validity,
-            batch.rows,
-            options.zstd_level,
-            &mut out,
-        );
+        let written = append_chunk(&prepared.stored, prepared.validity, batch.rows, options, &mut out);
         entry.chunk_offset = start as u64;
         entry.chunk_bytes = (out.len() - start) as u64;
-        if let Some((min, max)) = bounds {
+        entry.sections = written.sections;
+        if let Some((min, max)) = written.bounds {
             (entry.min, entry.max) = (Some(min), Some(max));
         }
     }
@@ -151,6 +172,7 @@ fn prepare(column: &Column, rows: usize) -> Result<Prepared<'_>, BlockError> {
         chunk_bytes: 0,
         distinct,
         family,
+        sections: 0,
     };
     Ok(Prepared {
         entry,

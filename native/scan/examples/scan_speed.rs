@@ -113,7 +113,7 @@ fn block(random: &mut Random, first: usize, rows: usize, total: usize, totals: &
             rows,
             columns: columns.into(),
         },
-        &EncodeOptions { zstd_level: 1 },
+        &EncodeOptions::segment(1),
     )?)
 }
 

@@ -35,7 +35,7 @@ fn block(values: &[f64]) -> Vec<u8> {
             rows: values.len(),
             columns,
         },
-        &EncodeOptions { zstd_level: 1 },
+        &EncodeOptions::segment(1),
     )
     .unwrap()
 }

@@ -4,7 +4,7 @@ use basalt_block::{Batch, Column, EncodeOptions, Strings, Text, Values, encode_b
 use basalt_scan::request::*;
 use basalt_scan::{FILTER_DEPTH_MAX, Part, ScanError, ScanOutput, aggregate, scan};
 
-const OPTIONS: EncodeOptions = EncodeOptions { zstd_level: 1 };
+const OPTIONS: EncodeOptions = EncodeOptions::wal(1);
 
 fn column(name: &str, values: Values) -> Column {
     Column {

@@ -3,7 +3,7 @@
 use crate::support::{Random, assert_same, random_batch};
 use basalt_block::*;
 
-const OPTIONS: EncodeOptions = EncodeOptions { zstd_level: 1 };
+const OPTIONS: EncodeOptions = EncodeOptions::segment(1);
 
 fn small_batches() -> Vec<Batch> {
     (0..6)
@@ -134,14 +134,14 @@ fn an_unknown_encoding_or_version_is_unsupported() {
     let mut segment = Vec::new();
     let footer = merge_blocks(&[], &mut segment, b"", &OPTIONS).unwrap();
     let start = segment::FILE_HEADER_BYTES;
-    segment[start] = 2;
+    segment[start] = segment::FORMAT_VERSION as u8 + 1;
     let trailer = footer.file_bytes as usize - segment::TRAILER_BYTES;
     let crc = crc32fast::hash(&segment[start..trailer]);
     segment[trailer + 16..trailer + 20].copy_from_slice(&crc.to_le_bytes());
     let crc = crc32fast::hash(&segment[trailer..trailer + 20]);
     segment[trailer + 20..trailer + 24].copy_from_slice(&crc.to_le_bytes());
     match read_footer(&segment, footer.file_bytes) {
-        Err(error @ BlockError::Unsupported { .. }) => assert!(error.to_string().contains("version 2"), "{error}"),
+        Err(error @ BlockError::Unsupported { .. }) => assert!(error.to_string().contains("version 3"), "{error}"),
         other => panic!("{other:?}"),
     }
 }

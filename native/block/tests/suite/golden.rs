@@ -1,4 +1,4 @@
-//! Files of format version 1, kept as they were first written: today's reader must open them all.
+//! Files of every format version, kept as they were first written: today's reader must open them all.
 //!
 //! A file that is missing is written from its batch, so adding a case is adding a line; a file that is there is never
 //! rewritten. What decodes is compared with the batch by meaning, since later encoders may choose other encodings.
@@ -7,7 +7,7 @@ use crate::support::{Random, assert_same, random_batch};
 use basalt_block::*;
 use std::path::PathBuf;
 
-const OPTIONS: EncodeOptions = EncodeOptions { zstd_level: 3 };
+const OPTIONS: EncodeOptions = EncodeOptions::wal(3);
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

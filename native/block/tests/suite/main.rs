@@ -5,4 +5,5 @@ mod damage;
 mod golden;
 mod merge;
 mod round_trip;
+mod sections;
 mod support;

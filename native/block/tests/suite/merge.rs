@@ -4,7 +4,7 @@ use crate::support::{Cell, Random, assert_same, cell, random_batch, random_colum
 use basalt_block::*;
 use std::collections::BTreeMap;
 
-const OPTIONS: EncodeOptions = EncodeOptions { zstd_level: 1 };
+const OPTIONS: EncodeOptions = EncodeOptions::segment(1);
 
 /// A row by meaning: columns that are null are left out.
 type Row = BTreeMap<String, Cell>;

@@ -3,7 +3,7 @@
 use crate::support::{Cell, Random, assert_same, cell, random_batch};
 use basalt_block::*;
 
-const OPTIONS: EncodeOptions = EncodeOptions { zstd_level: 1 };
+const OPTIONS: EncodeOptions = EncodeOptions::segment(1);
 
 #[test]
 fn random_batches_come_back() {

@@ -81,7 +81,7 @@ fn run(seed: u64) {
             generate::batch(random, rows)
         })
         .collect();
-    let options = EncodeOptions { zstd_level: 1 };
+    let options = EncodeOptions::segment(1);
     // One file of blocks back to back, as a segment has them.
     let mut file: Vec<u8> = vec![0xAB; random.below(40)];
     let mut offsets = Vec::new();

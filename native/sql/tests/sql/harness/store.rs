@@ -16,7 +16,7 @@ impl Store {
     pub fn of(streams: &[Stream]) -> Self {
         let blocks = streams.iter().map(|stream| {
             let encoded = stream.parts.iter().map(|rows| {
-                encode_block(&batch(stream, rows), &EncodeOptions { zstd_level: 1 }).expect("an encoded block")
+                encode_block(&batch(stream, rows), &EncodeOptions::segment(1)).expect("an encoded block")
             });
             (stream.info.name.clone(), encoded.collect())
         });
