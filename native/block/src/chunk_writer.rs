@@ -5,6 +5,7 @@ use crate::column::{Text, Validity};
 use crate::directory::{DictionaryEntry, Directory, PageEntry, directory_bytes};
 use crate::entry_counts;
 use crate::header::Bound;
+use crate::index::value_filter;
 use crate::reader::PAGE_ROWS;
 use crate::section::{Section, SectionEntry};
 use crate::writer::{EncodeOptions, Layout, Stored};
@@ -74,8 +75,10 @@ pub(crate) fn append_chunk(
 /// The sections that pay for this column.
 fn sections_of(stored: &Stored<'_>, validity: Option<&Validity>) -> Vec<Section> {
     let mut sections = Vec::new();
-    if let Stored::Codes { codes, entries } = stored {
-        sections.push(entry_counts::section(codes, validity, entries.len()));
+    match stored {
+        Stored::Codes { codes, entries } => sections.push(entry_counts::section(codes, validity, entries.len())),
+        Stored::Text(text) => sections.extend(value_filter::section(text, validity)),
+        _ => {}
     }
     sections
 }
