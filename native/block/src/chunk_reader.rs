@@ -6,11 +6,12 @@ use crate::cursor::Damage;
 use crate::directory::{DictionaryEntry, Directory, PageEntry, directory_bytes};
 use crate::entry_counts;
 use crate::error::BlockError;
-use crate::header::{BlockHeader, Bound, ChunkFamily, ColumnEntry};
+use crate::header::{Bound, ChunkFamily, ColumnEntry};
 use crate::reader::{PAGE_ROWS, read_exact};
 use crate::section::{self, SectionEntry};
 use crate::source::ReadAt;
 use crate::template::{self, TemplateDictionary};
+use std::ops::Range;
 
 /// Chunks up to this size are read whole: one read of 256 KiB costs less than two small ones.
 const WHOLE_CHUNK_BYTES: u64 = 256 << 10;
@@ -60,25 +61,23 @@ impl Default for PageValues {
     }
 }
 
-pub(crate) fn open<'s, S: ReadAt + ?Sized>(
+/// Opens one column of a block of `rows` rows: a small chunk is read whole at once, of a large one only directory and
+/// dictionary. `entry` is from the block's header.
+pub fn open<'s, S: ReadAt + ?Sized>(
     source: &'s S,
     block_offset: u64,
-    header: &BlockHeader,
-    column: usize,
+    rows: usize,
+    entry: &ColumnEntry,
 ) -> Result<Chunk<'s, S>, BlockError> {
-    let entry = header
-        .columns
-        .get(column)
-        .ok_or_else(|| BlockError::invalid(format!("column {column} of {}", header.columns.len())))?;
     let offset = block_offset.saturating_add(entry.chunk_offset);
     let at = |damage: Damage| BlockError::corrupt(offset, format!("column {}: {damage}", entry.name));
-    let page_count = header.rows.div_ceil(PAGE_ROWS);
+    let page_count = rows.div_ceil(PAGE_ROWS);
     let section_count = usize::from(entry.sections);
     let head_bytes = directory_bytes(page_count, section_count);
     if entry.page_count as usize != page_count || entry.chunk_bytes < head_bytes as u64 {
         let what = format!(
-            "{} pages in {} bytes for {} rows",
-            entry.page_count, entry.chunk_bytes, header.rows
+            "{} pages in {} bytes for {rows} rows",
+            entry.page_count, entry.chunk_bytes
         );
         return Err(at(Damage(what)));
     }
@@ -86,7 +85,7 @@ pub(crate) fn open<'s, S: ReadAt + ?Sized>(
     let mut bytes = vec![0; if whole { entry.chunk_bytes as usize } else { head_bytes }];
     read_exact(source, &mut bytes, offset)?;
     let directory = Directory::parse(&bytes[..head_bytes], page_count, section_count, entry.chunk_bytes).map_err(at)?;
-    check_against_header(&directory, entry, header.rows).map_err(at)?;
+    check_against_header(&directory, entry, rows).map_err(at)?;
     let (mut dictionary, mut templates) = (None, None);
     match directory.dictionary {
         None => {}
@@ -116,7 +115,7 @@ pub(crate) fn open<'s, S: ReadAt + ?Sized>(
     if !whole {
         bytes = Vec::new();
     }
-    let (name, column_type, rows) = (entry.name.clone(), entry.column_type, header.rows);
+    let (name, column_type) = (entry.name.clone(), entry.column_type);
     Ok(Chunk {
         source,
         offset,
@@ -230,6 +229,31 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
             return Err(BlockError::corrupt(offset, what));
         }
         Ok(Some(payload))
+    }
+
+    /// Replaces `into` with a part of the section of a kind that the chunk has, unchecked: for sections whose parts have
+    /// checksums of their own. `part` lies within `section_bytes`.
+    pub(crate) fn read_section_part(&self, kind: u8, part: Range<usize>, into: &mut Vec<u8>) -> Result<(), BlockError> {
+        let section = self
+            .section_entry(kind)
+            .filter(|section| part.start <= part.end && part.end <= section.bytes as usize)
+            .ok_or_else(|| BlockError::invalid(format!("bytes {part:?} of section {kind} of column {}", self.name)))?;
+        let start = section.offset + part.start as u64;
+        into.clear();
+        if self.bytes.is_empty() {
+            into.resize(part.len(), 0);
+            read_exact(self.source, into, self.offset.saturating_add(start))
+        } else {
+            // The directory was checked: sections lie within the chunk.
+            into.extend_from_slice(&self.bytes[start as usize..][..part.len()]);
+            Ok(())
+        }
+    }
+
+    /// An error about what a section says.
+    pub(crate) fn corrupt_section(&self, kind: u8, damage: &Damage) -> BlockError {
+        let offset = self.offset + self.section_entry(kind).map_or(0, |section| section.offset);
+        BlockError::corrupt(offset, format!("column {}, section {kind}: {damage}", self.name))
     }
 
     /// Rows of each dictionary entry or template, if the chunk has them: one read, no page. Nulls are in none.

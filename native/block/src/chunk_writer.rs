@@ -5,6 +5,7 @@ use crate::column::{Text, Validity};
 use crate::directory::{DetailEntry, DictionaryEntry, Directory, PageEntry, directory_bytes};
 use crate::entry_counts;
 use crate::header::Bound;
+use crate::index::value_filter;
 use crate::reader::PAGE_ROWS;
 use crate::section::{Section, SectionEntry};
 use crate::template::{self, Templates};
@@ -79,13 +80,17 @@ pub(crate) fn append_chunk(
 
 /// The sections that pay for this column.
 fn sections_of(stored: &Stored<'_>, validity: Option<&Validity>) -> Vec<Section> {
+    let mut sections = Vec::new();
     match stored {
-        Stored::Codes { codes, entries } => vec![entry_counts::section(codes, validity, entries.len())],
+        Stored::Codes { codes, entries } => sections.push(entry_counts::section(codes, validity, entries.len())),
         Stored::Templates(templates) => {
             let entries = templates.entries().len();
-            vec![entry_counts::section(templates.codes(), validity, entries)]
+            sections.push(entry_counts::section(templates.codes(), validity, entries));
         }
-        _ => Vec::new(),
+        Stored::Text(text) => sections.extend(value_filter::section(text, validity)),
+        _ => {}
+    }
+    sections
     }
 }
 

@@ -102,6 +102,62 @@ pub fn header_bytes_of(fixed: &[u8; FIXED_BYTES], offset: u64) -> Result<usize, 
     Ok(header_bytes)
 }
 
+/// The header without its checksum, which must be right. `bytes` is exactly one header.
+pub(crate) fn checked_content(bytes: &[u8], offset: u64) -> Result<&[u8], BlockError> {
+    let fixed = bytes
+        .first_chunk()
+        .ok_or_else(|| BlockError::corrupt(offset, "block header cut short"))?;
+    let header_bytes = header_bytes_of(fixed, offset)?;
+    if header_bytes != bytes.len() {
+        let what = format!("block header of {header_bytes} bytes, {} given", bytes.len());
+        return Err(BlockError::corrupt(offset, what));
+    }
+    let (content, stored) = bytes.split_at(header_bytes - 4);
+    if crc32fast::hash(content).to_le_bytes() != stored {
+        return Err(BlockError::corrupt(offset, "block header checksum"));
+    }
+    Ok(content)
+}
+
+/// What a header says of the whole block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FixedPart {
+    pub rows: usize,
+    pub block_bytes: u64,
+    pub column_count: usize,
+    pub time_min: i64,
+    pub time_max: i64,
+    pub sorted_by_time: bool,
+}
+
+impl FixedPart {
+    /// `content` is a whole header without its crc.
+    pub fn parse(content: &[u8]) -> Result<Self, Damage> {
+        let mut cursor = Cursor::new(content);
+        cursor.take(8)?;
+        let block_bytes = cursor.u64()?;
+        let (rows, column_count) = (cursor.u32()? as usize, cursor.u32()? as usize);
+        let (time_min, time_max) = (cursor.i64()?, cursor.i64()?);
+        let flags = cursor.u32()?;
+        if rows == 0 || rows > BLOCK_ROWS_MAX {
+            return Err(Damage(format!("{rows} rows, 1 to {BLOCK_ROWS_MAX} allowed")));
+        }
+        if column_count > content.len() / ENTRY_BYTES || block_bytes < content.len() as u64 + 4 {
+            return Err(Damage(format!(
+                "{column_count} columns in a block of {block_bytes} bytes"
+            )));
+        }
+        Ok(Self {
+            rows,
+            block_bytes,
+            column_count,
+            time_min,
+            time_max,
+            sorted_by_time: flags & SORTED_FLAG != 0,
+        })
+    }
+}
+
 impl BlockHeader {
     /// Index of a column by name.
     pub fn find(&self, name: &str) -> Option<usize> {
@@ -113,59 +169,30 @@ impl BlockHeader {
     /// Parses the bytes of exactly one header, as read from a block or copied into a segment footer. `offset` is
     /// where the block begins, for error texts.
     pub fn parse(bytes: &[u8], offset: u64) -> Result<Self, BlockError> {
-        let fixed = bytes
-            .first_chunk()
-            .ok_or_else(|| BlockError::corrupt(offset, "block header cut short"))?;
-        let header_bytes = header_bytes_of(fixed, offset)?;
-        if header_bytes != bytes.len() {
-            let what = format!("block header of {header_bytes} bytes, {} given", bytes.len());
-            return Err(BlockError::corrupt(offset, what));
-        }
-        let (content, stored) = bytes.split_at(header_bytes - 4);
-        if crc32fast::hash(content).to_le_bytes() != stored {
-            return Err(BlockError::corrupt(offset, "block header checksum"));
-        }
+        let content = checked_content(bytes, offset)?;
         Self::parse_checked(content).map_err(|damage| BlockError::corrupt(offset, format!("block header: {damage}")))
     }
 
     /// `content` is the header without its crc.
-    fn parse_checked(content: &[u8]) -> Result<Self, Damage> {
+    pub(crate) fn parse_checked(content: &[u8]) -> Result<Self, Damage> {
+        let fixed = FixedPart::parse(content)?;
         let mut cursor = Cursor::new(content);
-        cursor.take(8)?;
-        let block_bytes = cursor.u64()?;
-        let (rows, column_count) = (cursor.u32()? as usize, cursor.u32()? as usize);
-        let (time_min, time_max) = (cursor.i64()?, cursor.i64()?);
-        let flags = cursor.u32()?;
-        cursor.take(FIXED_BYTES - 44)?;
-        if rows == 0 || rows > BLOCK_ROWS_MAX {
-            return Err(Damage(format!("{rows} rows, 1 to {BLOCK_ROWS_MAX} allowed")));
-        }
-        let header_bytes = content.len() + 4;
-        if column_count > content.len() / ENTRY_BYTES || block_bytes < header_bytes as u64 {
-            return Err(Damage(format!(
-                "{column_count} columns in a block of {block_bytes} bytes"
-            )));
-        }
-        let mut columns: Vec<ColumnEntry> = Vec::with_capacity(column_count);
-        for _ in 0..column_count {
-            let entry = ColumnEntry::parse(cursor.take(ENTRY_BYTES)?, content, rows)?;
-            let end = entry.chunk_offset.checked_add(entry.chunk_bytes);
-            if entry.chunk_offset < header_bytes as u64 || end.is_none_or(|end| end > block_bytes) {
-                return Err(Damage(format!("chunk of column {} lies outside the block", entry.name)));
-            }
+        cursor.take(FIXED_BYTES)?;
+        let mut columns: Vec<ColumnEntry> = Vec::with_capacity(fixed.column_count);
+        for _ in 0..fixed.column_count {
+            let entry = ColumnEntry::parse_within(cursor.take(ENTRY_BYTES)?, content, &fixed)?;
             if columns.last().is_some_and(|last| last.name >= entry.name) {
                 return Err(Damage(format!("column {} is out of order", entry.name)));
             }
             columns.push(entry);
         }
-        let sorted_by_time = flags & SORTED_FLAG != 0;
         Ok(Self {
-            rows,
-            block_bytes,
-            header_bytes,
-            time_min,
-            time_max,
-            sorted_by_time,
+            rows: fixed.rows,
+            block_bytes: fixed.block_bytes,
+            header_bytes: content.len() + 4,
+            time_min: fixed.time_min,
+            time_max: fixed.time_max,
+            sorted_by_time: fixed.sorted_by_time,
             columns,
         })
     }
@@ -249,7 +276,18 @@ impl ColumnEntry {
         fixed.extend_from_slice(&[0; 10]);
     }
 
+    /// Parses an entry of the header `content`, whose chunk must lie within the block.
+    pub(crate) fn parse_within(entry: &[u8], content: &[u8], fixed: &FixedPart) -> Result<Self, Damage> {
+        let entry = Self::parse(entry, content, fixed.rows)?;
+        let end = entry.chunk_offset.checked_add(entry.chunk_bytes);
+        if entry.chunk_offset < content.len() as u64 + 4 || end.is_none_or(|end| end > fixed.block_bytes) {
+            return Err(Damage(format!("chunk of column {} lies outside the block", entry.name)));
+        }
+        Ok(entry)
+    }
+
     fn parse(entry: &[u8], content: &[u8], rows: usize) -> Result<Self, Damage> {
+        let raw = entry;
         let mut cursor = Cursor::new(entry);
         let (name_offset, name_bytes) = (cursor.u32()?, cursor.u16()?);
         let name = String::from_utf8(heap_part(content, name_offset, name_bytes)?.to_vec())
@@ -257,10 +295,10 @@ impl ColumnEntry {
         let type_code = cursor.u8()?;
         let column_type =
             ColumnType::from_u8(type_code).ok_or_else(|| Damage(format!("column {name} has type {type_code}")))?;
-        let flags = cursor.u8()?;
+        cursor.take(1)?;
         let (null_count, page_count) = (cursor.u32()?, cursor.u32()?);
         let (chunk_offset, chunk_bytes) = (cursor.u64()?, cursor.u64()?);
-        let (min, max) = (cursor.u64()?, cursor.u64()?);
+        cursor.take(16)?;
         let distinct = cursor.u32()?;
         let family = match cursor.u8()? {
             1 => ChunkFamily::Values,
@@ -272,15 +310,10 @@ impl ColumnEntry {
         if null_count as usize > rows {
             return Err(Damage(format!("column {name} has {null_count} nulls in {rows} rows")));
         }
-        let has_bounds = flags & BOUNDS_FLAG != 0;
-        let bound = |slot: u64, truncated: bool| {
-            has_bounds
-                .then(|| parse_bound(column_type, slot, truncated, content))
-                .transpose()
-        };
+        let (min, max) = parse_bounds(raw, column_type, content)?.unzip();
         Ok(Self {
-            min: bound(min, flags & MIN_TRUNCATED_FLAG != 0)?,
-            max: bound(max, flags & MAX_TRUNCATED_FLAG != 0)?,
+            min,
+            max,
             name,
             column_type,
             null_count,
@@ -292,6 +325,24 @@ impl ColumnEntry {
             sections,
         })
     }
+}
+
+/// Least and greatest value of the column that `entry` describes.
+pub(crate) fn parse_bounds(
+    entry: &[u8],
+    column_type: ColumnType,
+    content: &[u8],
+) -> Result<Option<(Bound, Bound)>, Damage> {
+    let mut cursor = Cursor::new(entry);
+    cursor.take(7)?;
+    let flags = cursor.u8()?;
+    if flags & BOUNDS_FLAG == 0 {
+        return Ok(None);
+    }
+    cursor.take(24)?;
+    let min = parse_bound(column_type, cursor.u64()?, flags & MIN_TRUNCATED_FLAG != 0, content)?;
+    let max = parse_bound(column_type, cursor.u64()?, flags & MAX_TRUNCATED_FLAG != 0, content)?;
+    Ok(Some((min, max)))
 }
 
 fn parse_bound(column_type: ColumnType, slot: u64, truncated: bool, content: &[u8]) -> Result<Bound, Damage> {
@@ -309,7 +360,7 @@ fn parse_bound(column_type: ColumnType, slot: u64, truncated: bool, content: &[u
     })
 }
 
-fn heap_part(content: &[u8], offset: u32, bytes: u16) -> Result<&[u8], Damage> {
+pub(crate) fn heap_part(content: &[u8], offset: u32, bytes: u16) -> Result<&[u8], Damage> {
     let start = offset as usize;
     content.get(start..start + usize::from(bytes)).ok_or_else(|| {
         Damage(format!(

@@ -1,10 +1,12 @@
 //! Block reader: the header at once, then column by column, page by page, only what is asked for.
 
 use crate::chunk_reader;
-pub use crate::chunk_reader::{Chunk, Page, PageValues};
+pub use crate::chunk_reader::{Chunk, Page, PageValues, open as open_chunk};
 use crate::column::{Batch, Column, ColumnType, Strings, Text, Validity, Values};
 use crate::error::BlockError;
 use crate::header::{self, BlockHeader, FIXED_BYTES};
+use crate::index::ChunkFilter;
+use crate::section::VALUE_FILTER;
 use crate::source::ReadAt;
 use std::io;
 use std::sync::Arc;
@@ -53,7 +55,11 @@ impl<'s, S: ReadAt + ?Sized> BlockReader<'s, S> {
     /// Opens one column: a small chunk is read whole at once, of a large one only directory and dictionary.
     /// `column` is an index into `header().columns`.
     pub fn chunk(&self, column: usize) -> Result<Chunk<'s, S>, BlockError> {
-        chunk_reader::open(self.source, self.offset, &self.header, column)
+        let columns = &self.header.columns;
+        let entry = columns
+            .get(column)
+            .ok_or_else(|| BlockError::invalid(format!("column {column} of {}", columns.len())))?;
+        chunk_reader::open(self.source, self.offset, self.header.rows, entry)
     }
 }
 
@@ -99,6 +105,9 @@ pub fn verify_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<Block
             chunk.section(kind)?;
         }
         chunk.entry_counts()?;
+        if let Some(filter) = ChunkFilter::open(&chunk, VALUE_FILTER)? {
+            filter.verify()?;
+        }
         for index in 0..chunk.page_count() {
             chunk.read_page(index, &mut page)?;
         }

@@ -7,6 +7,8 @@ use crate::cursor::{Cursor, Damage};
 
 /// Rows of each dictionary entry (`entry_counts`).
 pub const ENTRY_COUNTS: u8 = 1;
+/// Pages that may hold a value (`index::value_filter`).
+pub const VALUE_FILTER: u8 = 2;
 
 pub const ENTRY_BYTES: usize = 16;
 

@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_ipc::reader::StreamReader;
-use basalt_block::{Batch, BlockReader, Column, EncodeOptions, Strings, Text, Values, encode_block};
+use basalt_block::{Batch, Column, EncodeOptions, HeaderView, Strings, Text, Values, encode_block};
 use basalt_scan::request::*;
 use basalt_scan::{Part, ScanOutput, scan};
 use std::sync::Arc;
@@ -405,7 +405,7 @@ fn main() -> Any<()> {
     );
     let mut parts = Vec::new();
     for block in &blocks {
-        let header = Arc::new(BlockReader::open(block, 0)?.header().clone());
+        let header = Arc::new(HeaderView::read(block, 0)?);
         parts.push(Part {
             source: block,
             offset: 0,

@@ -1,6 +1,7 @@
 //! The answer of a scan: one Arrow IPC stream and its counters.
 
 use crate::error::ScanError;
+use crate::filter::Pruner;
 use crate::request::RequestType;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_ipc::writer::StreamWriter;
@@ -27,8 +28,26 @@ pub struct ScanStats {
     pub pages_read: u64,
     /// Pages of the request's columns that were not.
     pub pages_skipped: u64,
+    /// Those of them whose rows were ruled out by least and greatest values, null counts included, ...
+    pub skipped_by_zone_map: u64,
+    /// ... by a dictionary without a matching entry, ...
+    pub skipped_by_dictionary: u64,
+    /// ... and by an index. What was skipped otherwise was not needed: its rows did not pass, or were enough already.
+    pub skipped_by_index: u64,
     /// Bytes read from the sources, headers included.
     pub bytes_read: u64,
+}
+
+impl ScanStats {
+    pub(crate) fn count_pruned(&mut self, pruner: Option<Pruner>, pages: usize) {
+        let counter = match pruner {
+            None => return,
+            Some(Pruner::ZoneMap) => &mut self.skipped_by_zone_map,
+            Some(Pruner::Dictionary) => &mut self.skipped_by_dictionary,
+            Some(Pruner::Index) => &mut self.skipped_by_index,
+        };
+        *counter += pages as u64;
+    }
 }
 
 /// The Arrow type of a stream's type.

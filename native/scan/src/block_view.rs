@@ -7,7 +7,12 @@ use crate::cast::{Cast, cast_between, cast_bound, cast_page};
 use crate::error::ScanError;
 use crate::plan::Slot;
 use crate::request::RequestType;
-use basalt_block::{BlockError, BlockHeader, BlockReader, Bound, Chunk, PAGE_ROWS, Page, PageValues, ReadAt, Text};
+use basalt_block::index::{ChunkFilter, PageSet, value_filter};
+use basalt_block::section::VALUE_FILTER;
+use basalt_block::{
+    BlockError, Bound, Chunk, ColumnView as HeaderColumn, HeaderView, PAGE_ROWS, Page, PageValues, ReadAt, Text,
+    open_chunk,
+};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -18,7 +23,7 @@ pub struct Part<'a> {
     /// Where the block starts in `source`.
     pub offset: u64,
     /// The block's header, where the caller has it already (from a segment's footer): saves reading it.
-    pub header: Option<Arc<BlockHeader>>,
+    pub header: Option<Arc<HeaderView>>,
 }
 
 /// Counts what is read through it.
@@ -44,8 +49,8 @@ impl ReadAt for CountedSource<'_> {
 pub type PageBuffers = Vec<(Page, Page)>;
 
 struct ColumnView<'s> {
-    /// Index in the header; `None` where every row is null.
-    entry: Option<usize>,
+    /// What the header has; `None` where every row is null.
+    entry: Option<HeaderColumn>,
     cast: Cast,
     chunk: Option<Chunk<'s, CountedSource<'s>>>,
     loaded: Option<usize>,
@@ -74,8 +79,9 @@ pub struct PageZone {
 }
 
 pub struct BlockView<'s> {
-    reader: BlockReader<'s, CountedSource<'s>>,
+    source: &'s CountedSource<'s>,
     offset: u64,
+    header: Arc<HeaderView>,
     columns: Vec<ColumnView<'s>>,
     pub pages_read: u64,
 }
@@ -89,14 +95,14 @@ impl<'s> BlockView<'s> {
         buffers: &mut PageBuffers,
     ) -> Result<Self, ScanError> {
         let offset = part.offset;
-        let reader = match &part.header {
-            Some(header) => BlockReader::with_header(source, offset, header.clone()),
-            None => BlockReader::open(source, offset).map_err(|error| ScanError::Block { offset, error })?,
+        let header = match &part.header {
+            Some(header) => header.clone(),
+            None => Arc::new(HeaderView::read(source, offset).map_err(|error| ScanError::Block { offset, error })?),
         };
         buffers.resize_with(slots.len(), Default::default);
         let mut columns = Vec::with_capacity(slots.len());
         for (slot, buffer) in slots.iter().zip(buffers) {
-            let (entry, cast) = resolve(&reader, slot, offset)?;
+            let (entry, cast) = resolve(&header, slot, offset)?;
             let (page, cast_page) = std::mem::take(buffer);
             columns.push(ColumnView {
                 entry,
@@ -108,8 +114,9 @@ impl<'s> BlockView<'s> {
             });
         }
         Ok(Self {
-            reader,
+            source,
             offset,
+            header,
             columns,
             pages_read: 0,
         })
@@ -123,12 +130,12 @@ impl<'s> BlockView<'s> {
             .collect();
     }
 
-    pub fn header(&self) -> &BlockHeader {
-        self.reader.header()
+    pub fn header(&self) -> &HeaderView {
+        &self.header
     }
 
     pub fn rows(&self) -> usize {
-        self.header().rows
+        self.header.rows()
     }
 
     pub fn page_count(&self) -> usize {
@@ -144,27 +151,33 @@ impl<'s> BlockView<'s> {
         self.columns[slot].entry.is_some()
     }
 
+    /// Slots of which `present` holds.
+    pub fn present_slots(&self) -> usize {
+        self.columns.iter().filter(|column| column.entry.is_some()).count()
+    }
+
+    /// Pages of all slots together.
+    pub fn column_pages(&self) -> usize {
+        self.present_slots() * self.page_count()
+    }
+
     pub fn null_count(&self, slot: usize) -> usize {
         self.columns[slot]
             .entry
-            .map_or(self.rows(), |entry| self.header().columns[entry].null_count as usize)
+            .map_or(self.rows(), |entry| entry.null_count as usize)
     }
 
     /// Entries of the slot's dictionary, 0 if it has none.
     pub fn dictionary_entries(&self, slot: usize) -> usize {
-        self.columns[slot]
-            .entry
-            .map_or(0, |entry| self.header().columns[entry].distinct as usize)
+        self.columns[slot].entry.map_or(0, |entry| entry.distinct as usize)
     }
 
     /// Least and greatest value in the stream's type, where the header has them.
     pub fn bounds(&self, slot: usize) -> Option<(Bound, Bound)> {
-        let column = &self.columns[slot];
-        let entry = &self.header().columns[column.entry?];
-        Some((
-            cast_bound(column.cast, entry.min.as_ref()?)?,
-            cast_bound(column.cast, entry.max.as_ref()?)?,
-        ))
+        let ColumnView { entry, cast, .. } = &self.columns[slot];
+        // The header's checksum was right; what cannot be parsed all the same bounds nothing.
+        let (min, max) = self.header.bounds((*entry)?).ok().flatten()?;
+        Some((cast_bound(*cast, &min)?, cast_bound(*cast, &max)?))
     }
 
     /// The dictionary of a slot whose values are strings in the block too.
@@ -174,6 +187,37 @@ impl<'s> BlockView<'s> {
         }
         self.open_chunk(slot)?;
         Ok(self.columns[slot].chunk.as_ref().and_then(Chunk::dictionary))
+    }
+
+    /// Whether the slot may have an index of its values: none of what it says is read yet.
+    pub fn may_have_index(&self, slot: usize) -> bool {
+        let column = &self.columns[slot];
+        column.cast == Cast::Same
+            && column
+                .entry
+                .is_some_and(|entry| entry.sections > 0 && entry.distinct == 0)
+    }
+
+    /// Pages outside of which no row has one of `values`, by the slot's value filter; `None` if it has none.
+    pub fn pages_with_any<'v>(
+        &mut self,
+        slot: usize,
+        values: impl Iterator<Item = &'v [u8]>,
+    ) -> Result<Option<PageSet>, ScanError> {
+        self.open_chunk(slot)?;
+        let offset = self.offset;
+        let error = |error| ScanError::Block { offset, error };
+        let Some(chunk) = &self.columns[slot].chunk else {
+            return Ok(None);
+        };
+        let Some(mut filter) = ChunkFilter::open(chunk, VALUE_FILTER).map_err(error)? else {
+            return Ok(None);
+        };
+        let mut pages = 0;
+        for value in values {
+            pages |= filter.pages(value_filter::hash(value)).map_err(error)?;
+        }
+        Ok(Some(pages))
     }
 
     /// What is known of a page without reading it.
@@ -241,9 +285,11 @@ impl<'s> BlockView<'s> {
 
     /// An error about the values of a slot that came from this block.
     pub fn corrupt(&self, slot: usize, page: usize, what: &str) -> ScanError {
-        let name = self.columns[slot]
-            .entry
-            .map_or("", |entry| self.header().columns[entry].name.as_str());
+        let entry = self.columns[slot].entry.map(|entry| self.header.entry(entry.index));
+        let name = match entry {
+            Some(Ok(entry)) => entry.name,
+            _ => String::new(),
+        };
         let what = format!("page {page} of column {name:?}: {what}");
         ScanError::Block {
             offset: self.offset,
@@ -258,29 +304,28 @@ impl<'s> BlockView<'s> {
         let column = &mut self.columns[slot];
         if let (Some(entry), None) = (column.entry, &column.chunk) {
             let offset = self.offset;
-            column.chunk = Some(
-                self.reader
-                    .chunk(entry)
-                    .map_err(|error| ScanError::Block { offset, error })?,
-            );
+            let open = || {
+                open_chunk(
+                    self.source,
+                    offset,
+                    self.header.rows(),
+                    &self.header.entry(entry.index)?,
+                )
+            };
+            column.chunk = Some(open().map_err(|error| ScanError::Block { offset, error })?);
         }
         Ok(())
     }
 }
 
-fn resolve<S: ReadAt>(
-    reader: &BlockReader<'_, S>,
-    slot: &Slot,
-    offset: u64,
-) -> Result<(Option<usize>, Cast), ScanError> {
-    let header = reader.header();
-    let Some(index) = reader
+fn resolve(header: &HeaderView, slot: &Slot, offset: u64) -> Result<(Option<HeaderColumn>, Cast), ScanError> {
+    let found = header
         .find(&slot.name)
-        .filter(|&index| (header.columns[index].null_count as usize) < header.rows)
-    else {
+        .map_err(|error| ScanError::Block { offset, error })?;
+    let Some(entry) = found.filter(|entry| (entry.null_count as usize) < header.rows()) else {
         return Ok((None, Cast::Same));
     };
-    let from = header.columns[index].column_type;
+    let from = entry.column_type;
     let cast = cast_between(from, slot.column_type).ok_or_else(|| {
         let (name, to) = (&slot.name, type_name(slot.column_type));
         ScanError::Internal(format!(
@@ -288,7 +333,7 @@ fn resolve<S: ReadAt>(
             from.name()
         ))
     })?;
-    Ok((Some(index), cast))
+    Ok((Some(entry), cast))
 }
 
 pub fn type_name(column_type: RequestType) -> &'static str {

@@ -9,7 +9,7 @@ use crate::filter::{self, BlockFilter, Scratch};
 use crate::plan::Plan;
 use crate::request::{Output, ScanRequest};
 use crate::{rows, top_time};
-use basalt_block::{BlockHeader, BlockReader};
+use basalt_block::HeaderView;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -73,15 +73,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// The header of a part, which later openings then need not read.
-    pub fn header(&mut self, part: usize) -> Result<Arc<BlockHeader>, ScanError> {
+    pub fn header(&mut self, part: usize) -> Result<Arc<HeaderView>, ScanError> {
         let Part { source, offset, header } = &mut self.parts[part];
         if let Some(header) = header {
             return Ok(header.clone());
         }
         let source = CountedSource::new(*source, self.bytes);
-        let reader =
-            BlockReader::open(&source, *offset).map_err(|error| ScanError::Block { offset: *offset, error })?;
-        Ok(header.insert(Arc::new(reader.header().clone())).clone())
+        let view = HeaderView::read(&source, *offset).map_err(|error| ScanError::Block { offset: *offset, error })?;
+        Ok(header.insert(Arc::new(view)).clone())
     }
 
     /// Opens a part, binds the filter to it and, unless the header or dictionaries rule it out, calls `visit`.
@@ -96,11 +95,10 @@ impl<'a> Scanner<'a> {
                 return Ok(());
             }
             match filter::bind(&plan.filter, block, plan.time_slot)? {
-                BlockFilter::Nothing => {}
+                BlockFilter::Nothing(pruner) => work.stats.count_pruned(pruner, block.column_pages()),
                 filter => visit(block, &filter, work)?,
             }
-            let pages = (0..plan.slots.len()).filter(|&slot| block.present(slot)).count() * block.page_count();
-            work.stats.pages_skipped += pages as u64;
+            work.stats.pages_skipped += block.column_pages() as u64;
             Ok(())
         })
     }
@@ -152,7 +150,12 @@ impl Work {
         bits.select_first(rows);
         narrow(block, bits)?;
         if !bits.is_empty() {
+            let pages_read = block.pages_read;
             filter.apply(block, page, bits, &mut self.scratch)?;
+            let pruner = self.scratch.take_pruner();
+            if bits.is_empty() && block.pages_read == pages_read {
+                self.stats.count_pruned(pruner, block.present_slots());
+            }
         }
         selection.page_rows = rows;
         selection.count = bits.count();

@@ -105,9 +105,9 @@ fn collect(plan: &Plan, scanner: &mut Scanner, best: &mut Best) -> Result<(), Sc
     for part in 0..scanner.parts() {
         let header = scanner.header(part)?;
         let first = (part as u64) << 32;
-        if let Some(last) = header.rows.checked_sub(1) {
+        if let Some(last) = header.rows().checked_sub(1) {
             let last = first + last as u64;
-            let (min, max) = (header.time_min, header.time_max);
+            let (min, max) = header.time_range();
             order.push((
                 if best.descending {
                     best.key(max, last)
@@ -138,7 +138,7 @@ fn collect_block(
     part: usize,
     best: &mut Best,
 ) -> Result<(), ScanError> {
-    let (pages, sorted) = (block.page_count(), block.header().sorted_by_time);
+    let (pages, sorted) = (block.page_count(), block.header().sorted_by_time());
     for step in 0..pages {
         let page = if best.descending { pages - 1 - step } else { step };
         let base = ((part as u64) << 32) + (page * PAGE_ROWS) as u64;

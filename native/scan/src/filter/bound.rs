@@ -1,21 +1,37 @@
-//! A filter bound to one block: predicates that the header or a dictionary decides are gone.
+//! A filter bound to one block: predicates that the header or a dictionary decides are gone, and indexes have named the
+//! pages that are worth a look.
 
-use super::{Leaf, Node, Test, zone};
+use super::{Leaf, Node, Test, index, zone};
 use crate::block_view::BlockView;
 use crate::error::ScanError;
 use crate::text::Matcher;
+use basalt_block::index::PageSet;
+
+/// What rules rows out before their pages are read. The later ones cost more to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pruner {
+    ZoneMap,
+    Dictionary,
+    Index,
+}
 
 /// What is left to do for a block.
 pub enum BlockFilter<'p> {
-    /// No row passes.
-    Nothing,
+    /// No row passes; who says so, unless it is the request itself.
+    Nothing(Option<Pruner>),
     /// Every row passes.
     Everything,
     /// Rows must be looked at.
     Check(BoundNode<'p>),
 }
 
-pub enum BoundNode<'p> {
+pub struct BoundNode<'p> {
+    /// No row of another page passes. Pages from 64 on are in every set.
+    pages: PageSet,
+    pub kind: BoundKind<'p>,
+}
+
+pub enum BoundKind<'p> {
     /// Cheapest first.
     And(Vec<BoundNode<'p>>),
     Or(Vec<BoundNode<'p>>),
@@ -37,69 +53,140 @@ pub enum CodeTest {
 /// So many codes are compared one after the other over whole words rather than looked up.
 const FEW_CODES: usize = 3;
 
-/// Reads dictionaries of the columns concerned where the header does not decide, but no page.
-pub fn bind<'p>(node: &'p Node, block: &mut BlockView, time_slot: usize) -> Result<BlockFilter<'p>, ScanError> {
-    match node {
-        Node::Constant(true) => Ok(BlockFilter::Everything),
-        Node::Constant(false) => Ok(BlockFilter::Nothing),
-        Node::Leaf(leaf) => bind_leaf(leaf, block, time_slot),
-        Node::And(children) => bind_list(children, block, time_slot, true),
-        Node::Or(children) => bind_list(children, block, time_slot, false),
+impl BoundNode<'_> {
+    /// Whether a row of the page may pass.
+    pub fn may_pass(&self, page: usize) -> bool {
+        page >= PageSet::BITS as usize || self.pages >> page & 1 == 1
     }
 }
 
-fn bind_list<'p>(
-    children: &'p [Node],
-    block: &mut BlockView,
-    time_slot: usize,
-    conjunction: bool,
-) -> Result<BlockFilter<'p>, ScanError> {
-    let mut order: Vec<(u32, &Node)> = children
+/// Reads dictionaries and indexes of the columns concerned where the header does not decide, but no page.
+pub fn bind<'p>(node: &'p Node, block: &mut BlockView, time_slot: usize) -> Result<BlockFilter<'p>, ScanError> {
+    match node {
+        Node::Constant(true) => Ok(BlockFilter::Everything),
+        Node::Constant(false) => Ok(BlockFilter::Nothing(None)),
+        Node::Leaf(leaf) => bind_leaf(leaf, block, time_slot),
+        Node::And(children) => bind_all(children, block, time_slot),
+        Node::Or(children) => bind_any(children, block, time_slot),
+    }
+}
+
+fn bind_all<'p>(children: &'p [Node], block: &mut BlockView, time_slot: usize) -> Result<BlockFilter<'p>, ScanError> {
+    let mut list = Vec::with_capacity(children.len());
+    let mut pages = PageSet::MAX;
+    for (cost, child) in cheapest_first(children, block, time_slot) {
+        match bind(child, block, time_slot)? {
+            BlockFilter::Nothing(pruner) => return Ok(BlockFilter::Nothing(pruner)),
+            BlockFilter::Everything => {}
+            BlockFilter::Check(node) => {
+                pages &= node.pages;
+                if pages == 0 {
+                    return Ok(BlockFilter::Nothing(Some(Pruner::Index)));
+                }
+                list.push((cost.page, node));
+            }
+        }
+    }
+    list.sort_by_key(|(cost, _)| *cost);
+    Ok(match list.len() {
+        0 => BlockFilter::Everything,
+        1 => BlockFilter::Check(list.remove(0).1),
+        _ => BlockFilter::Check(BoundNode {
+            pages,
+            kind: BoundKind::And(list.into_iter().map(|(_, node)| node).collect()),
+        }),
+    })
+}
+
+fn bind_any<'p>(children: &'p [Node], block: &mut BlockView, time_slot: usize) -> Result<BlockFilter<'p>, ScanError> {
+    let mut list = Vec::with_capacity(children.len());
+    let mut pages = 0;
+    let mut pruner = None;
+    for (cost, child) in cheapest_first(children, block, time_slot) {
+        match bind(child, block, time_slot)? {
+            BlockFilter::Nothing(by) => pruner = pruner.max(by),
+            BlockFilter::Everything => return Ok(BlockFilter::Everything),
+            BlockFilter::Check(node) => {
+                pages |= node.pages;
+                list.push((cost.page, node));
+            }
+        }
+    }
+    list.sort_by_key(|(cost, _)| *cost);
+    Ok(match list.len() {
+        0 => BlockFilter::Nothing(pruner),
+        1 => BlockFilter::Check(list.remove(0).1),
+        _ => BlockFilter::Check(BoundNode {
+            pages,
+            kind: BoundKind::Or(list.into_iter().map(|(_, node)| node).collect()),
+        }),
+    })
+}
+
+/// Rough cost of asking a node, for ordering only.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    /// Of binding it to the block.
+    block: u32,
+    /// Of evaluating it on a page.
+    page: u32,
+}
+
+/// Whatever decides the whole block most cheaply is asked first.
+fn cheapest_first<'p>(children: &'p [Node], block: &BlockView, time_slot: usize) -> Vec<(Cost, &'p Node)> {
+    let mut order: Vec<(Cost, &Node)> = children
         .iter()
         .map(|child| (cost(child, block, time_slot, 0), child))
         .collect();
-    order.sort_by_key(|(cost, _)| *cost);
-    let mut list = Vec::with_capacity(order.len());
-    for (_, child) in order {
-        match (bind(child, block, time_slot)?, conjunction) {
-            (BlockFilter::Nothing, true) => return Ok(BlockFilter::Nothing),
-            (BlockFilter::Everything, false) => return Ok(BlockFilter::Everything),
-            (BlockFilter::Nothing, false) | (BlockFilter::Everything, true) => {}
-            (BlockFilter::Check(node), _) => list.push(node),
-        }
-    }
-    Ok(match (list.len(), conjunction) {
-        (0, true) => BlockFilter::Everything,
-        (0, false) => BlockFilter::Nothing,
-        (1, _) => BlockFilter::Check(list.remove(0)),
-        (_, true) => BlockFilter::Check(BoundNode::And(list)),
-        (_, false) => BlockFilter::Check(BoundNode::Or(list)),
-    })
+    order.sort_by_key(|(cost, _)| cost.block);
+    order
 }
 
 /// Lists below this many levels are not looked into for their cost: each level of a deep filter would do so again.
 const COST_DEPTH_MAX: usize = 3;
 
-/// Rough cost of evaluating a node on a page, for ordering only; a predicate the header decides costs nothing.
-fn cost(node: &Node, block: &BlockView, time_slot: usize, depth: usize) -> u32 {
+/// A predicate the header decides costs nothing.
+fn cost(node: &Node, block: &BlockView, time_slot: usize, depth: usize) -> Cost {
     match node {
-        Node::Constant(_) => 0,
-        Node::And(_) | Node::Or(_) if depth >= COST_DEPTH_MAX => 1000,
-        Node::And(children) | Node::Or(children) => children.iter().fold(0, |sum: u32, child| {
-            sum.saturating_add(cost(child, block, time_slot, depth + 1))
+        Node::Constant(_) => Cost::default(),
+        Node::And(_) | Node::Or(_) if depth >= COST_DEPTH_MAX => Cost {
+            block: 1000,
+            page: 1000,
+        },
+        Node::And(children) | Node::Or(children) => children.iter().fold(Cost::default(), |sum, child| {
+            let child = cost(child, block, time_slot, depth + 1);
+            Cost {
+                block: sum.block.saturating_add(child.block),
+                page: sum.page.saturating_add(child.page),
+            }
         }),
-        Node::Leaf(leaf) if zone::decide(leaf, block, time_slot).is_some() => 0,
-        Node::Leaf(leaf) => match &leaf.test {
-            Test::Int64(_) if leaf.slot == time_slot => 10,
-            Test::Bool { .. } => 12,
-            Test::Int64(_) => 15,
-            Test::Float64(_) => 20,
-            Test::IsNull { .. } => 25,
-            Test::Text { .. } if block.dictionary_entries(leaf.slot) > 0 => 30,
-            Test::Text { matcher, .. } => match matcher {
-                Matcher::Regex(_) | Matcher::IgnoreCase { .. } => 500,
-                _ => 200,
-            },
+        Node::Leaf(leaf) if zone::decide(leaf, block, time_slot).is_some() => Cost::default(),
+        Node::Leaf(leaf) => Cost {
+            block: leaf_block_cost(leaf, block),
+            page: leaf_page_cost(leaf, block, time_slot),
+        },
+    }
+}
+
+fn leaf_block_cost(leaf: &Leaf, block: &BlockView) -> u32 {
+    match &leaf.test {
+        Test::Text { .. } if block.dictionary_entries(leaf.slot) > 0 => 30,
+        _ if index::applies(leaf, block) => 10,
+        _ => 1,
+    }
+}
+
+fn leaf_page_cost(leaf: &Leaf, block: &BlockView, time_slot: usize) -> u32 {
+    match &leaf.test {
+        Test::Int64(_) if leaf.slot == time_slot => 10,
+        Test::Bool { .. } => 12,
+        Test::Int64(_) => 15,
+        Test::Float64(_) => 20,
+        Test::IsNull { .. } => 25,
+        Test::Text { .. } if block.dictionary_entries(leaf.slot) > 0 => 30,
+        Test::Text { matcher, .. } => match matcher {
+            Matcher::Regex(_) | Matcher::IgnoreCase { .. } => 500,
+            _ => 200,
         },
     }
 }
@@ -108,8 +195,12 @@ fn cost(node: &Node, block: &BlockView, time_slot: usize, depth: usize) -> u32 {
 fn bind_leaf<'p>(leaf: &'p Leaf, block: &mut BlockView, time_slot: usize) -> Result<BlockFilter<'p>, ScanError> {
     match zone::decide(leaf, block, time_slot) {
         Some(true) => return Ok(BlockFilter::Everything),
-        Some(false) => return Ok(BlockFilter::Nothing),
+        Some(false) => return Ok(BlockFilter::Nothing(Some(Pruner::ZoneMap))),
         None => {}
+    }
+    let pages = index::pages(leaf, block)?.unwrap_or(PageSet::MAX);
+    if pages == 0 {
+        return Ok(BlockFilter::Nothing(Some(Pruner::Index)));
     }
     let mut codes = None;
     if let Test::Text { matcher, negated } = &leaf.test {
@@ -120,13 +211,14 @@ fn bind_leaf<'p>(leaf: &'p Leaf, block: &mut BlockView, time_slot: usize) -> Res
                 .map(|entry| u8::from(matcher.matches(entries.get(entry), &mut lowered) != *negated))
                 .collect();
             match passes.iter().filter(|&&pass| pass == 1).count() {
-                0 => return Ok(BlockFilter::Nothing),
+                0 => return Ok(BlockFilter::Nothing(Some(Pruner::Dictionary))),
                 count if count == passes.len() && no_nulls => return Ok(BlockFilter::Everything),
                 count => codes = Some(code_test(passes, count)),
             }
         }
     }
-    Ok(BlockFilter::Check(BoundNode::Leaf { leaf, codes }))
+    let kind = BoundKind::Leaf { leaf, codes };
+    Ok(BlockFilter::Check(BoundNode { pages, kind }))
 }
 
 fn code_test(passes: Vec<u8>, count: usize) -> CodeTest {

@@ -1,7 +1,7 @@
 //! A bound filter over one page: a bitmap goes in and comes back with the rows that pass.
 
-use super::bound::{BlockFilter, BoundNode, CodeTest};
-use super::{Test, zone};
+use super::bound::{BlockFilter, BoundKind, BoundNode, CodeTest, Pruner};
+use super::{Leaf, Test, zone};
 use crate::bits::Bits;
 use crate::block_view::{BlockView, PageView};
 use crate::error::ScanError;
@@ -12,11 +12,21 @@ use basalt_block::PageValues;
 /// Buffers that live across pages: spare bitmaps for OR and the buffers of text search.
 #[derive(Default)]
 pub struct Scratch {
+    /// What ruled out predicates on the page without reading one, since it was last taken; the costliest.
+    pruner: Option<Pruner>,
     spare: Vec<Bits>,
     search: SearchBuffers,
 }
 
 impl Scratch {
+    pub fn take_pruner(&mut self) -> Option<Pruner> {
+        self.pruner.take()
+    }
+
+    fn pruned_by(&mut self, pruner: Pruner) {
+        self.pruner = self.pruner.max(Some(pruner));
+    }
+
     fn take(&mut self, like: &Bits) -> Bits {
         match self.spare.pop() {
             Some(mut bits) => {
@@ -44,7 +54,7 @@ impl BlockFilter<'_> {
     ) -> Result<(), ScanError> {
         match self {
             Self::Everything => {}
-            Self::Nothing => selected.clear(),
+            Self::Nothing(_) => selected.clear(),
             Self::Check(node) => node.apply(block, page, selected, scratch)?,
         }
         Ok(())
@@ -59,9 +69,14 @@ impl BoundNode<'_> {
         selected: &mut Bits,
         scratch: &mut Scratch,
     ) -> Result<(), ScanError> {
-        match self {
-            Self::Leaf { .. } => self.apply_leaf(block, page, selected, scratch),
-            Self::And(children) => {
+        if !self.may_pass(page) {
+            selected.clear();
+            scratch.pruned_by(Pruner::Index);
+            return Ok(());
+        }
+        match &self.kind {
+            BoundKind::Leaf { leaf, codes } => apply_leaf(leaf, codes.as_ref(), block, page, selected, scratch),
+            BoundKind::And(children) => {
                 for child in children {
                     child.apply(block, page, selected, scratch)?;
                     if selected.is_empty() {
@@ -70,7 +85,7 @@ impl BoundNode<'_> {
                 }
                 Ok(())
             }
-            Self::Or(children) => {
+            BoundKind::Or(children) => {
                 // `open` are the rows no child has accepted yet, the only ones the next child is asked about.
                 let mut open = scratch.take(selected);
                 for child in children {
@@ -88,66 +103,61 @@ impl BoundNode<'_> {
             }
         }
     }
+}
 
-    #[inline(never)]
-    fn apply_leaf(
-        &self,
-        block: &mut BlockView,
-        page: usize,
-        selected: &mut Bits,
-        scratch: &mut Scratch,
-    ) -> Result<(), ScanError> {
-        let Self::Leaf { leaf, codes } = self else {
-            return Ok(());
-        };
-        match zone::decide_page(leaf, block, page)? {
-            Some(true) => return Ok(()),
-            Some(false) => {
-                selected.clear();
-                return Ok(());
-            }
-            None => {}
-        }
-        block.load(leaf.slot, page)?;
-        let PageView::Values { validity, values, .. } = block.view(leaf.slot) else {
-            return Err(block.corrupt(leaf.slot, page, "no values where the header counts some"));
-        };
-        if let Test::IsNull { negated } = leaf.test {
-            match validity {
-                Some(words) => selected.and_validity(words, negated),
-                None if negated => {}
-                None => selected.clear(),
-            }
+#[inline(never)]
+fn apply_leaf(
+    leaf: &Leaf,
+    codes: Option<&CodeTest>,
+    block: &mut BlockView,
+    page: usize,
+    selected: &mut Bits,
+    scratch: &mut Scratch,
+) -> Result<(), ScanError> {
+    match zone::decide_page(leaf, block, page)? {
+        Some(true) => return Ok(()),
+        Some(false) => {
+            selected.clear();
+            scratch.pruned_by(Pruner::ZoneMap);
             return Ok(());
         }
-        if let Some(words) = validity {
-            selected.and_validity(words, true);
-        }
-        if selected.is_empty() {
-            return Ok(());
-        }
-        match (&leaf.test, values) {
-            (Test::Int64(test), PageValues::Int64(values)) => test.and_int64(values, selected.words.as_mut_slice()),
-            (Test::Float64(test), PageValues::Float64(values)) => {
-                test.and_float64(values, selected.words.as_mut_slice())
-            }
-            (Test::Bool { on_false, on_true }, PageValues::Bool(values)) => {
-                kernels::and_bools(values, selected.words.as_mut_slice(), *on_false, *on_true);
-            }
-            (Test::Text { matcher, negated }, PageValues::Text(text)) => {
-                search::and_text(matcher, *negated, text, selected, &mut scratch.search);
-            }
-            (Test::Text { .. }, PageValues::Codes(values)) => match codes {
-                Some(CodeTest::Few { codes, negated }) => {
-                    kernels::and_codes_any(values, selected.words.as_mut_slice(), codes, *negated);
-                }
-                Some(CodeTest::Table(passes)) => {
-                    kernels::and_codes_table(values, selected.words.as_mut_slice(), passes)
-                }
-                None => return Err(block.corrupt(leaf.slot, page, "codes without a dictionary")),
-            },
-            _ => return Err(block.corrupt(leaf.slot, page, "values of another type than the column's")),
-        }
-        Ok(())
+        None => {}
     }
+    block.load(leaf.slot, page)?;
+    let PageView::Values { validity, values, .. } = block.view(leaf.slot) else {
+        return Err(block.corrupt(leaf.slot, page, "no values where the header counts some"));
+    };
+    if let Test::IsNull { negated } = leaf.test {
+        match validity {
+            Some(words) => selected.and_validity(words, negated),
+            None if negated => {}
+            None => selected.clear(),
+        }
+        return Ok(());
+    }
+    if let Some(words) = validity {
+        selected.and_validity(words, true);
+    }
+    if selected.is_empty() {
+        return Ok(());
+    }
+    match (&leaf.test, values) {
+        (Test::Int64(test), PageValues::Int64(values)) => test.and_int64(values, selected.words.as_mut_slice()),
+        (Test::Float64(test), PageValues::Float64(values)) => test.and_float64(values, selected.words.as_mut_slice()),
+        (Test::Bool { on_false, on_true }, PageValues::Bool(values)) => {
+            kernels::and_bools(values, selected.words.as_mut_slice(), *on_false, *on_true);
+        }
+        (Test::Text { matcher, negated }, PageValues::Text(text)) => {
+            search::and_text(matcher, *negated, text, selected, &mut scratch.search);
+        }
+        (Test::Text { .. }, PageValues::Codes(values)) => match codes {
+            Some(CodeTest::Few { codes, negated }) => {
+                kernels::and_codes_any(values, selected.words.as_mut_slice(), codes, *negated);
+            }
+            Some(CodeTest::Table(passes)) => kernels::and_codes_table(values, selected.words.as_mut_slice(), passes),
+            None => return Err(block.corrupt(leaf.slot, page, "codes without a dictionary")),
+        },
+        _ => return Err(block.corrupt(leaf.slot, page, "values of another type than the column's")),
+    }
+    Ok(())
 }

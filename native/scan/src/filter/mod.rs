@@ -3,10 +3,11 @@
 mod bound;
 mod compile;
 mod evaluate;
+mod index;
 mod numbers;
 mod zone;
 
-pub use bound::{BlockFilter, bind};
+pub use bound::{BlockFilter, Pruner, bind};
 pub use compile::{FILTER_DEPTH_MAX, compile};
 pub use evaluate::Scratch;
 pub use numbers::NumberTest;

@@ -20,18 +20,13 @@ pub fn decide(leaf: &Leaf, block: &BlockView, time_slot: usize) -> Option<bool> 
     if nulls == block.rows() {
         return Some(false);
     }
-    let verdict = if leaf.slot == time_slot {
-        let header = block.header();
-        value_verdict(
-            &leaf.test,
-            &Bound::Int64(header.time_min),
-            &Bound::Int64(header.time_max),
-        )
+    let (min, max) = if leaf.slot == time_slot {
+        let (min, max) = block.header().time_range();
+        (Bound::Int64(min), Bound::Int64(max))
     } else {
-        let (min, max) = block.bounds(leaf.slot)?;
-        value_verdict(&leaf.test, &min, &max)
+        block.bounds(leaf.slot)?
     };
-    verdict.filter(|&passes| !passes || nulls == 0)
+    value_verdict(&leaf.test, &min, &max).filter(|&passes| !passes || nulls == 0)
 }
 
 /// The same of one page, from the column's page directory.

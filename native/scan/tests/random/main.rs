@@ -4,7 +4,7 @@ mod generate;
 mod reference;
 mod value;
 
-use basalt_block::{Batch, BlockReader, EncodeOptions, encode_block};
+use basalt_block::{Batch, EncodeOptions, HeaderView, encode_block};
 use basalt_scan::request::{Output, ScanRequest};
 use basalt_scan::{Part, scan};
 use generate::Random;
@@ -93,7 +93,7 @@ fn run(seed: u64) {
     let parts: Vec<Part> = offsets
         .iter()
         .map(|&offset| {
-            let header = known_headers.then(|| Arc::new(BlockReader::open(&file, offset).unwrap().header().clone()));
+            let header = known_headers.then(|| Arc::new(HeaderView::read(&file, offset).unwrap()));
             Part {
                 source: &file,
                 offset,
