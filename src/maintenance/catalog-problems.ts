@@ -26,7 +26,11 @@ export function catalogProblems(path: string, snapshot: CatalogSnapshot): Proble
         },
       ];
     case 'damaged':
-      return snapshot.problems.map((problem) => ({ what: `catalog: ${problem}`, where: path, next: REBUILD }));
+      return snapshot.problems.map((problem) => ({
+        what: `catalog: ${problem}`,
+        where: path,
+        next: REBUILD,
+      }));
   }
 }
 

@@ -79,7 +79,8 @@ function readCopy(path: string): CatalogSnapshot {
       if (line !== 'ok' && problems.length < PROBLEMS_MAX) problems.push(line);
     }
     for (const row of db.pragma('foreign_key_check') as { table: string; rowid: number }[]) {
-      if (problems.length < PROBLEMS_MAX) problems.push(`row ${row.rowid} of ${row.table} belongs to no stream`);
+      if (problems.length < PROBLEMS_MAX)
+        problems.push(`row ${row.rowid} of ${row.table} belongs to no stream`);
     }
     const contents = readContents(db);
     return problems.length === 0 ? { state: 'whole', contents } : { state: 'damaged', problems, contents };

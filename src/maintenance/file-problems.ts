@@ -3,7 +3,8 @@ import type { CheckResult } from './check-task.js';
 import { countText, type Problem, timeRangeText } from './problem.js';
 import type { SurveyedFile } from './survey.js';
 
-const REPAIR = 'restore the file from a backup, or stop the server and run `basalt repair`, which keeps what is good of it';
+const REPAIR =
+  'restore the file from a backup, or stop the server and run `basalt repair`, which keeps what is good of it';
 const WAL_DAMAGE =
   'nothing now: the next start of the server recovers what is good and moves the file to quarantine/; ' +
   'look at the disk (dmesg, SMART), and restore a backup if the records in between are needed';

@@ -22,8 +22,6 @@ export interface Lineage<S extends LineageSegment> {
   live: S[];
   /** With the reason, for people. */
   dead: { segment: S; reason: string }[];
-  /** Outputs of committed merges that are neither there nor replaced: their rows are lost. */
-  missing: { file: string; knownFrom: string }[];
   /** Last merged sequence by WAL file, by stream key. */
   walMerged: Map<string, Map<string, number>>;
 }
@@ -67,22 +65,40 @@ export function resolveLineage<S extends LineageSegment>(segments: S[], around: 
   return {
     live: segments.filter((segment) => !dead.has(segment)),
     dead: [...dead].map(([segment, reason]) => ({ segment, reason })),
-    missing: missingOutputs(believed, new Set(segments.map(({ file }) => file)), replacedBy),
     walMerged: mergedSequences(believed, walFiles),
   };
 }
 
-/** Outputs of merges of which some are damaged or were never written, while all inputs are there, and nothing that came later knows of them. */
-function replaceable<S extends LineageSegment>(segments: S[], around: Surroundings): S[] {
-  const whole = new Set(segments.map(({ file }) => file).filter((file) => !around.damaged.has(file)));
-  return segments.filter(({ metadata }) => {
-    const { outputs, inputs, walInputs } = metadata;
-    const walInputFiles = Object.keys(walInputs);
-    if (inputs.length + walInputFiles.length === 0 || outputs.every((file) => whole.has(file))) return false;
-    const inputsThere =
-      inputs.every((file) => whole.has(file)) && walInputFiles.every((file) => around.wholeWalFiles.has(file));
-    return inputsThere && !segments.some((other) => knowsCommit(other.metadata, metadata));
-  });
+/**
+ * Outputs of merges of which some are damaged or were never written, while what they were made from is there (or is such an output itself),
+ * and nothing that is believed was written after they were committed. The largest such set.
+ */
+function replaceable<S extends LineageSegment>(segments: S[], around: Surroundings): Set<S> {
+  const present = new Set(segments.map(({ file }) => file));
+  const whole = new Set([...present].filter((file) => !around.damaged.has(file)));
+  const found = new Set(
+    segments.filter(({ metadata: { outputs, inputs, walInputs } }) => {
+      const walFiles = Object.keys(walInputs);
+      const incomplete = !outputs.every((file) => whole.has(file));
+      const hasInputs = inputs.length + walFiles.length > 0;
+      return incomplete && hasInputs && walFiles.every((file) => around.wholeWalFiles.has(file));
+    }),
+  );
+  for (let changed = true; changed; ) {
+    changed = false;
+    const foundFiles = new Set([...found].map(({ file }) => file));
+    for (const segment of found) {
+      const { metadata } = segment;
+      // What was never finished counts for nothing, even if an input is damaged; what is damaged may be worth more than a damaged input.
+      const usable = metadata.outputs.every((file) => present.has(file)) ? whole : present;
+      const inputsThere = metadata.inputs.every((file) => usable.has(file) || foundFiles.has(file));
+      const isKnown = () => segments.some((other) => !found.has(other) && knowsCommit(other.metadata, metadata));
+      if (inputsThere && !isKnown()) continue;
+      found.delete(segment);
+      changed = true;
+    }
+  }
+  return found;
 }
 
 /** Whether `other` was written after the merge that wrote `metadata` had been committed. */
@@ -103,7 +119,10 @@ function doneAgain<S extends LineageSegment>(live: S[]): [S, S][] {
   const bySource = new Map<string, S[]>();
   for (const segment of live) {
     const { metadata } = segment;
-    const sources = [...metadata.inputs, ...Object.keys(metadata.walInputs).map((file) => `${streamKeyOf(metadata)}\0${file}`)];
+    const sources = [
+      ...metadata.inputs,
+      ...Object.keys(metadata.walInputs).map((file) => `${streamKeyOf(metadata)}\0${file}`),
+    ];
     for (const source of sources) {
       const others = bySource.get(source) ?? [];
       for (const other of others) {
@@ -122,20 +141,6 @@ function sameRows(a: SegmentMetadata, b: SegmentMetadata): boolean {
     const other = b.walInputs[file];
     return other !== undefined && first <= other[1] && other[0] <= last;
   });
-}
-
-function missingOutputs(
-  believed: LineageSegment[],
-  present: ReadonlySet<string>,
-  replacedBy: ReadonlyMap<string, string>,
-): { file: string; knownFrom: string }[] {
-  const missing = new Map<string, string>();
-  for (const { file: knownFrom, metadata } of believed) {
-    for (const file of metadata.outputs) {
-      if (!present.has(file) && !replacedBy.has(file)) missing.set(file, knownFrom);
-    }
-  }
-  return [...missing].map(([file, knownFrom]) => ({ file, knownFrom }));
 }
 
 function mergedSequences(

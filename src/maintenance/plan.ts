@@ -141,7 +141,8 @@ function rebuildReason(findings: Findings, segments: Segment[]): string | undefi
   );
   if (unknown) return `the catalog does not name ${unknown.path}, and nothing else is known to have its rows`;
   const replaceable = resolveLineage(readable(segments), around).dead.find(
-    ({ segment }) => live.has(segment.file) && around.damaged.has(segment.file) && !replacedIn(segments, segment.file),
+    ({ segment }) =>
+      live.has(segment.file) && around.damaged.has(segment.file) && !replacedIn(segments, segment.file),
   );
   return replaceable && `${replaceable.segment.file} is damaged, but what it was made from is all there`;
 }
@@ -173,7 +174,8 @@ function keepCatalog(contents: CatalogContents | undefined, segments: Segment[])
   for (const row of contents.segments) {
     const segment = there.get(row.file);
     if (!segment) plan.forgotten.push(row);
-    else if (isDamaged(segment)) plan.salvages.push(salvageOf(segment, metadataFrom(contents, row), row.rows));
+    else if (isDamaged(segment))
+      plan.salvages.push(salvageOf(segment, metadataFrom(contents, row), row.rows));
     there.delete(row.file);
   }
   for (const segment of there.values()) {
@@ -235,8 +237,6 @@ function rebuildCatalog(reason: string, findings: Findings, segments: Segment[])
     if (metadata) plan.salvages.push(salvageOf(segment, metadata, row.rows));
     else plan.quarantined.push({ file: segment.file, reason: 'nothing tells its stream any more' });
   }
-  for (const { file, knownFrom } of lineage.missing)
-    plan.warnings.push(`segment ${file}, which ${knownFrom} names, is not there: its rows are lost`);
   for (const { kept, metadata } of plan.salvages) if (kept && metadata) live.push({ facts: kept, metadata });
   const { walMerged } = lineage;
   plan.rebuild = { reason, live, walMerged, deletions: around.deletions, old };

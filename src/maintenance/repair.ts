@@ -21,7 +21,10 @@ export function repair(layout: DataLayout, plan: RepairPlan): void {
   syncDirectory(layout.segments);
   if (plan.rebuild) replaceCatalog(layout, plan.rebuild);
   else mendCatalog(layout, plan);
-  const aside = [...plan.salvages.map(({ path }) => basename(path)), ...plan.quarantined.map(({ file }) => file)];
+  const aside = [
+    ...plan.salvages.map(({ path }) => basename(path)),
+    ...plan.quarantined.map(({ file }) => file),
+  ];
   for (const file of aside) moveAside(layout, join(layout.segments, file));
   syncDirectory(layout.quarantine);
   syncDirectory(layout.segments);
@@ -90,7 +93,11 @@ function fillCatalog(catalog: Catalog, { live, walMerged, deletions, old }: Rebu
       replacedSegments: [],
       walMerged: walMerged.get(key) ?? new Map(),
       schema: known.schema,
-      sequence: Math.max(sequence, segment.metadata.firstSequence, ...Object.values(segment.metadata.walMerged)),
+      sequence: Math.max(
+        sequence,
+        segment.metadata.firstSequence,
+        ...Object.values(segment.metadata.walMerged),
+      ),
     });
   }
 }
@@ -103,7 +110,8 @@ function newSegment({ facts, metadata }: LiveSegment): NewSegment {
 /** Under a name that is free there. */
 function moveAside(layout: DataLayout, path: string): void {
   let target = join(layout.quarantine, basename(path));
-  for (let number = 1; existsSync(target); number++) target = join(layout.quarantine, `${basename(path)}.${number}`);
+  for (let number = 1; existsSync(target); number++)
+    target = join(layout.quarantine, `${basename(path)}.${number}`);
   renameSync(path, target);
 }
 

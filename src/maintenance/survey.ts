@@ -23,10 +23,7 @@ export interface SurveyObserver {
 export function dataFiles(layout: DataLayout): CheckTask[] {
   const list = (kind: CheckTask['kind'], directory: string, suffix: string): CheckTask[] =>
     namesIn(directory, suffix).map((name) => ({ kind, path: join(directory, name) }));
-  return [
-    ...list('segment', layout.segments, SEGMENT_SUFFIX),
-    ...list('wal', layout.wal, WAL_SUFFIX),
-  ];
+  return [...list('segment', layout.segments, SEGMENT_SUFFIX), ...list('wal', layout.wal, WAL_SUFFIX)];
 }
 
 /** Sorted; none when there is no such directory. */
@@ -50,7 +47,12 @@ export async function survey(tasks: CheckTask[], observer: SurveyObserver): Prom
   );
   const results: SurveyedFile[] = new Array(tasks.length);
   const threads = Math.max(1, Math.min(tasks.length, availableParallelism()));
-  const pool = new Piscina({ filename: WORKER, minThreads: threads, maxThreads: threads, atomics: 'disabled' });
+  const pool = new Piscina({
+    filename: WORKER,
+    minThreads: threads,
+    maxThreads: threads,
+    atomics: 'disabled',
+  });
   try {
     await Promise.all(
       sized

@@ -3,8 +3,8 @@
  * running server: files that go while it looks were merged away, and are no problem.
  */
 import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isLocked } from '../storage/data-lock.js';
 import type { DataLayout } from '../storage/layout.js';
 import { catalogProblems, contradictions, harmless, missingSegments } from './catalog-problems.js';
@@ -70,7 +70,9 @@ function reportOf(files: SurveyedFile[]): VerifyReport {
     if (result.state === 'wal') {
       report.rows += result.rows;
       if (result.tornBytes > 0)
-        report.notes.push(`${path} ends in ${result.tornBytes} bytes that were never acknowledged: normal after a crash`);
+        report.notes.push(
+          `${path} ends in ${result.tornBytes} bytes that were never acknowledged: normal after a crash`,
+        );
     }
   }
   return report;
@@ -81,7 +83,8 @@ function unnamed(contents: CatalogContents, files: SurveyedFile[]): { path: stri
   const live = new Set(contents.segments.map(({ file }) => file));
   const walFiles = new Set(files.filter(({ kind }) => kind === 'wal').map(({ path }) => basename(path)));
   return files.flatMap(({ path, result }) => {
-    if (result.state !== 'segment' || !result.facts || live.has(basename(path)) || !existsSync(path)) return [];
+    if (result.state !== 'segment' || !result.facts || live.has(basename(path)) || !existsSync(path))
+      return [];
     return [{ path, reason: harmless(result.facts, contents, walFiles) }];
   });
 }

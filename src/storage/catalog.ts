@@ -121,7 +121,9 @@ export class Catalog {
 
   /** Last merged sequence of one stream by WAL file. */
   walMergedOf(organization: string, stream: string): [string, number][] {
-    const select = this.db.prepare('SELECT file, sequence FROM wal_merged WHERE organization = ? AND stream = ?');
+    const select = this.db.prepare(
+      'SELECT file, sequence FROM wal_merged WHERE organization = ? AND stream = ?',
+    );
     return select.raw().all(organization, stream) as [string, number][];
   }
 

@@ -87,11 +87,14 @@ function add(total: ColumnTotal, column: ColumnInspection, rows: number): Column
 function outer(known: string | undefined, next: string | undefined, sign: number): string | undefined {
   if (known === undefined || next === undefined) return known ?? next;
   const [a, b] = [parseExact(known), parseExact(next)];
-  if (a instanceof ExactNumber && b instanceof ExactNumber) return numbersOrder(b.text, a.text) === sign ? next : known;
+  if (a instanceof ExactNumber && b instanceof ExactNumber)
+    return numbersOrder(b.text, a.text) === sign ? next : known;
   if (typeof a === 'string' && typeof b === 'string') {
     return Buffer.compare(Buffer.from(b), Buffer.from(a)) === sign ? next : known;
   }
-  return typeof a === 'boolean' && typeof b === 'boolean' && Math.sign(Number(b) - Number(a)) === sign ? next : known;
+  return typeof a === 'boolean' && typeof b === 'boolean' && Math.sign(Number(b) - Number(a)) === sign
+    ? next
+    : known;
 }
 
 /** Whole numbers are compared with all their digits. */

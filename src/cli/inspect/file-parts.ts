@@ -73,11 +73,15 @@ function openFile(path: string): number {
   }
 }
 
-function segmentParts(fd: number, bytes: number): Pick<FileParts, 'kind' | 'metadata' | 'envelope' | 'blocks'> {
+function segmentParts(
+  fd: number,
+  bytes: number,
+): Pick<FileParts, 'kind' | 'metadata' | 'envelope' | 'blocks'> {
   const { groups, headers, metadata } = readFooter(fd, bytes);
   const blocks = groups.map(({ offset }) => ({ offset, block: inspectBlock(fd, offset) }));
   const groupBytes = groups.reduce((sum, group) => sum + group.bytes, 0);
-  const tables = bytes - SEGMENT_FILE_HEADER_BYTES - groupBytes - headers.length - metadata.length - SEGMENT_TRAILER_BYTES;
+  const tables =
+    bytes - SEGMENT_FILE_HEADER_BYTES - groupBytes - headers.length - metadata.length - SEGMENT_TRAILER_BYTES;
   return {
     kind: 'segment',
     metadata: parsed(metadata),

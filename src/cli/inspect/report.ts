@@ -10,14 +10,27 @@ import type { FileParts, Part } from './file-parts.js';
 const BOUND_CHARACTERS_MAX = 24;
 
 /** Columns whose cells are numbers as people write them stand on the right. */
-const RIGHT = new Set(
-  ['rows', 'nulls', 'dict', 'bytes', 'share', 'B/row', 'raw', 'ratio', 'index', 'columns', 'group', 'sequence', 'offset'],
-);
+const RIGHT = new Set([
+  'rows',
+  'nulls',
+  'dict',
+  'bytes',
+  'share',
+  'B/row',
+  'raw',
+  'ratio',
+  'index',
+  'columns',
+  'group',
+  'sequence',
+  'offset',
+]);
 
 /** All parts of the file by name, in its order; they add up to its bytes. */
 export function partsOf({ envelope, blocks }: FileParts): Part[] {
   const totals = columnTotals(blocks.map(({ block }) => block));
-  const sum = (read: (column: ColumnTotal) => number) => totals.reduce((all, column) => all + read(column), 0);
+  const sum = (read: (column: ColumnTotal) => number) =>
+    totals.reduce((all, column) => all + read(column), 0);
   const named = new Map<string, number>();
   const put = (name: string, bytes: number) => named.set(name, (named.get(name) ?? 0) + bytes);
   put(
@@ -69,22 +82,38 @@ export function textReport(parts: FileParts, groups: boolean, width: number | un
 }
 
 function columnTable(columns: ColumnTotal[], fileBytes: number, width: number | undefined): string[] {
-  const header = ['column', 'type', 'encodings (pages)', 'dict', 'nulls', 'bytes', 'share', 'B/row', 'raw', 'ratio', 'index', 'min', 'max'];
-  const rows = columns.toSorted((a, b) => b.bytes - a.bytes).map((column) => [
-    column.name,
-    column.types.join('|'),
-    column.encodings.map(({ name, pages }) => `${name} (${pages})`).join(', '),
-    column.dictionary ? column.dictionary.entries.toLocaleString('en-US') : '',
-    column.nulls.toLocaleString('en-US'),
-    sizeText(column.bytes),
-    percentText(column.bytes, fileBytes),
-    (column.bytes / column.rows).toFixed(2),
-    sizeText(column.rawBytes),
-    ratioText(column.rawBytes, column.bytes),
-    sizeText(indexBytes(column)),
-    boundText(column.min),
-    boundText(column.max),
-  ]);
+  const header = [
+    'column',
+    'type',
+    'encodings (pages)',
+    'dict',
+    'nulls',
+    'bytes',
+    'share',
+    'B/row',
+    'raw',
+    'ratio',
+    'index',
+    'min',
+    'max',
+  ];
+  const rows = columns
+    .toSorted((a, b) => b.bytes - a.bytes)
+    .map((column) => [
+      column.name,
+      column.types.join('|'),
+      column.encodings.map(({ name, pages }) => `${name} (${pages})`).join(', '),
+      column.dictionary ? column.dictionary.entries.toLocaleString('en-US') : '',
+      column.nulls.toLocaleString('en-US'),
+      sizeText(column.bytes),
+      percentText(column.bytes, fileBytes),
+      (column.bytes / column.rows).toFixed(2),
+      sizeText(column.rawBytes),
+      ratioText(column.rawBytes, column.bytes),
+      sizeText(indexBytes(column)),
+      boundText(column.min),
+      boundText(column.max),
+    ]);
   return alignedTable(header, rows, width);
 }
 
@@ -114,7 +143,11 @@ function groupTables({ blocks, kind, bytes }: FileParts, width: number | undefin
     timeRangeText(block.timeMin, block.timeMax),
   ]);
   const origin = kind === 'WAL' ? ['sequence', 'stream'] : [];
-  const overview = alignedTable(['group', ...origin, 'offset', 'rows', 'bytes', 'columns', 'time'], rows, width);
+  const overview = alignedTable(
+    ['group', ...origin, 'offset', 'rows', 'bytes', 'columns', 'time'],
+    rows,
+    width,
+  );
   const details = blocks.flatMap(({ block }, index) => [
     '',
     `group ${index}: ${block.rows.toLocaleString('en-US')} rows`,
@@ -127,12 +160,16 @@ function boundText(json: string | undefined): string {
   if (json === undefined) return '';
   const text = displayText(parseExact(json));
   const characters = [...text];
-  return characters.length <= BOUND_CHARACTERS_MAX ? text : `${characters.slice(0, BOUND_CHARACTERS_MAX - 1).join('')}…`;
+  return characters.length <= BOUND_CHARACTERS_MAX
+    ? text
+    : `${characters.slice(0, BOUND_CHARACTERS_MAX - 1).join('')}…`;
 }
 
 /** Pads the cells of columns of numbers, since the table aligns texts on the left. */
 function alignedTable(header: string[], rows: string[][], width: number | undefined): string[] {
-  const widths = header.map((name, index) => Math.max(name.length, ...rows.map((row) => row[index]?.length ?? 0)));
+  const widths = header.map((name, index) =>
+    Math.max(name.length, ...rows.map((row) => row[index]?.length ?? 0)),
+  );
   const align = (cell: string, index: number) =>
     RIGHT.has(header[index] as string) ? cell.padStart(widths[index] as number) : cell;
   return formatTable(
@@ -170,7 +207,14 @@ export function jsonReport(parts: FileParts, groups: boolean): ExactValue {
     parts: partsOf(parts),
     columns: columnTotals(inspections).map(withBounds),
     ...(groups
-      ? { groups: blocks.map(({ offset, frame, block }) => ({ offset, ...frame, ...block, columns: block.columns.map(withBounds) })) }
+      ? {
+          groups: blocks.map(({ offset, frame, block }) => ({
+            offset,
+            ...frame,
+            ...block,
+            columns: block.columns.map(withBounds),
+          })),
+        }
       : {}),
   });
 }

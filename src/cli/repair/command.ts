@@ -24,7 +24,11 @@ export function addRepairCommand(program: Command): void {
 }
 
 /** Runs the command. @throws CliError when the directory is in use; FatalError when it needs more than a repair */
-export async function repair(directory: string | undefined, options: RepairOptions, out = process.stdout): Promise<void> {
+export async function repair(
+  directory: string | undefined,
+  options: RepairOptions,
+  out = process.stdout,
+): Promise<void> {
   const layout = dataLayout(directory ?? loadConfig().dataDir);
   if (!existsSync(layout.segments) && !existsSync(layout.wal))
     throw new CliError(`${layout.root} is no data directory: it has neither segments nor a WAL`);

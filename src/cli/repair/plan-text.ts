@@ -16,7 +16,9 @@ export function planText(plan: RepairPlan): string {
   ];
   if (rebuild) {
     const rows = rebuild.live.reduce((sum, { facts }) => sum + facts.rows, 0);
-    const streams = new Set(rebuild.live.map(({ metadata }) => `${metadata.organization}/${metadata.stream}`));
+    const streams = new Set(
+      rebuild.live.map(({ metadata }) => `${metadata.organization}/${metadata.stream}`),
+    );
     lines.push(
       `rebuild the catalog from ${countText(rebuild.live.length, 'segment')} of ${countText(streams.size, 'stream')}, ` +
         `${countText(rows, 'row')}: ${rebuild.reason}`,
@@ -39,7 +41,9 @@ function salvageLines({ path, kept, lost, lostRows, reasons }: SalvagePlan): str
     kept ? `  keep ${countText(kept.rows, 'row')} of it in ${kept.file}` : '  nothing of it can be kept',
     ...parts,
     ...(lostRows === undefined ? [lostLine('an unknown number of rows')] : []),
-    ...(lostRows !== undefined && lostRows !== named ? [lostLine(`${countText(lostRows, 'row')} in all`)] : []),
+    ...(lostRows !== undefined && lostRows !== named
+      ? [lostLine(`${countText(lostRows, 'row')} in all`)]
+      : []),
   ];
 }
 

@@ -17,7 +17,9 @@ interface VerifyOptions {
 export function addVerifyCommand(program: Command): void {
   program
     .command('verify')
-    .description('check every byte of a data directory, or of single files, against its checksum; only reads, also beside a server')
+    .description(
+      'check every byte of a data directory, or of single files, against its checksum; only reads, also beside a server',
+    )
     .argument('[paths...]', 'a data directory (default: the configured one), or segment and WAL files')
     .option('--json', 'the report as one JSON object')
     .action(async (paths: string[], options: VerifyOptions) => {
