@@ -91,6 +91,67 @@ export interface BlockSummary {
   schema: string;
 }
 
+/** What a block is made of: the header and the chunks of all columns add up to its bytes. */
+export interface BlockInspection {
+  rows: number;
+  blockBytes: number;
+  headerBytes: number;
+  timeMin: number;
+  timeMax: number;
+  columns: ColumnInspection[];
+}
+
+/** Directory, dictionary, sections, validity and encodings add up to `chunkBytes`. */
+export interface ColumnInspection {
+  name: string;
+  columnType: string;
+  nulls: number;
+  chunkBytes: number;
+  directoryBytes: number;
+  /** `rawBytes`: length of all entries. */
+  dictionary?: { encoding: string; entries: number; bytes: number; rawBytes: number };
+  sections: { name: string; bytes: number }[];
+  validityBytes: number;
+  /** `bytes` without those of validity. */
+  encodings: { name: string; pages: number; bytes: number }[];
+  /** Bytes of the values that are present: 8 a number, 1 a bool, the length of a string. */
+  rawBytes: number;
+  /** JSON text; absent when all rows are null or a float is NaN. */
+  min?: string;
+  max?: string;
+}
+
+/** Something wrong at one place of a segment. */
+export interface Finding {
+  offset: number;
+  bytes: number;
+  /** Index of the row group it concerns. */
+  group?: number;
+  what: string;
+}
+
+export interface SegmentCheck {
+  /** Absent when the end of the file is damaged. */
+  footer?: SegmentFooter;
+  findings: Finding[];
+}
+
+/** A part of a damaged segment that could not be saved. Rows and times are known where a whole header tells them. */
+export interface LostPart {
+  offset: number;
+  bytes: number;
+  rows?: number;
+  timeMin?: number;
+  timeMax?: number;
+  what: string;
+}
+
+export interface Salvage {
+  /** Of the new segment; without groups when nothing could be saved. */
+  footer: SegmentFooter;
+  lost: LostPart[];
+}
+
 export interface ScanStats {
   rowsScanned: number;
   rowsMatched: number;
@@ -153,6 +214,10 @@ interface NativeAddon {
   ): SegmentFooter;
   readFooter(fd: number, fileBytes: number): SegmentFooter;
   verifyBlock(fd: number, offset: number): BlockSummary;
+  inspectBlock(fd: number, offset: number): BlockInspection;
+  checkSegment(fd: number, fileBytes: number): SegmentCheck;
+  salvageSegment(fd: number, fileBytes: number, outputFd: number, metadata: Uint8Array): Salvage;
+  tryLock(fd: number): boolean;
   plan(sql: string, context: string): PlanAnswer;
   freePlan(plan: number): void;
   startRun(plan: number, memoryBytes: number): number;
@@ -270,6 +335,24 @@ export const readFooter = guarded(addon.readFooter);
 
 /** Checks every checksum of the block at `offset`. @throws BasaltError 500 with the byte position */
 export const verifyBlock = guarded(addon.verifyBlock);
+
+/** Reads and decodes the block at `offset`, about 1 ms a MB. @throws BasaltError 500 when any of it is damaged */
+export const inspectBlock = guarded(addon.inspectBlock);
+
+/**
+ * Checks every byte of a segment against its checksum, without decoding: at the speed of the disk. Damage is reported, not thrown.
+ * @throws BasaltError 500 when the file cannot be read or has another version
+ */
+export const checkSegment = guarded(addon.checkSegment);
+
+/** Writes a segment with the row groups of a damaged one that are whole to `outputFd`. Not synced. */
+export const salvageSegment = guarded(addon.salvageSegment);
+
+/**
+ * Locks an open file for this descriptor (flock), without waiting. The lock goes when the descriptor is closed, or the process ends.
+ * @returns false when somebody else holds it
+ */
+export const tryLock = guarded(addon.tryLock);
 
 /**
  * Plans SQL against the streams in `context` (JSON, see query/plan-context.ts). Free the handle.

@@ -3,6 +3,7 @@
 
 mod failure;
 mod ingest;
+mod inspect;
 mod query;
 mod scan;
 mod segment;
