@@ -34,7 +34,7 @@ describe('passes', () => {
   const source = readFileSync(path);
   rmSync(folder, { recursive: true });
   const passes = 3;
-  const renewal = new Renewal(hourUs);
+  const renewal = new Renewal(3600, 1);
   const records = Array.from({ length: passes }, (_, pass) => {
     const copy = Buffer.from(source);
     renewal.apply(copy, pass);
@@ -58,6 +58,7 @@ describe('passes', () => {
     expect(ids.size).toBe(passes * truth.records);
     for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}$/);
     expect(() => renewal.apply(Buffer.from('{"_timestamp":12}'), 1)).toThrow('16 digits');
+    expect(() => renewal.apply(Buffer.from(`{"_timestamp":${startUs}}`), 1)).toThrow('trace_id');
   });
 
   it('have the answers that counting all of them gives', () => {
