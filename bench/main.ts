@@ -28,6 +28,8 @@ const benches: Readonly<Record<string, (context: Context) => Promise<void>>> = {
   scale: scaleRun,
 };
 
+/** These share the server with the large data set. */
+const onLargeServer = new Set(['ingest-large', 'storage', 'queries']);
 /** Takes most of an hour, and so runs only when it is named, or with little data. */
 const onlyNamed = new Set(['scale']);
 
@@ -73,8 +75,8 @@ async function main(): Promise<number> {
     for (const [name, bench] of Object.entries(benches)) {
       if (positionals.length > 0 ? !positionals.includes(name) : onlyNamed.has(name) && !values.tiny)
         continue;
-      // The large server is idle from here on, and would only take memory from the others.
-      if (name === 'peers') await context.close();
+      // The large server would only take memory from the others.
+      if (!onLargeServer.has(name)) await context.close();
       await bench(context);
     }
   } finally {

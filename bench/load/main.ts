@@ -124,7 +124,7 @@ async function main(): Promise<number> {
       requests: Math.max(1, Math.ceil(positive('records', values.records) / batch) - warmupRequests),
       warmupRequests,
       sentBefore: Math.ceil(positive('sent-before', values['sent-before'], 0) / batch),
-      ...(passSeconds > 0 ? { renewal: new Renewal(passSeconds * 1e6) } : {}),
+      ...(passSeconds > 0 ? { renewal: new Renewal(passSeconds, process.pid) } : {}),
       ...(values.samples ? { onAnswer: (dueMs, tookMs) => samples.push(`${dueMs} ${tookMs}\n`) } : {}),
       ...(values.pid ? { serverPid: positive('pid', values.pid) } : {}),
     }).run();

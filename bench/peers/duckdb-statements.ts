@@ -34,9 +34,10 @@ export function duckdbStatements(p: QueryParameters): Statements {
   };
 }
 
-/** The exact percentiles, all of them, with the number of values of each: what the estimates of all engines are checked against. Not timed. */
+/** All exact percentiles, with the number of values of each: what the estimates of all engines are checked against. Not timed. */
 export const exactPercentiles =
-  'SELECT service, quantile_cont(response_time, 0.95) AS p95, count(*) AS rows FROM logs GROUP BY service ORDER BY p95 DESC';
+  'SELECT service, quantile_cont(response_time, 0.95) AS p95, count(*) AS rows FROM logs ' +
+  'GROUP BY service ORDER BY p95 DESC';
 
 export const tableColumns =
   "{_timestamp: 'BIGINT', level: 'VARCHAR', service: 'VARCHAR', host: 'VARCHAR', pod: 'VARCHAR', trace_id: 'VARCHAR', " +

@@ -29,7 +29,8 @@ export async function peers(context: Context): Promise<void> {
     const times = await askAll(context, loaded);
     reportPeers(context, data, loaded, times, data.records >= fullScale.largeRecords);
   } finally {
-    for (const close of closers.reverse()) await close();
+    // Each starts at once, connections before what they connect to; one that fails does not keep another from ending.
+    await Promise.allSettled(closers.reverse().map(async (close) => close()));
   }
 }
 
@@ -81,8 +82,15 @@ async function loadEngines(
     progress(`loading ClickHouse (chdb, engine ${python.version})`);
     const clickhouse = new ClickhousePeer(python.path, folder, data.parameters);
     closers.push(() => clickhouse.close());
-    figures.set('ClickHouse', await clickhouse.load(data.path));
-    engines.push(clickhouse);
+    try {
+      figures.set('ClickHouse', await clickhouse.load(data.path));
+      engines.push(clickhouse);
+    } catch (error) {
+      // It was there, so this is a failure of the run; the others are compared all the same.
+      const [problem] = (error as Error).message.split('\n') as [string];
+      report.answer('ClickHouse loaded', problem);
+      absent.set('ClickHouse', problem);
+    }
   }
   return { engines, figures, absent, duckdb };
 }

@@ -15,12 +15,17 @@ export interface BacklogSample {
 /** A merge takes some dozens of blocks: so many waiting say nothing. */
 const blocksUsual = 100;
 
+const storedRecords = 'basalt_ingest_records_total{outcome="stored"}';
+
+/** @throws when the last sample lacks a metric */
 export function backlogSamples(samples: readonly MetricsSample[]): BacklogSample[] {
+  const last = samples.at(-1);
+  if (last) metric(last.values, storedRecords);
   const startMs = samples[0]?.atMs ?? 0;
   return samples.map(({ atMs, values }) => ({
     seconds: (atMs - startMs) / 1000,
     // The counter has no value before the first record.
-    records: values.get('basalt_ingest_records_total{outcome="stored"}') ?? 0,
+    records: values.get(storedRecords) ?? 0,
     blocks: metric(values, 'basalt_unmerged_blocks'),
     walBytes: metric(values, 'basalt_wal_bytes'),
   }));

@@ -44,12 +44,13 @@ export async function offeredRates(
     const figures: RateFigures[] = [];
     for (const mode of modes) figures.push(await offer(context, server, query, mode, rate));
     report.table(
-      [query.name, 'offered/s', 'served/s', 'refused', 'p50 ms', 'p99 ms', 'max ms', 'target'],
+      [query.name, 'offered/s', 'served/s', 'refused', 'given up', 'p50 ms', 'p99 ms', 'max ms', 'target'],
       figures.map(({ mode, result }) => [
         mode,
         rate,
         readable(result.queriesPerSecond),
         result.refused,
+        result.unserved,
         readable(result.latency.p50Ms),
         readable(result.latency.p99Ms),
         readable(result.latency.maxMs),

@@ -67,7 +67,7 @@ export function reportIngest(context: Context, ingests: readonly IngestStage[]):
   });
   header.push('RSS peak MB', 'most blocks waiting', 'backlog growth');
   report.line(
-    '\ningest, merges running; backlog growth: mean of the last third against the middle third, about 1 when merges keep up',
+    '\ningest, merges running; backlog growth: the last third against the middle third, about 1 when merges keep up',
   );
   report.table(header, rows);
   const longest = backlogs.reduce((best, backlog) => (backlog.length > best.length ? backlog : best));
@@ -162,7 +162,8 @@ export function reportRows(context: Context, costs: readonly StageCosts[], figur
   const { size, gigabytes, passes } = figures.stage;
   const pass = `${Number((gigabytes / passes).toPrecision(3))} of ${size}`;
   const served = ({ mode, rate, result }: RateFigures) =>
-    `${mode}: ${readable(result.queriesPerSecond)} of ${rate}/s, p50 ${readable(result.latency.p50Ms)}, p99 ${readable(result.latency.p99Ms)} ms`;
+    `${mode}: ${readable(result.queriesPerSecond)} of ${rate}/s, ` +
+    `p50 ${readable(result.latency.p50Ms)}, p99 ${readable(result.latency.p99Ms)} ms`;
   const rows = [
     ...figures.filter.map((figure) => ['5', `filter over ${pass}`, served(figure), 'under 100 ms, 100/s']),
     ...figures.aggregation.map((figure) => [
@@ -181,8 +182,9 @@ export function reportRows(context: Context, costs: readonly StageCosts[], figur
   ];
   const header = ['row', 'what', 'here', 'FEATURES'];
   const note =
-    'Rows 7 and 8 are extrapolated by the straight line through the smallest and the largest size, for this machine, from data in the page\n' +
-    'cache; where that many bytes do not fit in memory, reading them from disk comes on top. Queries/s: the reciprocal, as one query uses all cores.';
+    'Rows 7 and 8 are extrapolated by the straight line through the smallest and the largest size, for this machine, from data in the\n' +
+    'page cache; where that many bytes do not fit in memory, reading them from disk comes on top. Queries/s: the reciprocal, as one\n' +
+    'query uses all cores.';
   report.line('\nFEATURES rows 5 to 8');
   report.table(header, rows);
   report.line(note);

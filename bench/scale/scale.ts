@@ -57,7 +57,7 @@ export async function scale(context: Context): Promise<void> {
       const stage = stageOf(source, count);
       const ingest = await ingestStage(context, server, client, source, stage, passes[index - 1] ?? 0);
       ingests.push({ stage, ...ingest });
-      costs.push(await measureCosts(context, client, caseInputs(source, stage, total), stage));
+      costs.push(await measureCosts(context, client, caseInputs(source, stage, total), stage, costs[0]));
       const last = index === passes.length - 1;
       if (rows === undefined && (last || count * unit >= featureGigabytes)) {
         rows = await offeredRates(context, server, client, source, stage);

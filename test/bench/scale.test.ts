@@ -34,7 +34,7 @@ describe('passes', () => {
   const source = readFileSync(path);
   rmSync(folder, { recursive: true });
   const passes = 3;
-  const renewal = new Renewal(hourUs);
+  const renewal = new Renewal(3600, 1);
   const records = Array.from({ length: passes }, (_, pass) => {
     const copy = Buffer.from(source);
     renewal.apply(copy, pass);
@@ -58,6 +58,7 @@ describe('passes', () => {
     expect(ids.size).toBe(passes * truth.records);
     for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}$/);
     expect(() => renewal.apply(Buffer.from('{"_timestamp":12}'), 1)).toThrow('16 digits');
+    expect(() => renewal.apply(Buffer.from(`{"_timestamp":${startUs}}`), 1)).toThrow('trace_id');
   });
 
   it('have the answers that counting all of them gives', () => {
@@ -109,7 +110,8 @@ describe('metrics', () => {
       { seconds: 0, records: 0, blocks: 7, walBytes: 9 },
       { seconds: 2, records: 5, blocks: 7, walBytes: 9 },
     ]);
-    expect(() => backlogSamples([sample(0, {})])).toThrow('basalt_unmerged_blocks');
+    expect(() => backlogSamples([sample(0, names)])).toThrow(stored);
+    expect(() => backlogSamples([sample(0, { [stored]: 1 })])).toThrow('basalt_unmerged_blocks');
   });
 
   it('tell when merges ran, and which requests they met', () => {
@@ -162,6 +164,7 @@ describe('figures of growth', () => {
   const stage = (gigabytes: number, minMs: number): StageCosts => ({
     stage: { passes: 1, records: 1, gigabytes, size: '' },
     costs: new Map([['substr', { minMs, scannedBytes: gigabytes * 1e8 }]]),
+    answers: new Map(),
   });
 
   it('compare the cost of a gigabyte and follow the straight line', () => {
@@ -249,6 +252,14 @@ describe('query load', () => {
     expect(result.queries).toBe(50);
     expect(result.latency.p50Ms).toBeLessThan(100);
     expect(result.latency.p90Ms).toBeGreaterThan(100);
+  });
+
+  it('gives up what a slow server cannot do, and counts its wait', async () => {
+    const result = await load(() => ({ status: 200, delayMs: 100 }), { clients: 1, seconds: 0.2, rate: 100 });
+    expect(result.unserved).toBeGreaterThan(5);
+    expect(result.queries + result.unserved).toBe(20);
+    expect(result.latency.p90Ms).toBeGreaterThan(300);
+    expect(result.seconds).toBeLessThan(2);
   });
 
   it('stops at an error', async () => {
