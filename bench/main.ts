@@ -10,7 +10,6 @@ import { Report } from './end-to-end/report.js';
 import { commandLine } from './end-to-end/results.js';
 import { storage } from './end-to-end/storage.js';
 import { workers } from './end-to-end/workers.js';
-import { micro } from './micro/micro.js';
 import { peers } from './peers/peers.js';
 import { scale as scaleRun } from './scale/scale.js';
 
@@ -24,7 +23,8 @@ const benches: Readonly<Record<string, (context: Context) => Promise<void>>> = {
   'ingest-latency': ingestLatency,
   'latency-under-merge': latencyUnderMerge,
   workers,
-  micro,
+  // Loads the addon, which must not be in the process that measures the others.
+  micro: async (context) => (await import('./micro/micro.js')).micro(context),
   scale: scaleRun,
 };
 

@@ -16,6 +16,8 @@ export interface LineChart {
   readonly lines: readonly Line[];
   /** Places neighbours that are a factor apart at equal distances. Needs positive x. */
   readonly xLogarithmic?: boolean;
+  /** For lines that are orders of magnitude apart; a value of 0 is left out. */
+  readonly yLogarithmic?: boolean;
 }
 
 export interface BarChart {
@@ -49,20 +51,25 @@ export function lineChart(chart: LineChart): string {
   const [first, last] = [place(chart.x[0] ?? 0), place(chart.x.at(-1) ?? 1)];
   const plotWidth = frame.width - frame.left - frame.right;
   const plotHeight = frame.height - frame.top - frame.bottom;
-  const values = chart.lines.flatMap(({ y }) => y.filter((value) => value !== undefined));
-  const limit = Math.max(0, ...values) * 1.1 || 1;
+  const drawn = (value: number | undefined): value is number =>
+    value !== undefined && (!chart.yLogarithmic || value > 0);
+  const values = chart.lines.flatMap(({ y }) => y.filter(drawn));
+  const rise = chart.yLogarithmic ? Math.log : (value: number) => value;
+  const top = Math.max(chart.yLogarithmic ? Number.MIN_VALUE : 0, ...values) || 1;
+  const low = chart.yLogarithmic ? Math.min(top, ...values) / 1.5 : 0;
   const x = (value: number) => frame.left + ((place(value) - first) / (last - first || 1)) * plotWidth;
-  const y = (value: number) => frame.top + plotHeight * (1 - value / limit);
+  const height = (value: number) => (rise(value) - rise(low)) / (rise(top * 1.1) - rise(low));
+  const y = (value: number) => frame.top + plotHeight * (1 - height(value));
   const lines = chart.lines.map((line, index) => {
     const points = chart.x.flatMap((at, position) => {
       const value = line.y[position];
-      return value === undefined ? [] : [`${x(at).toFixed(1)},${y(value).toFixed(1)}`];
+      return !drawn(value) ? [] : [`${x(at).toFixed(1)},${y(value).toFixed(1)}`];
     });
     return `<polyline points="${points.join(' ')}" fill="none" stroke="${colour(index)}" stroke-width="2"/>`;
   });
   const marked = thinned(chart.x).map((at) => text(x(at), frame.top + plotHeight + 18, 'middle', tick(at)));
   const levels = [0, 0.25, 0.5, 0.75, 1].map((share) => {
-    const value = (limit / 1.1) * share;
+    const value = chart.yLogarithmic ? low * (top / low) ** share : top * share;
     return text(frame.left - 6, y(value) + 4, 'end', readable(value));
   });
   return picture(frame.height, [

@@ -17,6 +17,8 @@ import { send } from './send.js';
 
 const pollMs = 100;
 const ratioMax = 2;
+/** Latencies of a server that cannot keep the rate are those of its queue. */
+const keptShare = 0.97;
 /** Fewer requests than this give no 99th percentile. */
 const requestsMin = 500;
 
@@ -48,9 +50,16 @@ export async function latencyUnderMerge(context: Context): Promise<void> {
       warmupRecords: scale.warmupRecords,
       samplesPath,
     });
-    // So few records are not merged by themselves within the run: flushes ask for it.
-    if (records < MERGE_ROWS) await flushUntil(client, sending);
-    await sending.finally(() => watch.stop().catch(() => {}));
+    try {
+      // So few records are not merged by themselves within the run: flushes ask for it.
+      if (records < MERGE_ROWS) await flushUntil(client, sending);
+      const { recordsPerSecond } = await sending;
+      report.target('rate', recordsPerSecond, 'at least', scale.latencyRate * keptShare, 'records/s');
+      // A merge that still runs is known when it has ended.
+      await client.flush();
+    } finally {
+      await watch.stop().catch(() => {});
+    }
     const merges = mergeIntervals(await watch.stop());
     const { during, apart } = splitByMerges(readSamples(samplesPath), merges);
     reportSplit(context, merges, during, apart);

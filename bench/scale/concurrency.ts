@@ -69,10 +69,11 @@ export async function concurrency(
     const picture = lineChart({
       title,
       xLabel: 'clients',
-      yLabel: unit,
+      yLabel: `${unit} (logarithmic)`,
       x: scale.clients,
       lines,
       xLogarithmic: true,
+      yLogarithmic: true,
     });
     saveResult(context, real, `concurrency-${unit === 'p99 ms' ? 'latency' : 'rate'}.svg`, picture);
   }

@@ -193,7 +193,19 @@ describe('figures of growth', () => {
     const barred = barChart({ title: 't', groups: ['p', 'q', 'r'], series: lines });
     // White ground, two of the legend, and a bar for each positive value.
     expect(barred.match(/<rect/g)?.length).toBe(1 + 2 + 4);
-    for (const picture of [lined, barred]) {
+    const steep = lineChart({
+      title: 't',
+      xLabel: 'x',
+      yLabel: 'y',
+      x: [1, 10, 100],
+      lines,
+      yLogarithmic: true,
+    });
+    const points = [...steep.matchAll(/polyline points="([^"]*)"/g)].map(
+      ([, list]) => list?.split(' ').length,
+    );
+    expect(points).toEqual([2, 2]);
+    for (const picture of [lined, steep, barred]) {
       expect(picture).not.toMatch(/NaN|undefined|Infinity/);
       expect(picture).toContain('a&lt;b');
     }
