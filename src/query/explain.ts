@@ -30,9 +30,8 @@ function explainLeaf({ index, request, stats, countedRows }: Leaf): string[] {
   const { blocks, prunedByTime, prunedByZoneMap } = stats;
   const read = blocks - prunedByTime - prunedByZoneMap;
   const counted = countedRows > 0 ? `, ${countedRows} rows counted from headers` : '';
-  return [
-    `scan ${index} of ${request.stream}: ${blocks} row groups, ${prunedByTime} pruned by time, ${prunedByZoneMap} by zone map, ${read} left${counted}`,
-  ];
+  const pruned = `${prunedByTime} pruned by time, ${prunedByZoneMap} by zone map, ${read} left`;
+  return [`scan ${index} of ${request.stream}: ${blocks} row groups, ${pruned}${counted}`];
 }
 
 function milliseconds(ms: number): string {

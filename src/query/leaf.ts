@@ -45,7 +45,7 @@ export interface PruneStats {
 /** Rows of a full row group. */
 const GROUP_ROWS = 65_536;
 
-/** Row groups of a segment that are answered together: few enough for all workers to have work, enough that merging answers costs little. */
+/** Row groups of a segment that are answered together: few, so that all workers have work; enough that merging answers costs little. */
 const RUN_GROUPS = 4;
 
 /** As the planner writes it. Inside a JSON string its quotes would be escaped, so it is found nowhere else. */
