@@ -5,7 +5,7 @@ use crate::column::{Text, Validity};
 use crate::directory::{DictionaryEntry, Directory, PageEntry, directory_bytes};
 use crate::entry_counts;
 use crate::header::Bound;
-use crate::index::value_filter;
+use crate::index::{gram_filter, value_filter};
 use crate::reader::PAGE_ROWS;
 use crate::section::{Section, SectionEntry};
 use crate::writer::{EncodeOptions, Layout, Stored};
@@ -77,7 +77,10 @@ fn sections_of(stored: &Stored<'_>, validity: Option<&Validity>) -> Vec<Section>
     let mut sections = Vec::new();
     match stored {
         Stored::Codes { codes, entries } => sections.push(entry_counts::section(codes, validity, entries.len())),
-        Stored::Text(text) => sections.extend(value_filter::section(text, validity)),
+        Stored::Text(text) => {
+            sections.extend(value_filter::section(text, validity));
+            sections.extend(gram_filter::section(text, validity));
+        }
         _ => {}
     }
     sections
