@@ -5,7 +5,7 @@ use crate::column::{Text, Validity};
 use crate::directory::{DetailEntry, DictionaryEntry, Directory, PageEntry, directory_bytes};
 use crate::entry_counts;
 use crate::header::Bound;
-use crate::index::value_filter;
+use crate::index::{gram_filter, value_filter};
 use crate::reader::PAGE_ROWS;
 use crate::section::{Section, SectionEntry};
 use crate::template::{self, Templates};
@@ -87,7 +87,10 @@ fn sections_of(stored: &Stored<'_>, validity: Option<&Validity>) -> Vec<Section>
             let entries = templates.entries().len();
             sections.push(entry_counts::section(templates.codes(), validity, entries));
         }
-        Stored::Text(text) => sections.extend(value_filter::section(text, validity)),
+        Stored::Text(text) => {
+            sections.extend(value_filter::section(text, validity));
+            sections.extend(gram_filter::section(text, validity));
+        }
         _ => {}
     }
     sections

@@ -6,7 +6,7 @@ use crate::column::{Batch, Column, ColumnType, Strings, Text, Validity, Values};
 use crate::error::BlockError;
 use crate::header::{self, BlockHeader, FIXED_BYTES};
 use crate::index::ChunkFilter;
-use crate::section::VALUE_FILTER;
+use crate::section::{GRAM_FILTER, VALUE_FILTER};
 use crate::source::ReadAt;
 use std::io;
 use std::sync::Arc;
@@ -105,8 +105,10 @@ pub fn verify_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<Block
             chunk.section(kind)?;
         }
         chunk.entry_counts()?;
-        if let Some(filter) = ChunkFilter::open(&chunk, VALUE_FILTER)? {
-            filter.verify()?;
+        for kind in [VALUE_FILTER, GRAM_FILTER] {
+            if let Some(filter) = ChunkFilter::open(&chunk, kind)? {
+                filter.verify()?;
+            }
         }
         for index in 0..chunk.page_count() {
             chunk.read_page(index, &mut page)?;

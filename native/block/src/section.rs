@@ -9,6 +9,8 @@ use crate::cursor::{Cursor, Damage};
 pub const ENTRY_COUNTS: u8 = 1;
 /// Pages that may hold a value (`index::value_filter`).
 pub const VALUE_FILTER: u8 = 2;
+/// Pages that may hold a piece of an identifier (`index::gram_filter`).
+pub const GRAM_FILTER: u8 = 3;
 
 pub const ENTRY_BYTES: usize = 16;
 

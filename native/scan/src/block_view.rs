@@ -7,8 +7,6 @@ use crate::cast::{Cast, cast_between, cast_bound, cast_page};
 use crate::error::ScanError;
 use crate::plan::Slot;
 use crate::request::RequestType;
-use basalt_block::index::{ChunkFilter, PageSet, value_filter};
-use basalt_block::section::VALUE_FILTER;
 use basalt_block::{
     BlockError, Bound, Chunk, ColumnView as HeaderColumn, HeaderView, PAGE_ROWS, Page, PageValues, ReadAt, Text,
     open_chunk,
@@ -198,26 +196,18 @@ impl<'s> BlockView<'s> {
                 .is_some_and(|entry| entry.sections > 0 && entry.distinct == 0)
     }
 
-    /// Pages outside of which no row has one of `values`, by the slot's value filter; `None` if it has none.
-    pub fn pages_with_any<'v>(
+    /// Asks the slot's chunk, which is opened for it; `None` where the block has none.
+    pub fn ask_chunk<T>(
         &mut self,
         slot: usize,
-        values: impl Iterator<Item = &'v [u8]>,
-    ) -> Result<Option<PageSet>, ScanError> {
+        ask: impl FnOnce(&Chunk<'s, CountedSource<'s>>) -> Result<Option<T>, BlockError>,
+    ) -> Result<Option<T>, ScanError> {
         self.open_chunk(slot)?;
         let offset = self.offset;
-        let error = |error| ScanError::Block { offset, error };
-        let Some(chunk) = &self.columns[slot].chunk else {
-            return Ok(None);
-        };
-        let Some(mut filter) = ChunkFilter::open(chunk, VALUE_FILTER).map_err(error)? else {
-            return Ok(None);
-        };
-        let mut pages = 0;
-        for value in values {
-            pages |= filter.pages(value_filter::hash(value)).map_err(error)?;
+        match &self.columns[slot].chunk {
+            Some(chunk) => ask(chunk).map_err(|error| ScanError::Block { offset, error }),
+            None => Ok(None),
         }
-        Ok(Some(pages))
     }
 
     /// What is known of a page without reading it.

@@ -42,8 +42,11 @@ impl<'c, 's, S: ReadAt + ?Sized> ChunkFilter<'c, 's, S> {
         }))
     }
 
-    /// Pages that may have the hash: at most one read of some kilobytes.
+    /// Pages that may have the hash, all of them where the filter knows nothing of it: at most one read of some kilobytes.
     pub fn pages(&mut self, hash: u64) -> Result<PageSet, BlockError> {
+        if !self.head.knows(hash) {
+            return Ok(PageSet::MAX);
+        }
         let sector = self.head.sector_of(hash);
         if self.sectors[sector].is_empty() {
             self.sectors[sector] = self.read_sector(sector)?;

@@ -3,6 +3,7 @@
 //! An index only ever skips pages: a page that it names may hold no match, a page that it does not name holds none.
 
 mod chunk_filter;
+pub mod gram_filter;
 pub mod page_filter;
 pub mod value_filter;
 

@@ -7,14 +7,15 @@
 //! is taken for one of a page with probability `2^-remainder_bits` a chunk, not a page. A lookup needs one place only,
 //! which is why neighbouring buckets form sectors with a checksum of their own: a reader takes the head and one sector.
 //!
-//! Layout (little endian): head, sectors back to back. Head: u8 remainder bits, u8 page bits, u16 zero, u32 buckets, u32
+//! Layout (little endian): head, sectors back to back. Head: u8 remainder bits, u8 page bits, u8 sample shift, u8 zero, u32 buckets, u32
 //! entries, then for each sector u32 its end as bytes from the start of the filter and u32 its crc32, then u32 crc32 of the
 //! head before it. A sector has 2,048 buckets (the last one the rest): u32 its entries; a bit stream from the lowest bit up
 //! that has for each bucket as many ones as it has entries and a zero; filled up to a whole byte; a second such stream of
 //! the entries in bucket order, page in the low bits, remainder above.
 //!
 //! Bucket of a hash: the upper half of `hash * buckets`, of whose factors the hash has its low 6 bits cleared. Remainder:
-//! the bits of the hash from bit 6 up.
+//! the bits of the hash from bit 6 up. With a sample shift `s` above 0 the filter knows only hashes whose `s` bits from bit 22
+//! up are 0, and says nothing of others.
 
 use crate::cursor::{Cursor, Damage};
 use std::ops::Range;
@@ -26,6 +27,10 @@ pub const HEAD_BYTES_USUAL: usize = 512;
 
 const REMAINDER_BITS_MAX: u32 = 16;
 const PAGE_SHIFT: u32 = 6;
+/// Sampling looks at bits that neither bucket nor remainder depend on.
+const SAMPLE_BIT: u32 = PAGE_SHIFT + REMAINDER_BITS_MAX;
+/// A filter of one hash in 64 tells next to nothing.
+pub const SAMPLE_SHIFT_MAX: u32 = 6;
 const SECTOR_BUCKETS: usize = 2048;
 const HEAD_FIXED_BYTES: usize = 12;
 const SECTOR_ENTRY_BYTES: usize = 8;
@@ -36,6 +41,11 @@ pub type PageSet = u64;
 /// What is known of a hash and a page it is on: the hash but for its low 6 bits, which hold the page.
 pub fn entry(hash: u64, page: usize) -> u64 {
     hash >> PAGE_SHIFT << PAGE_SHIFT | page as u64
+}
+
+/// Whether a filter with this `sample_shift` keeps the hash, or the entry made of it.
+pub fn is_sampled(hash: u64, sample_shift: u32) -> bool {
+    hash >> SAMPLE_BIT & ((1 << sample_shift) - 1) == 0
 }
 
 fn bucket_of(entry: u64, buckets: u32) -> usize {
@@ -113,12 +123,13 @@ impl<'a> BitWriter<'a> {
 }
 
 /// Encodes a filter of `entries` as `sort_distinct` leaves them. `pages` is at most `PAGES_MAX` and above each entry's.
-pub fn build(entries: &[u64], pages: usize, remainder_bits: u32) -> Vec<u8> {
+/// `sample_shift` is what entries were sampled by, 0 if all are there.
+pub fn build(entries: &[u64], pages: usize, remainder_bits: u32, sample_shift: u32) -> Vec<u8> {
     debug_assert!(pages <= PAGES_MAX && remainder_bits <= REMAINDER_BITS_MAX && entries.is_sorted());
     let buckets = entries.len().max(1);
     let page_bits = bits_for(pages);
     let mut out = Vec::with_capacity(estimate_bytes(entries.len(), pages, remainder_bits) + 64);
-    out.extend_from_slice(&[remainder_bits as u8, page_bits as u8, 0, 0]);
+    out.extend_from_slice(&[remainder_bits as u8, page_bits as u8, sample_shift as u8, 0]);
     out.extend_from_slice(&(buckets as u32).to_le_bytes());
     out.extend_from_slice(&(entries.len() as u32).to_le_bytes());
     out.resize(head_bytes(buckets), 0);
@@ -178,6 +189,7 @@ fn append_sector(
 pub struct Head {
     remainder_bits: u32,
     page_bits: u32,
+    sample_shift: u32,
     buckets: u32,
     entries: u32,
     /// End in the filter and checksum of each sector.
@@ -207,9 +219,15 @@ impl Head {
         }
         let mut cursor = Cursor::new(content);
         let (remainder_bits, page_bits) = (u32::from(cursor.u8()?), u32::from(cursor.u8()?));
-        cursor.take(2)?;
+        let sample_shift = u32::from(cursor.u8()?);
+        cursor.take(1)?;
         let (buckets, entries) = (cursor.u32()?, cursor.u32()?);
-        if remainder_bits > REMAINDER_BITS_MAX || page_bits != bits_for(pages) || pages > PAGES_MAX || buckets == 0 {
+        if remainder_bits > REMAINDER_BITS_MAX
+            || page_bits != bits_for(pages)
+            || pages > PAGES_MAX
+            || buckets == 0
+            || sample_shift > SAMPLE_SHIFT_MAX
+        {
             return Err(Damage(format!(
                 "a filter of {buckets} buckets, {remainder_bits} remainder bits and {page_bits} page bits for {pages} pages"
             )));
@@ -232,6 +250,7 @@ impl Head {
         Ok(Self {
             remainder_bits,
             page_bits,
+            sample_shift,
             buckets,
             entries,
             sectors,
@@ -242,6 +261,11 @@ impl Head {
     /// Different hashes and pages that are told apart.
     pub fn entries(&self) -> usize {
         self.entries as usize
+    }
+
+    /// Whether the filter can tell of the hash.
+    pub fn knows(&self, hash: u64) -> bool {
+        is_sampled(hash, self.sample_shift)
     }
 
     pub fn sector_count(&self) -> usize {

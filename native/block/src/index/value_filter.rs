@@ -44,7 +44,7 @@ pub fn section(text: &Text, present: Option<&Validity>) -> Option<Section> {
     page_filter::sort_distinct(&mut entries);
     Some(Section {
         kind: VALUE_FILTER,
-        bytes: page_filter::build(&entries, pages, REMAINDER_BITS),
+        bytes: page_filter::build(&entries, pages, REMAINDER_BITS, 0),
     })
 }
 

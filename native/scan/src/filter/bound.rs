@@ -203,7 +203,7 @@ fn bind_leaf<'p>(leaf: &'p Leaf, block: &mut BlockView, time_slot: usize) -> Res
         return Ok(BlockFilter::Nothing(Some(Pruner::Index)));
     }
     let mut codes = None;
-    if let Test::Text { matcher, negated } = &leaf.test {
+    if let Test::Text { matcher, negated, .. } = &leaf.test {
         let no_nulls = block.null_count(leaf.slot) == 0;
         if let Some(entries) = block.dictionary(leaf.slot)? {
             let mut lowered = Vec::new();

@@ -6,7 +6,8 @@ use crate::error::ScanError;
 use crate::kernels::float_key;
 use crate::plan::Plan;
 use crate::request::{Comparison, Filter, Literal, RequestType, ScanRequest, TimeRange};
-use crate::text::{Matcher, compile_contains, compile_like, compile_regex};
+use crate::text::{Matcher, Needs, compile_contains, compile_like, compile_regex};
+use ahash::AHashSet;
 
 /// Filters nested deeper than this are refused, so that no walk over one can exhaust the stack.
 pub const FILTER_DEPTH_MAX: usize = 1000;
@@ -111,7 +112,13 @@ fn leaf_node(filter: &Filter, plan: &Plan) -> Result<Node, ScanError> {
             ignore_case,
         } => (
             column,
-            text(plan, column, compile_like(pattern, *ignore_case)?, *negated)?,
+            text(
+                plan,
+                column,
+                compile_like(pattern, *ignore_case)?,
+                *negated,
+                Needs::of_like(pattern, *ignore_case),
+            )?,
         ),
         Filter::Contains {
             column,
@@ -120,7 +127,13 @@ fn leaf_node(filter: &Filter, plan: &Plan) -> Result<Node, ScanError> {
             ignore_case,
         } => (
             column,
-            text(plan, column, compile_contains(needle, *ignore_case), *negated)?,
+            text(
+                plan,
+                column,
+                compile_contains(needle, *ignore_case),
+                *negated,
+                Needs::of_literal(needle.as_bytes(), *ignore_case),
+            )?,
         ),
         Filter::Regex {
             column,
@@ -129,7 +142,13 @@ fn leaf_node(filter: &Filter, plan: &Plan) -> Result<Node, ScanError> {
             ignore_case,
         } => (
             column,
-            text(plan, column, compile_regex(pattern, *ignore_case)?, *negated)?,
+            text(
+                plan,
+                column,
+                compile_regex(pattern, *ignore_case)?,
+                *negated,
+                Needs::of_regex(pattern, *ignore_case),
+            )?,
         ),
         Filter::And { .. } | Filter::Or { .. } | Filter::Constant { .. } => {
             return Err(ScanError::Internal(
@@ -143,9 +162,13 @@ fn leaf_node(filter: &Filter, plan: &Plan) -> Result<Node, ScanError> {
     })))
 }
 
-fn text(plan: &Plan, column: &str, matcher: Matcher, negated: bool) -> Result<Test, ScanError> {
+fn text(plan: &Plan, column: &str, matcher: Matcher, negated: bool, needs: Needs) -> Result<Test, ScanError> {
     match plan.column_type(plan.slot(column)?) {
-        RequestType::String | RequestType::Json => Ok(Test::Text { matcher, negated }),
+        RequestType::String | RequestType::Json => Ok(Test::Text {
+            matcher,
+            negated,
+            needs,
+        }),
         other => Err(ScanError::Request(format!(
             "a text predicate on {} column {column:?}",
             type_name(other)
@@ -174,6 +197,10 @@ fn compare(plan: &Plan, column: &str, cmp: Comparison, value: &Literal) -> Resul
         }
         (RequestType::String | RequestType::Json, Literal::String(value)) => {
             let value = value.clone().into_bytes();
+            let needs = match cmp {
+                Comparison::Equal => Needs::of_literal(&value, false),
+                _ => Needs::nothing(),
+            };
             let (matcher, negated) = match cmp {
                 Comparison::Equal => (Matcher::Equals(value), false),
                 Comparison::NotEqual => (Matcher::Equals(value), true),
@@ -182,7 +209,11 @@ fn compare(plan: &Plan, column: &str, cmp: Comparison, value: &Literal) -> Resul
                 Comparison::Greater => (Matcher::AtMost(value), true),
                 Comparison::LessOrEqual => (Matcher::AtMost(value), false),
             };
-            Test::Text { matcher, negated }
+            Test::Text {
+                matcher,
+                negated,
+                needs,
+            }
         }
         _ => return Err(mismatch(column, column_type, value)),
     })
@@ -212,8 +243,10 @@ fn member(plan: &Plan, column: &str, values: &[Literal], negated: bool) -> Resul
                 Literal::String(x) => Ok(x.clone().into_bytes()),
                 _ => Err(mismatch(column, column_type, value)),
             };
+            let values: AHashSet<Vec<u8>> = values.iter().map(bytes).collect::<Result<_, _>>()?;
             Test::Text {
-                matcher: Matcher::Set(values.iter().map(bytes).collect::<Result<_, _>>()?),
+                needs: Needs::of_any(values.iter().map(|value| Needs::of_literal(value, false))),
+                matcher: Matcher::Set(values),
                 negated,
             }
         }

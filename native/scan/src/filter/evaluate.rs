@@ -147,7 +147,7 @@ fn apply_leaf(
         (Test::Bool { on_false, on_true }, PageValues::Bool(values)) => {
             kernels::and_bools(values, selected.words.as_mut_slice(), *on_false, *on_true);
         }
-        (Test::Text { matcher, negated }, PageValues::Text(text)) => {
+        (Test::Text { matcher, negated, .. }, PageValues::Text(text)) => {
             search::and_text(matcher, *negated, text, selected, &mut scratch.search);
         }
         (Test::Text { .. }, PageValues::Codes(values)) => match codes {

@@ -12,7 +12,7 @@ pub use compile::{FILTER_DEPTH_MAX, compile};
 pub use evaluate::Scratch;
 pub use numbers::NumberTest;
 
-use crate::text::Matcher;
+use crate::text::{Matcher, Needs};
 
 /// A compiled filter. Walks over one recurse, so what they keep on the stack is small: leaves are boxed and leaf
 /// functions are never inlined into the walk. Lists have at least two members and hold no list of their own kind.
@@ -46,5 +46,7 @@ pub enum Test {
     Text {
         matcher: Matcher,
         negated: bool,
+        /// What every string that `matcher` matches holds.
+        needs: Needs,
     },
 }

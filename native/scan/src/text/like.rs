@@ -35,6 +35,15 @@ pub fn compile_like(pattern: &str, ignore_case: bool) -> Result<Matcher, ScanErr
     })
 }
 
+/// The strings between wildcards, all of which a match holds.
+pub fn literals(pattern: &str) -> Vec<String> {
+    let literal = |piece| match piece {
+        Piece::Literal(text) => Some(text),
+        Piece::AnyString | Piece::AnyChar => None,
+    };
+    parse(pattern).into_iter().filter_map(literal).collect()
+}
+
 fn parse(pattern: &str) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut literal = String::new();

@@ -2,7 +2,9 @@
 
 mod like;
 mod matcher;
+mod needs;
 pub mod search;
 
 pub use like::compile_like;
 pub use matcher::{Matcher, compile_contains, compile_regex};
+pub use needs::Needs;
