@@ -92,7 +92,8 @@ function replaceable<S extends LineageSegment>(segments: S[], around: Surroundin
       // What was never finished counts for nothing, even if an input is damaged; what is damaged may be worth more than a damaged input.
       const usable = metadata.outputs.every((file) => present.has(file)) ? whole : present;
       const inputsThere = metadata.inputs.every((file) => usable.has(file) || foundFiles.has(file));
-      const isKnown = () => segments.some((other) => !found.has(other) && knowsCommit(other.metadata, metadata));
+      const isKnown = () =>
+        segments.some((other) => !found.has(other) && knowsCommit(other.metadata, metadata));
       if (inputsThere && !isKnown()) continue;
       found.delete(segment);
       changed = true;
