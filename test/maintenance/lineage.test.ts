@@ -172,8 +172,7 @@ class Model {
 
   private rotate(): void {
     for (const file of this.wal.values()) file.open = false;
-    for (let worker = 0; worker < 2; worker++)
-      this.wal.set(`w${this.names++}`, { frames: [], open: true });
+    for (let worker = 0; worker < 2; worker++) this.wal.set(`w${this.names++}`, { frames: [], open: true });
   }
 
   private removeWal(): void {

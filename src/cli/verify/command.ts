@@ -3,7 +3,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { loadConfig } from '../../config/index.js';
-import type { Problem } from '../../maintenance/problem.js';
+import { countText, type Problem } from '../../maintenance/problem.js';
 import type { VerifyReport } from '../../maintenance/verify.js';
 import { dataLayout } from '../../storage/layout.js';
 import { CliError } from '../failure.js';
@@ -77,7 +77,7 @@ function isDirectory(path: string): boolean {
 
 function textReport({ problems, notes, files, bytes, rows }: VerifyReport, progress: CheckProgress): string {
   const lines = [
-    `${files.toLocaleString('en-US')} files, ${rows.toLocaleString('en-US')} rows, ${sizeText(bytes)} checked in ` +
+    `${countText(files, 'file')}, ${countText(rows, 'row')}, ${sizeText(bytes)} checked in ` +
       `${progress.seconds.toFixed(2)} s (${sizeText(progress.rate(bytes))}/s)`,
     ...notes.map((note) => pc.dim(`note: ${note}`)),
     ...problems.flatMap(problemLines),
