@@ -94,7 +94,6 @@ fn sections_of(stored: &Stored<'_>, validity: Option<&Validity>) -> Vec<Section>
         _ => {}
     }
     sections
-    }
 }
 
 fn append_sections(sections: &[Section], chunk_start: usize, out: &mut Vec<u8>) -> Vec<SectionEntry> {
