@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 export interface Abi {
   abi: number;
@@ -109,6 +109,8 @@ export interface PlanAnswer {
   handle: number;
   /** One ScanRequest each, as JSON text: forward this text, parse it only to prune (64-bit integers do not survive parsing). */
   leaves: string[];
+  /** Leaves that are to be answered only after a run told their complete request. */
+  deferred: boolean[];
   /** JSON `[{name, type}]` of the output columns. */
   schema: string;
 }
@@ -121,6 +123,8 @@ export interface RunProgress {
   /** Per leaf: bytes pushed and not yet consumed, and whether no more input is wanted. */
   queuedBytes: number[];
   satisfied: boolean[];
+  /** Complete requests of deferred leaves, each to be answered in place of what the leaf asked before. */
+  requests: { leaf: number; text: string }[];
 }
 
 export type RowFormat = 'objects' | 'arrays' | 'csv' | 'ndjson';
@@ -135,6 +139,13 @@ interface NativeAddon {
     zstdLevel: number,
   ): { groups: IngestGroup[]; outcomes: IngestOutcome[] };
   scan(request: string, fds: Int32Array, offsets: Float64Array): ScanAnswer;
+  combineAnswers(
+    request: string,
+    answers: Uint8Array[],
+    share: number,
+    shares: number,
+    complete: boolean,
+  ): ScanAnswer;
   mergeBlocks(
     fds: Int32Array,
     offsets: Float64Array,
@@ -249,6 +260,13 @@ export const ingestBatch = guarded(addon.ingestBatch);
 
 /** Runs one scan request (JSON text) over blocks at `offsets[i]` of `fds[i]`. Query workers; a few ms a row group. */
 export const scan = guarded(addon.scan);
+
+/**
+ * Makes one answer out of answers that `scan` or this verb gave to one request for aggregates: each group once. Groups are dealt by a
+ * hash to `shares` calls; with all answers there (`complete`) only the request's first groups are kept. Answers may lie in shared memory.
+ * Query workers; about 50 ns a row of the answers.
+ */
+export const combineAnswers = guarded(addon.combineAnswers);
 
 /**
  * Merges blocks, listed in arrival order, into a segment file written to `outputFd` from its current position. Not synced.

@@ -1,8 +1,13 @@
 /**
  * One leaf of a query: which blocks its scan must look at, in which order, and when it has seen enough.
  */
-import { MORSEL_GROUPS_MAX } from '../config/limits.js';
+import {
+  GROUPING_MORSEL_GROUPS_MAX,
+  GROUPING_MORSEL_GROUPS_MIN,
+  MORSEL_GROUPS_MAX,
+} from '../config/limits.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
+import { groupsRows } from './combine.js';
 import { insideTime, mayMatch, overlapsTime } from './prune.js';
 import { countsRowsOnly, type ScanRequest } from './scan-request.js';
 
@@ -29,12 +34,16 @@ export interface PruneStats {
   bytes: number;
 }
 
+function noBlocks(): PruneStats {
+  return { blocks: 0, prunedByTime: 0, prunedByZoneMap: 0, rows: 0, bytes: 0 };
+}
+
 /** Rows of a full row group. */
 const GROUP_ROWS = 65_536;
 
 export class Leaf {
-  readonly request: ScanRequest;
-  readonly stats: PruneStats = { blocks: 0, prunedByTime: 0, prunedByZoneMap: 0, rows: 0, bytes: 0 };
+  request: ScanRequest;
+  stats: PruneStats = noBlocks();
   /** Rows of blocks that need no scan because only their number matters. */
   countedRows = 0;
   /** Answer bytes that the run has not consumed yet. */
@@ -42,21 +51,37 @@ export class Leaf {
   /** No more input is wanted. */
   satisfied = false;
   running = 0;
-  private readonly parts: Part[] = [];
+  private parts: Part[] = [];
   private next = 0;
   private remainingRows = 0;
   private answeredRows = 0;
   /** Per answered morsel: its smallest and largest possible time and the rows it gave; only kept for topTime. */
-  private readonly answered: { timeMin: number; timeMax: number; rows: number }[] = [];
+  private answered: { timeMin: number; timeMax: number; rows: number }[] = [];
 
   constructor(
     readonly index: number,
     /** The planner's JSON, forwarded as it is. */
-    readonly text: string,
-    stream: StreamSnapshot,
+    public text: string,
+    private readonly stream: StreamSnapshot,
+    /** The complete request is still to come (`begin`). */
+    private deferred = false,
   ) {
     this.request = JSON.parse(text) as ScanRequest;
-    this.collect(stream);
+    if (!deferred) this.begin(text);
+  }
+
+  /** Starts answering this request; a deferred leaf may do so several times, one after the other. */
+  begin(text: string): void {
+    this.text = text;
+    this.request = JSON.parse(text) as ScanRequest;
+    this.deferred = false;
+    this.stats = noBlocks();
+    this.countedRows = 0;
+    this.parts = [];
+    this.answered = [];
+    this.next = 0;
+    this.remainingRows = 0;
+    this.collect(this.stream);
     const { output } = this.request;
     if (output.kind === 'topTime') {
       this.parts.sort(output.descending ? (a, b) => b.timeMax - a.timeMax : (a, b) => a.timeMin - b.timeMin);
@@ -68,7 +93,7 @@ export class Leaf {
   }
 
   get exhausted(): boolean {
-    return this.satisfied || this.next >= this.parts.length;
+    return this.satisfied || (!this.deferred && this.next >= this.parts.length);
   }
 
   /** The next morsel, sized so that `workers` have work and a stop comes early where one is likely. */
@@ -76,7 +101,7 @@ export class Leaf {
     const { output } = this.request;
     if (output.kind === 'rows' && output.limit !== null && this.answeredRows >= output.limit)
       this.satisfied = true;
-    if (this.exhausted) return undefined;
+    if (this.exhausted || this.deferred) return undefined;
     const first = this.parts[this.next] as Part;
     if (output.kind === 'topTime' && this.cannotImprove(first)) {
       this.satisfied = true;
@@ -84,9 +109,12 @@ export class Leaf {
     }
     const stopsEarly = output.kind === 'topTime' || (output.kind === 'rows' && output.limit !== null);
     const even = Math.ceil(this.remainingRows / (workers * 2));
+    const [groupsMin, groupsMax] = groupsRows(this.request)
+      ? [GROUPING_MORSEL_GROUPS_MIN, GROUPING_MORSEL_GROUPS_MAX]
+      : [1, MORSEL_GROUPS_MAX];
     const rowsMax = stopsEarly
       ? GROUP_ROWS
-      : Math.max(GROUP_ROWS, Math.min(MORSEL_GROUPS_MAX * GROUP_ROWS, even));
+      : Math.max(groupsMin * GROUP_ROWS, Math.min(groupsMax * GROUP_ROWS, even));
     const parts: Part[] = [];
     let rows = 0;
     for (; this.next < this.parts.length; this.next++) {

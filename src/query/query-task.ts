@@ -20,6 +20,17 @@ export interface ScanTask {
   parts: { path: string; offset: number }[];
 }
 
+/** Makes one answer, of a share of the groups, out of answers to the request of a leaf. */
+export interface CombineTask {
+  kind: 'combine';
+  request: string;
+  answers: Uint8Array[];
+  share: number;
+  shares: number;
+  /** These are all answers. */
+  complete: boolean;
+}
+
 export interface FeedTask {
   kind: 'feed';
   run: number;
@@ -40,7 +51,7 @@ export interface FreeTask {
   run: number;
 }
 
-export type QueryTask = PlanTask | ScanTask | FeedTask | FreeTask;
+export type QueryTask = PlanTask | ScanTask | CombineTask | FeedTask | FreeTask;
 export type QueryTaskResult = PlanResult | ScanAnswer | FeedResult | undefined;
 
 /** Name of the broadcast channel on which paths of removed files are told. */
