@@ -1,7 +1,11 @@
 /** Query worker: plans, scans morsels, and drives residual plans. */
+import { SHARED_ANSWER_BYTES } from '../src/config/limits.js';
 import { BasaltError } from '../src/errors/index.js';
+import type { ScanAnswer } from '../src/native/index.js';
 import {
   advanceRun,
+  combineAnswers,
+  copyBytes,
   explainRun,
   finishLeaf,
   freePlan,
@@ -41,6 +45,8 @@ function perform(task: QueryTask): unknown {
       return plan(task.sql, task.context);
     case 'scan':
       return scanParts(task);
+    case 'combine':
+      return share(combineAnswers(task.request, task.answers, task.share, task.shares, task.complete));
     case 'feed':
       return feed(task);
     case 'explain':
@@ -92,8 +98,16 @@ function scanParts(task: ScanTask): unknown {
   files.sweep();
   const fds = Int32Array.from(task.parts, ({ path }) => files.open(path));
   const offsets = Float64Array.from(task.parts, ({ offset }) => offset);
-  const answer = scan(task.request, fds, offsets);
-  return answer;
+  return share(scan(task.request, fds, offsets));
+}
+
+/** A large answer is combined on several threads: in shared memory it need not be copied for each. */
+function share(answer: ScanAnswer): ScanAnswer {
+  const { ipc } = answer;
+  if (ipc.length < SHARED_ANSWER_BYTES) return answer;
+  const shared = new Uint8Array(new SharedArrayBuffer(ipc.length));
+  copyBytes(shared, 0, ipc);
+  return { ...answer, ipc: shared };
 }
 
 function feed(task: FeedTask): FeedResult {

@@ -66,6 +66,17 @@ export const LEAF_CREDIT_BYTES = 64 * 1024 * 1024;
 /** Row groups in one morsel: enough that the task message costs nothing, few enough to stop early. */
 export const MORSEL_GROUPS_MAX = 8;
 
+/** Likewise where rows are grouped: the fewer answers, the less often a group is in several. */
+export const GROUPING_MORSEL_GROUPS_MAX = 32;
+export const GROUPING_MORSEL_GROUPS_MIN = 8;
+
+/** Answers of one leaf that wait to be combined, and rows in them from which that pays. */
+export const GATHERED_BYTES_MAX = 96 * 1024 * 1024;
+export const COMBINE_ROWS_MIN = 4096;
+
+/** Larger answers go from worker to worker in shared memory. */
+export const SHARED_ANSWER_BYTES = 64 * 1024;
+
 /** Plans kept for statements that come again; each is some hundred kilobytes in the addon. */
 export const PLANS_KEPT_MAX = 128;
 

@@ -8,6 +8,7 @@ import { LEAF_CREDIT_BYTES, QUERY_MEMORY_BYTES_MAX } from '../config/limits.js';
 import { BasaltError } from '../errors/index.js';
 import type { PlanAnswer, RowFormat, ScanAnswer } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
+import { Gathering, groupsRows, type Release } from './combine.js';
 import { explainAnalyze, explainedRows } from './explain.js';
 import { Leaf, type Morsel } from './leaf.js';
 import type { Partial, PartialCache } from './partial-cache.js';
@@ -88,6 +89,8 @@ class QueryExecution {
   /** Of scans that failed, whenever that was: an answer without their rows would be wrong. */
   private readonly scanErrors: unknown[] = [];
   private readonly finishedLeaves = new Set<number>();
+  /** Of the leaves that group rows. */
+  private readonly gatherings = new Map<Leaf, Gathering>();
 
   constructor(
     private readonly pool: Piscina,
@@ -101,7 +104,7 @@ class QueryExecution {
     const plan = lease.plan;
     const planned = performance.now();
     try {
-      this.leaves = plan.leaves.map((text, index) => this.openLeaf(text, index));
+      this.leaves = plan.leaves.map((text, index) => this.openLeaf(text, index, plan.deferred[index]));
       await this.scan(plan.handle);
       const result: QueryResult = {
         pieces: this.pieces,
@@ -130,11 +133,13 @@ class QueryExecution {
     return this.task<PlanAnswer>({ kind: 'plan', sql, context: JSON.stringify(context()) });
   }
 
-  private openLeaf(text: string, index: number): Leaf {
+  private openLeaf(text: string, index: number, deferred?: boolean): Leaf {
     const name = (JSON.parse(text) as { stream: string }).stream;
     const snapshot = this.input.snapshots.find((each) => each.name === name);
     if (!snapshot) throw new Error(`BUG: the plan reads ${name}, which it was not told of`);
-    return new Leaf(index, text, snapshot);
+    const leaf = new Leaf(index, text, snapshot, this.input.partials !== undefined, deferred);
+    if (groupsRows(leaf.request)) this.gatherings.set(leaf, new Gathering(this.pool.options.maxThreads));
+    return leaf;
   }
 
   /** Alternates between keeping the scan workers busy and feeding the run, until the run is done. */
@@ -151,7 +156,9 @@ class QueryExecution {
       if (this.scanErrors.length > 0) throw this.scanErrors[0];
       if (feed.done) return;
       if (feed.runnable) continue;
-      const idle = this.scans.size === 0 && fed === 0 && this.finishedLeaves.size === finishedBefore;
+      const asked = feed.requests.length > 0;
+      const idle =
+        !asked && this.scans.size === 0 && fed === 0 && this.finishedLeaves.size === finishedBefore;
       if (idle && this.leaves.every((leaf) => leaf.done))
         throw new Error('BUG: the residual plan waits for nothing');
     }
@@ -185,6 +192,10 @@ class QueryExecution {
       leaf.queuedBytes = feed.queuedBytes[leaf.index] ?? 0;
       leaf.satisfied ||= feed.satisfied[leaf.index] ?? false;
     }
+    for (const { leaf, text } of feed.requests) {
+      this.leaves[leaf]?.begin(text);
+      this.finishedLeaves.delete(leaf);
+    }
     if (feed.rows > 0) {
       this.pieces.push(feed.bytes);
       this.rows += feed.rows;
@@ -207,16 +218,17 @@ class QueryExecution {
         const morsel = leaf.takeMorsel(workers);
         if (!morsel) break;
         const kept = morsel.cacheKey && this.input.partials?.get(morsel.cacheKey);
-        if (kept) {
-          this.accept(leaf, morsel, kept, false);
-          continue;
-        }
-        const scan = this.scanMorsel(leaf, morsel)
-          .catch((error: unknown) => void this.scanErrors.push(error))
-          .finally(() => this.scans.delete(scan));
-        this.scans.add(scan);
+        if (kept) this.accept(leaf, morsel, kept, false);
+        else this.track(this.scanMorsel(leaf, morsel));
       }
     }
+  }
+
+  private track(work: Promise<void>): void {
+    const scan = work
+      .catch((error: unknown) => void this.scanErrors.push(error))
+      .finally(() => this.scans.delete(scan));
+    this.scans.add(scan);
   }
 
   private async scanMorsel(leaf: Leaf, morsel: Morsel): Promise<void> {
@@ -255,10 +267,51 @@ class QueryExecution {
       this.totals.morselsCached++;
       this.totals.rowsCached += rowsCovered;
     }
+    const gathering = this.gatherings.get(leaf);
+    if (gathering) this.release(leaf, gathering.add(ipc, rows, leaf.exhausted && leaf.running === 1));
+    else this.keep(leaf, ipc);
+    leaf.answer(morsel, rows);
+  }
+
+  /** Keeps an answer for the run. */
+  private keep(leaf: Leaf, ipc: Uint8Array): void {
     this.answers.push({ leaf: leaf.index, ipc });
     this.answerBytes += ipc.length;
     leaf.queuedBytes += ipc.length;
-    leaf.answer(morsel, rows);
+  }
+
+  private release(leaf: Leaf, release: Release | undefined): void {
+    if (release?.kind === 'feed') for (const ipc of release.answers) this.keep(leaf, ipc);
+    if (release?.kind === 'combine') {
+      leaf.running++;
+      this.track(this.combine(leaf, release));
+    }
+  }
+
+  private async combine(
+    leaf: Leaf,
+    { answers, shares, complete }: Release & { kind: 'combine' },
+  ): Promise<void> {
+    const request = leaf.text;
+    const combining = Array.from({ length: shares }, (_, share) =>
+      this.task<ScanAnswer>({ kind: 'combine', request, answers, share, shares, complete }),
+    );
+    let combined: ScanAnswer[];
+    try {
+      combined = await Promise.all(combining);
+    } finally {
+      // In the same turn as what follows: a leaf without work is told to be finished.
+      leaf.running--;
+    }
+    if (complete) {
+      for (const { ipc } of combined) this.keep(leaf, ipc);
+      return;
+    }
+    const ipcs = combined.map(({ ipc }) => ipc);
+    const rows = combined.reduce((sum, answer) => sum + answer.rows, 0);
+    const gathering = this.gatherings.get(leaf);
+    this.release(leaf, gathering?.addCombined(ipcs, rows));
+    if (leaf.done) this.release(leaf, gathering?.finish());
   }
 
   private async task<Result>(task: QueryTask): Promise<Result> {

@@ -3,8 +3,13 @@
  */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { MORSEL_GROUPS_MAX } from '../config/limits.js';
+import {
+  GROUPING_MORSEL_GROUPS_MAX,
+  GROUPING_MORSEL_GROUPS_MIN,
+  MORSEL_GROUPS_MAX,
+} from '../config/limits.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
+import { groupsRows } from './combine.js';
 import { type BlockTest, blockTest, insideTime, overlapsTime } from './prune.js';
 import { countsRowsOnly, type ScanRequest } from './scan-request.js';
 
@@ -42,19 +47,25 @@ export interface PruneStats {
   bytes: number;
 }
 
+function noBlocks(): PruneStats {
+  return { blocks: 0, prunedByTime: 0, prunedByZoneMap: 0, rows: 0, bytes: 0 };
+}
+
 /** Rows of a full row group. */
 const GROUP_ROWS = 65_536;
 
 /** Row groups of a segment that are answered together: few, so that all workers have work; enough that merging answers costs little. */
 const RUN_GROUPS = 4;
+/** Likewise where rows are grouped: the fewer answers, the less often a group is in several. */
+const GROUPING_RUN_GROUPS = 16;
 
 /** As the planner writes it. Inside a JSON string its quotes would be escaped, so it is found nowhere else. */
 const TIME_MEMBER = /"time":\{"min":(?:null|-?\d+),"max":(?:null|-?\d+)\}/;
 const ALL_TIME = '"time":{"min":null,"max":null}';
 
 export class Leaf {
-  readonly request: ScanRequest;
-  readonly stats: PruneStats = { blocks: 0, prunedByTime: 0, prunedByZoneMap: 0, rows: 0, bytes: 0 };
+  request: ScanRequest;
+  stats: PruneStats = noBlocks();
   /** Rows of blocks that need no scan because only their number matters. */
   countedRows = 0;
   /** Answer bytes that the run has not consumed yet. */
@@ -62,29 +73,47 @@ export class Leaf {
   /** No more input is wanted. */
   satisfied = false;
   running = 0;
-  private readonly parts: PlacedPart[] = [];
-  private readonly timelessText: string;
-  private readonly requestKey: string;
-  private readonly mayMatch: BlockTest;
+  private parts: PlacedPart[] = [];
+  private timelessText = '';
+  private requestKey = '';
+  private mayMatch: BlockTest = () => true;
   private next = 0;
   private remainingRows = 0;
   private answeredRows = 0;
   /** Per answered morsel: its smallest and largest possible time and the rows it gave; only kept for topTime. */
-  private readonly answered: { timeMin: number; timeMax: number; rows: number }[] = [];
+  private answered: { timeMin: number; timeMax: number; rows: number }[] = [];
 
   constructor(
     readonly index: number,
     /** The planner's JSON, forwarded as it is. */
-    readonly text: string,
-    stream: StreamSnapshot,
+    public text: string,
+    private readonly stream: StreamSnapshot,
+    /** Whether answers over segments are kept, and so asked for in the same pieces each time. */
+    private readonly keepsAnswers = false,
+    /** The complete request is still to come (`begin`). */
+    private deferred = false,
   ) {
+    this.request = JSON.parse(text) as ScanRequest;
+    if (!deferred) this.begin(text);
+  }
+
+  /** Starts answering this request; a deferred leaf may do so several times, one after the other. */
+  begin(text: string): void {
+    this.text = text;
     this.request = JSON.parse(text) as ScanRequest;
     // A range of time that a group lies wholly in does not matter to it: without the range, a query of "the last day" finds the answers
     // that it got a minute ago.
     this.timelessText = text.replace(TIME_MEMBER, ALL_TIME);
     this.requestKey = createHash('sha256').update(this.timelessText).digest('base64url');
     this.mayMatch = blockTest(this.request);
-    this.collect(stream);
+    this.deferred = false;
+    this.stats = noBlocks();
+    this.countedRows = 0;
+    this.parts = [];
+    this.answered = [];
+    this.next = 0;
+    this.remainingRows = 0;
+    this.collect(this.stream);
     const { output } = this.request;
     if (output.kind === 'topTime') {
       this.parts.sort(output.descending ? (a, b) => b.timeMax - a.timeMax : (a, b) => a.timeMin - b.timeMin);
@@ -96,7 +125,7 @@ export class Leaf {
   }
 
   get exhausted(): boolean {
-    return this.satisfied || this.next >= this.parts.length;
+    return this.satisfied || (!this.deferred && this.next >= this.parts.length);
   }
 
   /** The next morsel, sized so that `workers` have work and a stop comes early where one is likely. */
@@ -104,7 +133,7 @@ export class Leaf {
     const { output } = this.request;
     if (output.kind === 'rows' && output.limit !== null && this.answeredRows >= output.limit)
       this.satisfied = true;
-    if (this.exhausted) return undefined;
+    if (this.exhausted || this.deferred) return undefined;
     const first = this.parts[this.next] as PlacedPart;
     if (output.kind === 'topTime' && this.cannotImprove(first)) {
       this.satisfied = true;
@@ -112,8 +141,11 @@ export class Leaf {
     }
     const stopsEarly = output.kind === 'topTime' || (output.kind === 'rows' && output.limit !== null);
     const even = Math.ceil(this.remainingRows / (workers * 2));
-    let rowsMax = Math.max(GROUP_ROWS, Math.min(MORSEL_GROUPS_MAX * GROUP_ROWS, even));
-    // Pieces must not depend on what else there is to do, or a cached answer would not be found again.
+    const [groupsMin, groupsMax] = groupsRows(this.request)
+      ? [GROUPING_MORSEL_GROUPS_MIN, GROUPING_MORSEL_GROUPS_MAX]
+      : [1, MORSEL_GROUPS_MAX];
+    let rowsMax = Math.max(groupsMin * GROUP_ROWS, Math.min(groupsMax * GROUP_ROWS, even));
+    // Pieces must not depend on what else there is to do, or a kept answer would not be found again.
     if (first.run !== undefined) rowsMax = Number.POSITIVE_INFINITY;
     if (stopsEarly) rowsMax = GROUP_ROWS;
     const parts: PlacedPart[] = [];
@@ -158,6 +190,7 @@ export class Leaf {
   }
 
   private collect(stream: StreamSnapshot): void {
+    const runGroups = groupsRows(this.request) ? GROUPING_RUN_GROUPS : RUN_GROUPS;
     for (const segment of stream.segments) {
       if (!overlapsTime(this.request, segment)) {
         this.stats.blocks += segment.groups.length;
@@ -169,7 +202,8 @@ export class Leaf {
       for (const [index, group] of segment.groups.entries()) {
         const header = segment.headers.subarray(headerOffset, headerOffset + group.headerBytes);
         headerOffset += group.headerBytes;
-        const run = insideTime(this.request, group) ? `${file}/${Math.floor(index / RUN_GROUPS)}` : undefined;
+        const keeps = this.keepsAnswers && insideTime(this.request, group);
+        const run = keeps ? `${file}/${Math.floor(index / runGroups)}` : undefined;
         this.consider({ ...group, path: segment.lease.path, run }, group.bytes, header);
       }
     }

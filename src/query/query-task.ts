@@ -16,6 +16,17 @@ export interface ScanTask {
   parts: { path: string; offset: number }[];
 }
 
+/** Makes one answer, of a share of the groups, out of answers to the request of a leaf. */
+export interface CombineTask {
+  kind: 'combine';
+  request: string;
+  answers: Uint8Array[];
+  share: number;
+  shares: number;
+  /** These are all answers. */
+  complete: boolean;
+}
+
 export interface FeedTask {
   kind: 'feed';
   plan: number;
@@ -59,7 +70,15 @@ export interface LoadTask {
   key: string;
 }
 
-export type QueryTask = PlanTask | ScanTask | FeedTask | ExplainTask | FreeTask | StoreTask | LoadTask;
+export type QueryTask =
+  | PlanTask
+  | ScanTask
+  | CombineTask
+  | FeedTask
+  | ExplainTask
+  | FreeTask
+  | StoreTask
+  | LoadTask;
 export type QueryTaskResult = PlanAnswer | ScanAnswer | FeedResult | string | Partial | number | undefined;
 
 /** Name of the broadcast channel on which paths of removed files are told. */

@@ -23,12 +23,25 @@ export type Group =
 
 export type Aggregate =
   | { kind: 'countRows' }
-  | { kind: 'count' | 'sum' | 'min' | 'max' | 'average'; column: string };
+  | { kind: 'count' | 'sum' | 'min' | 'max' | 'average' | 'sketch'; column: string }
+  | { kind: 'function'; name: string; arguments: Argument[]; distinct: boolean };
+
+export type Argument =
+  | { kind: 'column'; column: string; cast: ColumnType | null }
+  | { kind: 'constant'; value: Literal };
+
+/** The groups that come first by a column of the answer; only a complete combination of answers leaves out others. */
+export interface Top {
+  column: number;
+  descending: boolean;
+  nullsFirst: boolean;
+  limit: number;
+}
 
 export type Output =
   | { kind: 'rows'; project: string[]; limit: number | null }
   | { kind: 'topTime'; project: string[]; descending: boolean; limit: number }
-  | { kind: 'aggregate'; groups: Group[]; aggregates: Aggregate[] };
+  | { kind: 'aggregate'; groups: Group[]; aggregates: Aggregate[]; top?: Top };
 
 export interface ScanRequest {
   stream: string;

@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Piscina } from 'piscina';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { LEAF_CREDIT_BYTES } from '../../src/config/limits.js';
+import { COMBINE_ROWS_MIN, GATHERED_BYTES_MAX, LEAF_CREDIT_BYTES } from '../../src/config/limits.js';
 import type { PlanAnswer } from '../../src/native/index.js';
 import { type QueryInput, runQuery } from '../../src/query/executor.js';
 import { PartialCache } from '../../src/query/partial-cache.js';
 import { PlanCache } from '../../src/query/plan-cache.js';
-import type { FeedResult, FeedTask, QueryTask, ScanTask } from '../../src/query/query-task.js';
+import type { CombineTask, FeedResult, FeedTask, QueryTask, ScanTask } from '../../src/query/query-task.js';
 import type { Output } from '../../src/query/scan-request.js';
 import type { FileLease } from '../../src/storage/file-lease.js';
 import { StreamSnapshot } from '../../src/storage/snapshot.js';
@@ -16,6 +16,11 @@ import { liveBlock, liveSegment, makeStream } from './streams.js';
 
 const ROWS: Output = { kind: 'rows', project: ['_timestamp'], limit: null };
 const COUNT: Output = { kind: 'aggregate', groups: [], aggregates: [{ kind: 'countRows' }] };
+const GROUPS: Output = {
+  kind: 'aggregate',
+  groups: [{ kind: 'column', column: '_timestamp' }],
+  aggregates: [],
+};
 const MB = 1024 * 1024;
 
 function leafText(output: Output, stream = 'logs'): string {
@@ -38,6 +43,7 @@ class FakeQueryPool {
   leaves = [leafText(ROWS)];
   stability: PlanAnswer['stability'] = 'clock';
   analyze = false;
+  deferred = [false];
   /** Overridable behaviour. */
   onScan: (task: ScanTask, index: number) => Promise<{ ipcBytes: number; rows: number }> = async ({
     parts,
@@ -46,6 +52,10 @@ class FakeQueryPool {
     rows: parts.length,
   });
   onFeed: (task: FeedTask) => Promise<Partial<FeedResult>> = async () => ({});
+  onCombine: (task: CombineTask) => Promise<{ ipc: Uint8Array; rows: number }> = async () => ({
+    ipc: new Uint8Array(1),
+    rows: 1,
+  });
   onFree: () => Promise<void> = async () => {};
   private readonly finished = new Set<number>();
 
@@ -64,10 +74,13 @@ class FakeQueryPool {
         return {
           handle: 1,
           leaves: this.leaves,
+          deferred: this.deferred,
           schema: '[{"name":"a","type":"Int64"}]',
           stability: this.stability,
           analyze: this.analyze,
         };
+      case 'combine':
+        return this.onCombine(task);
       case 'scan':
         return this.scan(task);
       case 'feed':
@@ -117,6 +130,7 @@ class FakeQueryPool {
       bytes,
       queuedBytes: each(0),
       satisfied: each(false),
+      requests: [],
       ...special,
     };
   }
@@ -479,4 +493,86 @@ describe('a query that is cancelled', () => {
     });
     expect(pool.of('scan')).toEqual([]);
   });
+});
+
+describe('answers that hold groups', () => {
+  function groupsPool(rows: number, ipcBytes = 10): FakeQueryPool {
+    const pool = new FakeQueryPool();
+    pool.leaves = [leafText(GROUPS)];
+    pool.onScan = async () => ({ ipcBytes, rows });
+    return pool;
+  }
+
+  test('are combined in shares once all are there, and only that is fed', async () => {
+    const pool = groupsPool(COMBINE_ROWS_MIN);
+    let scansBefore = 0;
+    pool.onCombine = async ({ share }) => {
+      scansBefore = pool.of('scan').length;
+      return { ipc: new Uint8Array(3 + share), rows: 1 };
+    };
+    await run(pool, streamOf(32).stream);
+    const combines = pool.of('combine');
+    expect(combines.map(({ share, shares, complete }) => [share, shares, complete])).toEqual([
+      [0, 2, true],
+      [1, 2, true],
+    ]);
+    expect(scansBefore).toBe(pool.of('scan').length);
+    expect(scansBefore).toBeGreaterThan(1);
+    for (const { answers } of combines) expect(answers).toHaveLength(scansBefore);
+    const fed = pool.of('feed').flatMap(({ answers }) => answers.map(({ ipc }) => ipc.length));
+    expect(fed).toEqual([3, 4]);
+  });
+
+  test('are fed as they are when they are few', async () => {
+    const pool = groupsPool(2);
+    await run(pool, streamOf(32).stream);
+    expect(pool.of('combine')).toEqual([]);
+    const fed = pool.of('feed').flatMap(({ answers }) => answers);
+    expect(fed).toHaveLength(pool.of('scan').length);
+  });
+
+  test('are combined on the way when they are large, and no more when that does not help', async () => {
+    const helps = groupsPool(COMBINE_ROWS_MIN, GATHERED_BYTES_MAX / 2);
+    helps.onCombine = async () => ({ ipc: new Uint8Array(1), rows: COMBINE_ROWS_MIN });
+    await run(helps, streamOf(64).stream);
+    const completes = helps.of('combine').map(({ complete }) => complete);
+    expect(completes.filter((complete) => !complete).length).toBeGreaterThan(0);
+    expect(completes.at(-1)).toBe(true);
+
+    const useless = groupsPool(COMBINE_ROWS_MIN, GATHERED_BYTES_MAX / 2);
+    useless.onCombine = async () => ({ ipc: new Uint8Array(GATHERED_BYTES_MAX / 2), rows: COMBINE_ROWS_MIN });
+    await run(useless, streamOf(64).stream);
+    expect(useless.of('combine')).toHaveLength(2);
+    const fed = useless.of('feed').flatMap(({ answers }) => answers);
+    expect(fed.length).toBe(useless.of('scan').length);
+  });
+
+  test('that cannot be combined fail the query', async () => {
+    const pool = groupsPool(COMBINE_ROWS_MIN);
+    pool.onCombine = () => Promise.reject(new Error('no room'));
+    await expect(run(pool, streamOf(32).stream)).rejects.toThrow('no room');
+    expect(pool.of('freePlan')).toHaveLength(1);
+  });
+});
+
+test('a deferred leaf is scanned for each request that the run makes, not before', async () => {
+  const pool = new FakeQueryPool();
+  pool.leaves = [leafText(ROWS), leafText(ROWS)];
+  pool.deferred = [true, false];
+  const requests = [-1, -2].map((min) =>
+    JSON.stringify({ ...JSON.parse(leafText(ROWS)), time: { min, max: null } }),
+  );
+  let asked = 0;
+  const finished: number[] = [];
+  pool.onFeed = async (task) => {
+    finished.push(...task.finished);
+    const due = asked < 2 && task.finished.length > 0;
+    const more = due ? [{ leaf: 0, text: requests[asked++] as string }] : [];
+    return { requests: more, done: asked === 2 && finished.filter((leaf) => leaf === 0).length === 2 };
+  };
+  await run(pool, streamOf(3).stream);
+  const texts = pool.of('scan').map(({ request }) => request);
+  expect(new Set(texts)).toEqual(new Set([leafText(ROWS), ...requests]));
+  expect(texts.indexOf(requests[0] as string)).toBeGreaterThan(texts.lastIndexOf(leafText(ROWS)));
+  expect(texts.indexOf(requests[1] as string)).toBeGreaterThan(texts.lastIndexOf(requests[0] as string));
 });

@@ -4,7 +4,7 @@ import type { PlanAnswer } from '../../src/native/index.js';
 import { PlanCache } from '../../src/query/plan-cache.js';
 
 function planAnswer(handle: number, stability: PlanAnswer['stability'] = 'fixed'): PlanAnswer {
-  return { handle, leaves: [], schema: '[]', stability, analyze: false };
+  return { handle, leaves: [], deferred: [], schema: '[]', stability, analyze: false };
 }
 
 function cache() {

@@ -50,6 +50,7 @@ static RUNS: LazyLock<Table<Run>> = LazyLock::new(Table::new);
 pub struct PlanAnswer {
     pub handle: u32,
     pub leaves: Vec<String>,
+    pub deferred: Vec<bool>,
     pub schema: String,
     pub stability: String,
     pub analyze: bool,
@@ -62,6 +63,13 @@ pub struct RunProgress {
     pub output_rows: f64,
     pub queued_bytes: Vec<f64>,
     pub satisfied: Vec<bool>,
+    pub requests: Vec<LeafRequest>,
+}
+
+#[napi(object)]
+pub struct LeafRequest {
+    pub leaf: u32,
+    pub text: String,
 }
 
 #[napi(object)]
@@ -78,7 +86,7 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
     for leaf in plan.leaves() {
         leaves.push(serde_json::to_string(leaf).map_err(failure::bytes)?);
     }
-    let schema = plan.schema_json();
+    let (schema, deferred) = (plan.schema_json(), plan.deferred());
     let stability = match plan.stability() {
         Stability::Fixed => "fixed",
         Stability::Clock => "clock",
@@ -88,6 +96,7 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
     Ok(PlanAnswer {
         handle: PLANS.insert(Arc::new(plan)),
         leaves,
+        deferred,
         schema,
         stability: stability.to_owned(),
         analyze,
@@ -141,6 +150,14 @@ pub fn advance_run(run: u32) -> napi::Result<RunProgress> {
             output_rows: progress.output_rows as f64,
             queued_bytes: progress.queued_bytes.iter().map(|bytes| *bytes as f64).collect(),
             satisfied: progress.leaf_satisfied,
+            requests: progress
+                .requests
+                .into_iter()
+                .map(|(leaf, text)| LeafRequest {
+                    leaf: leaf as u32,
+                    text,
+                })
+                .collect(),
         })
     })
 }

@@ -3,7 +3,8 @@
 use crate::failure;
 use basalt_block::FileSource;
 use basalt_scan::request::ScanRequest;
-use basalt_scan::{Part, scan as run};
+use basalt_scan::{Part, ScanOutput, Share, combine, scan_with};
+use basalt_sql::leaf_functions;
 use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
 use napi_derive::napi;
 
@@ -38,8 +39,32 @@ pub fn scan(request: String, fds: Int32Array, offsets: Float64Array) -> napi::Re
             header: None,
         })
         .collect();
-    let output = run(&request, &parts).map_err(failure::bytes)?;
-    Ok(ScanAnswer {
+    scan_with(&request, &parts, leaf_functions())
+        .map(answer)
+        .map_err(failure::bytes)
+}
+
+#[napi(catch_unwind)]
+pub fn combine_answers(
+    request: String,
+    answers: Vec<Uint8Array>,
+    share: u32,
+    shares: u32,
+    complete: bool,
+) -> napi::Result<ScanAnswer> {
+    let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
+    let answers: Vec<&[u8]> = answers.iter().map(|answer| &**answer).collect();
+    let share = Share {
+        index: share,
+        of: shares,
+    };
+    combine(&request, &answers, share, complete, leaf_functions())
+        .map(answer)
+        .map_err(failure::bytes)
+}
+
+fn answer(output: ScanOutput) -> ScanAnswer {
+    ScanAnswer {
         ipc: Uint8Array::from(output.ipc),
         rows: output.rows as f64,
         rows_scanned: output.stats.rows_scanned as f64,
@@ -47,5 +72,5 @@ pub fn scan(request: String, fds: Int32Array, offsets: Float64Array) -> napi::Re
         pages_read: output.stats.pages_read as f64,
         pages_skipped: output.stats.pages_skipped as f64,
         bytes_read: output.stats.bytes_read as f64,
-    })
+    }
 }

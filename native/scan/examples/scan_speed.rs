@@ -202,7 +202,11 @@ fn aggregates(timing: &Timing, totals: &Totals, rows: usize) -> Any<()> {
     let average = || Aggregate::Average {
         column: "response_time".into(),
     };
-    let aggregate = |groups, aggregates| Output::Aggregate { groups, aggregates };
+    let aggregate = |groups, aggregates| Output::Aggregate {
+        groups,
+        aggregates,
+        top: None,
+    };
     timing.time(
         "count(*) where level = 'error'",
         &request(
@@ -339,6 +343,7 @@ fn rows_and_text(timing: &Timing, totals: &Totals) -> Any<()> {
     let count = || Output::Aggregate {
         groups: vec![],
         aggregates: vec![Aggregate::CountRows],
+        top: None,
     };
     let contains = |needle: &str, ignore_case| Filter::Contains {
         column: "message".into(),

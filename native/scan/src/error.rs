@@ -12,6 +12,8 @@ pub enum ScanError {
     Block { offset: u64, error: BlockError },
     /// The answer would be larger than a stated limit; the text names the limit and what to do.
     Limit(String),
+    /// An aggregate function refused its input.
+    Function { name: String, what: String },
     /// Something that correct callers and storage never cause.
     Internal(String),
 }
@@ -21,6 +23,7 @@ impl fmt::Display for ScanError {
         match self {
             Self::Request(text) => write!(f, "invalid scan request: {text}"),
             Self::Block { offset, error } => write!(f, "block at byte {offset}: {error}"),
+            Self::Function { name, what } => write!(f, "aggregate function {name}: {what}"),
             Self::Limit(text) => f.write_str(text),
             Self::Internal(text) => write!(f, "internal error in a scan: {text}"),
         }

@@ -158,7 +158,21 @@ pub enum Output {
     Aggregate {
         groups: Vec<Group>,
         aggregates: Vec<Aggregate>,
+        /// What `combine` may leave out of the groups of all answers. A scan answers all its groups.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        top: Option<Top>,
     },
+}
+
+/// The groups that come first by one column of the answer: at least `limit` of them, and all that are equal to the last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Top {
+    /// Of the answer; numbers and bools only. Floats follow total order.
+    pub column: usize,
+    pub descending: bool,
+    pub nulls_first: bool,
+    pub limit: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -197,4 +211,31 @@ pub enum Aggregate {
     /// `agg<i>_count` Int64 and `agg<i>_sum` Float64 (each value cast to f64 first); both null when no row had a value. Only int64
     /// and float64 columns.
     Average { column: String },
+    /// `agg<i>_sketch` Binary, never null: a `Sketch` of the values, each cast to f64 first. Only int64 and float64 columns.
+    Sketch { column: String },
+    /// Any other function, whose states are kept by the `Functions` that the scan is given: `agg<i>_0`, `agg<i>_1`, ... of its types.
+    Function {
+        name: String,
+        arguments: Vec<Argument>,
+        distinct: bool,
+    },
+}
+
+/// An argument of an aggregate function.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+pub enum Argument {
+    /// `cast`: the type that the function wants where it is not the column's.
+    Column {
+        column: String,
+        cast: Option<RequestType>,
+    },
+    Constant {
+        value: Literal,
+    },
 }

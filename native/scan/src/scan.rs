@@ -1,6 +1,7 @@
 //! Runs a request over blocks.
 
 use crate::aggregate;
+use crate::aggregate::function::{Functions, NoFunctions};
 use crate::answer::{ScanOutput, ScanStats};
 use crate::bits::{Bits, Rows};
 use crate::block_view::{BlockView, CountedSource, PageBuffers, Part};
@@ -17,6 +18,11 @@ use std::sync::Arc;
 ///
 /// Errors: a request that contradicts itself, a block that cannot be read, an answer over a limit. Never a partial answer.
 pub fn scan(request: &ScanRequest, parts: &[Part]) -> Result<ScanOutput, ScanError> {
+    scan_with(request, parts, &NoFunctions)
+}
+
+/// `scan` with aggregate functions of the caller's.
+pub fn scan_with(request: &ScanRequest, parts: &[Part], functions: &dyn Functions) -> Result<ScanOutput, ScanError> {
     let plan = Plan::compile(request)?;
     let bytes = Cell::new(0);
     let mut scanner = Scanner {
@@ -37,7 +43,9 @@ pub fn scan(request: &ScanRequest, parts: &[Part]) -> Result<ScanOutput, ScanErr
             descending,
             limit,
         } => top_time::run(&plan, &mut scanner, project, *descending, *limit),
-        Output::Aggregate { groups, aggregates } => aggregate::run(&plan, &mut scanner, groups, aggregates),
+        Output::Aggregate { groups, aggregates, .. } => {
+            aggregate::run(&plan, &mut scanner, groups, aggregates, functions)
+        }
     }
 }
 

@@ -60,6 +60,7 @@ fn count() -> Output {
     Output::Aggregate {
         groups: vec![],
         aggregates: vec![Aggregate::CountRows],
+        top: None,
     }
 }
 
@@ -134,6 +135,7 @@ fn headers_and_dictionaries_decide_blocks_without_pages() {
                 column: "message".into(),
             },
         ],
+        top: None,
     };
     let output = run(&request(None, min_max), &blocks).unwrap();
     assert_eq!((output.rows, output.stats.pages_read), (3, 0));
@@ -279,6 +281,7 @@ fn contradictions_are_refused_with_their_column() {
     let sum = Output::Aggregate {
         groups: vec![],
         aggregates: vec![Aggregate::Sum { column: "level".into() }],
+        top: None,
     };
     let bucket = |column: &str, width| Output::Aggregate {
         groups: vec![Group::Bucket {
@@ -287,6 +290,7 @@ fn contradictions_are_refused_with_their_column() {
             origin: 0,
         }],
         aggregates: vec![],
+        top: None,
     };
     for (request, wanted) in [
         (request(None, unknown), "nothing"),
@@ -369,6 +373,7 @@ fn too_many_groups_are_an_error_that_says_so() {
             column: "status".into(),
         }],
         aggregates: vec![Aggregate::CountRows],
+        top: None,
     };
     let request = request(None, output);
     let error = run(&request, &blocks).unwrap_err();
@@ -417,6 +422,7 @@ fn damaged_blocks_give_an_error_or_the_right_answer() {
                 aggregates: vec![Aggregate::Max {
                     column: "message".into(),
                 }],
+                top: None,
             },
         ),
     ];

@@ -157,6 +157,7 @@ fn aggregates() {
                 Aggregate::Max { column: of("a") },
                 Aggregate::Average { column: of("a") },
             ],
+            top: None,
         },
     };
     round_trip(

@@ -29,6 +29,7 @@ pub use error::{
     EXECUTION, FIELD_NOT_FOUND, FULL_TEXT_NOT_FOUND, FUNCTION_NOT_FOUND, INVALID_PARAMETER, INVALID_SQL,
     STREAM_NOT_FOUND, SqlError, TYPE_MISMATCH,
 };
+pub use leaf::functions::leaf_functions;
 pub use parse::{Explain, OPERATORS_MAX, SQL_BYTES_MAX};
 pub use plan::{LEAVES_MAX, Plan, Timings, plan};
 pub use run::{Progress, Run};

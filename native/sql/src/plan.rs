@@ -237,6 +237,11 @@ impl Plan {
         &self.requests
     }
 
+    /// For each leaf, whether it is to be answered only after a run told its complete request (`Progress::requests`).
+    pub fn deferred(&self) -> Vec<bool> {
+        self.leaves.iter().map(|(leaf, _)| leaf.awaits_keys()).collect()
+    }
+
     /// The result's columns as JSON: `[{"name":"level","type":"Utf8"}]`, with the types of Arrow.
     pub fn schema_json(&self) -> String {
         let schema = self.schema();

@@ -98,7 +98,7 @@ fn build() -> Result<SessionState, SqlError> {
         .with_expr_planners(planners)
         .with_scalar_functions(functions::scalar())
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
-        .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
+        .with_aggregate_functions(functions::aggregate())
         .with_window_functions(SessionStateDefaults::default_window_functions())
         .with_table_functions(
             SessionStateDefaults::default_table_functions()

@@ -1,13 +1,19 @@
 //! One member of GROUP BY: the rows of a page to ids of their values.
 
-use super::interner::{NumberInterner, TextInterner, UNSET};
+use super::id_map::{UNSET, WINDOW_CELLS_FREE};
+use super::interner::NumberInterner;
+use super::state::wrong_type;
+use super::text_interner::TextInterner;
 use crate::bits::Rows;
 use crate::block_view::{BlockView, PageView, PageZone};
-use crate::column_builder::is_valid;
+use crate::column_builder::{is_valid, text_limit};
 use crate::error::ScanError;
 use crate::plan::Plan;
 use crate::request::{Group, RequestType};
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
+use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use basalt_block::{Bound, PageValues, Text};
 use std::sync::Arc;
 
@@ -15,9 +21,10 @@ pub struct Dimension {
     slot: usize,
     values: DimensionValues,
     bucket: Option<Bucket>,
-    /// Ids by dictionary code or by integer less `remap_base`, of the current block; `UNSET` until a row has the value.
+    /// Ids by dictionary code or by bool, of the current block; `UNSET` until a row has the value.
     remap: Vec<u32>,
-    remap_base: i64,
+    /// Rows of the blocks so far.
+    rows: usize,
     /// The value of every row of the current block, if the header tells.
     constant: Option<Constant>,
 }
@@ -51,8 +58,8 @@ pub enum PageIds {
     Each,
 }
 
-/// Integers of a block are mapped through a table if their range is below this.
-const WINDOW_MAX: u64 = 65_536;
+/// Integers are looked up by index where their range is not more than this many times the rows.
+const CELLS_PER_ROW: usize = 4;
 
 impl Bucket {
     /// First and last value of the bucket of `value`, saturating at the ends of i64.
@@ -97,7 +104,7 @@ impl Dimension {
             values,
             bucket,
             remap: Vec::new(),
-            remap_base: 0,
+            rows: 0,
             constant: None,
         })
     }
@@ -124,13 +131,12 @@ impl Dimension {
     /// Comes before the pages of a block. True if all rows of the block have one value.
     pub fn begin_block(&mut self, block: &BlockView) -> bool {
         self.remap.clear();
+        self.rows += block.rows();
         let bounds = block.bounds(self.slot);
-        if let (Some((Bound::Int64(min), Bound::Int64(max))), None) = (&bounds, &self.bucket)
-            && max.wrapping_sub(*min) as u64 <= WINDOW_MAX
-            && min <= max
+        if let (Some((Bound::Int64(min), Bound::Int64(max))), None, DimensionValues::Int64(values)) =
+            (&bounds, &self.bucket, &mut self.values)
         {
-            self.remap_base = *min;
-            self.remap.resize((max - min) as usize + 1, UNSET);
+            values.reserve(*min, *max, WINDOW_CELLS_FREE.max(self.rows * CELLS_PER_ROW));
         }
         let nulls = block.null_count(self.slot);
         self.constant = match bounds {
@@ -219,8 +225,7 @@ impl Dimension {
                 if let Some(bucket) = &mut self.bucket {
                     bucket_ids(bucket, interner, values, validity, rows, ids);
                 } else {
-                    let base = self.remap_base;
-                    window_ids(interner, &mut self.remap, base, values, validity, rows, ids);
+                    number_ids(interner, values, validity, rows, ids);
                 }
             }
             (DimensionValues::Float64(interner), PageValues::Float64(values)) => {
@@ -253,8 +258,8 @@ impl Dimension {
     }
 
     /// The values of these ids as an array.
-    pub fn column(&self, ids: &[u32]) -> ArrayRef {
-        match &self.values {
+    pub fn column(&self, ids: &[u32]) -> Result<ArrayRef, ScanError> {
+        Ok(match &self.values {
             DimensionValues::Int64(values) => Arc::new(ids.iter().map(|&id| values.value(id)).collect::<Int64Array>()),
             DimensionValues::Float64(values) => {
                 let floats = ids
@@ -267,12 +272,80 @@ impl Dimension {
                     .map(|&id| values.value(id).map(|value| value != 0))
                     .collect::<BooleanArray>(),
             ),
-            DimensionValues::Text(values) => {
-                let texts = ids.iter().map(|&id| values.value(id).map(String::from_utf8_lossy));
-                Arc::new(texts.collect::<StringArray>())
+            DimensionValues::Text(values) => text_column(values, ids)?,
+        })
+    }
+
+    /// Ids of the listed rows of an array that `column` of another grouping made.
+    pub fn array_ids(&mut self, array: &dyn Array, rows: &[u32], ids: &mut Vec<u32>) -> Result<(), ScanError> {
+        ids.clear();
+        match &mut self.values {
+            DimensionValues::Int64(interner) => {
+                let array = array.as_primitive_opt::<Int64Type>().ok_or_else(wrong_type)?;
+                self.rows += array.len();
+                let (min, max) = array.iter().flatten().fold((i64::MAX, i64::MIN), |(min, max), value| {
+                    (min.min(value), max.max(value))
+                });
+                interner.reserve(min, max, WINDOW_CELLS_FREE.max(self.rows * CELLS_PER_ROW));
+                intern(array, rows, ids, interner, NumberInterner::null, |interner, row| {
+                    interner.id(array.value(row))
+                });
+            }
+            DimensionValues::Float64(interner) => {
+                let array = array.as_primitive_opt::<Float64Type>().ok_or_else(wrong_type)?;
+                intern(array, rows, ids, interner, NumberInterner::null, |interner, row| {
+                    interner.id(array.value(row).to_bits() as i64)
+                });
+            }
+            DimensionValues::Bool(interner) => {
+                let array = array.as_boolean_opt().ok_or_else(wrong_type)?;
+                intern(array, rows, ids, interner, NumberInterner::null, |interner, row| {
+                    interner.id(i64::from(array.value(row)))
+                });
+            }
+            DimensionValues::Text(interner) => {
+                let array = array.as_string_opt::<i32>().ok_or_else(wrong_type)?;
+                intern(array, rows, ids, interner, TextInterner::null, |interner, row| {
+                    interner.id(array.value(row).as_bytes())
+                });
             }
         }
+        Ok(())
     }
+}
+
+/// `ids` of the rows, likewise.
+#[inline(always)]
+fn intern<I>(
+    array: &dyn Array,
+    rows: &[u32],
+    ids: &mut Vec<u32>,
+    interner: &mut I,
+    null: fn(&mut I) -> u32,
+    mut id: impl FnMut(&mut I, usize) -> u32,
+) {
+    match array.nulls() {
+        None => ids.extend(rows.iter().map(|&row| id(interner, row as usize))),
+        Some(nulls) => ids.extend(rows.iter().map(|&row| {
+            if nulls.is_valid(row as usize) {
+                id(interner, row as usize)
+            } else {
+                null(interner)
+            }
+        })),
+    }
+}
+
+fn text_column(values: &TextInterner, ids: &[u32]) -> Result<ArrayRef, ScanError> {
+    let (mut ends, mut bytes) = (Vec::with_capacity(ids.len() + 1), Vec::new());
+    let mut nulls = NullBufferBuilder::new(ids.len());
+    ends.push(0);
+    for &id in ids {
+        nulls.append(values.append(id, &mut bytes));
+        ends.push(i32::try_from(bytes.len()).map_err(|_| text_limit())?);
+    }
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
+    Ok(Arc::new(StringArray::try_new(offsets, bytes.into(), nulls.finish())?))
 }
 
 #[inline(always)]
@@ -333,21 +406,22 @@ fn code_ids(
     });
 }
 
-fn window_ids(
-    interner: &mut NumberInterner,
-    remap: &mut [u32],
-    base: i64,
-    values: &[i64],
-    validity: Option<&[u64]>,
-    rows: Rows,
-    ids: &mut [u32],
-) {
+fn number_ids(interner: &mut NumberInterner, values: &[i64], validity: Option<&[u64]>, rows: Rows, ids: &mut [u32]) {
+    if validity.is_none() {
+        // As above: once most values are known.
+        let mut complete = true;
+        rows.for_each(|position, row| {
+            let id = interner.known(values[row]);
+            complete &= id != UNSET;
+            ids[position] = id;
+        });
+        if complete {
+            return;
+        }
+    }
     let mut last = None;
     fill(validity, rows, ids, interner, NumberInterner::null, |interner, row| {
         let value = values[row];
-        if let Some(cell) = remap.get_mut(value.wrapping_sub(base) as u64 as usize) {
-            return mapped(cell, || interner.id(value));
-        }
         match last {
             Some((known, id)) if known == value => id,
             _ => {

@@ -8,7 +8,6 @@ use crate::error::ScanError;
 use crate::plan::Plan;
 use crate::request::Group;
 use arrow_array::ArrayRef;
-use std::ops::Range;
 
 /// The first two members make pairs, those pairs and the third member make pairs, and so on; the last pairs (or the only
 /// member's values) are the groups. Every pair belongs to a row, so no table outgrows the groups.
@@ -33,6 +32,17 @@ pub enum Ids<'a> {
     One(u32),
     /// One id a selected row.
     Each(&'a [u32]),
+}
+
+impl Ids<'_> {
+    /// The group of a row by its place among the selected ones.
+    #[inline(always)]
+    pub fn at(self, position: usize) -> usize {
+        match self {
+            Self::One(group) => group as usize,
+            Self::Each(ids) => ids[position] as usize,
+        }
+    }
 }
 
 impl Grouping {
@@ -93,16 +103,32 @@ impl Grouping {
 
     /// Group ids of the selected rows of a page, of which there is at least one.
     pub fn page(&mut self, block: &mut BlockView, page: usize, rows: Rows) -> Result<PageGroups<'_>, ScanError> {
+        self.groups_of(|_, dimension, ids| dimension.page(block, page, rows, ids))
+    }
+
+    /// Group ids of the listed rows (at least one) of arrays that `columns` of another grouping made.
+    pub fn arrays(&mut self, arrays: &[ArrayRef], rows: &[u32]) -> Result<PageGroups<'_>, ScanError> {
+        self.groups_of(|index, dimension, ids| {
+            dimension.array_ids(&arrays[index], rows, ids)?;
+            Ok(PageIds::Each)
+        })
+    }
+
+    /// Joins the ids that `ids_of` gives for each member.
+    fn groups_of(
+        &mut self,
+        mut ids_of: impl FnMut(usize, &mut Dimension, &mut Vec<u32>) -> Result<PageIds, ScanError>,
+    ) -> Result<PageGroups<'_>, ScanError> {
         let Some((first, others)) = self.dimensions.split_first_mut() else {
             return Ok(PageGroups {
                 ids: Ids::One(0),
                 groups: 1,
             });
         };
-        let mut ids = first.page(block, page, rows, &mut self.left)?;
+        let mut ids = ids_of(0, first, &mut self.left)?;
         let mut count = first.len();
-        for (pairs, dimension) in self.pairs.iter_mut().zip(others) {
-            let right = dimension.page(block, page, rows, &mut self.right)?;
+        for (index, (pairs, dimension)) in self.pairs.iter_mut().zip(others).enumerate() {
+            let right = ids_of(index + 1, dimension, &mut self.right)?;
             pairs.reserve(count, dimension.len());
             ids = match (ids, right) {
                 (PageIds::Same(left), PageIds::Same(right)) => PageIds::Same(pairs.id(left, right)),
@@ -132,20 +158,46 @@ impl Grouping {
     }
 
     /// The values of these groups, one array a member.
-    pub fn columns(&self, groups: Range<usize>) -> Vec<ArrayRef> {
-        let mut ids: Vec<u32> = groups.map(|group| group as u32).collect();
+    pub fn columns(&self, groups: &[u32]) -> Result<Vec<ArrayRef>, ScanError> {
+        let mut ids = groups.to_vec();
         let mut columns = Vec::with_capacity(self.dimensions.len());
         for (index, dimension) in self.dimensions.iter().enumerate().rev() {
             if index == 0 {
-                columns.push(dimension.column(&ids));
+                columns.push(dimension.column(&ids)?);
             } else {
                 let pairs = &self.pairs[index - 1];
                 let right: Vec<u32> = ids.iter().map(|&id| pairs.pair(id).1).collect();
-                columns.push(dimension.column(&right));
+                columns.push(dimension.column(&right)?);
                 ids.iter_mut().for_each(|id| *id = pairs.pair(*id).0);
             }
         }
         columns.reverse();
-        columns
+        Ok(columns)
+    }
+
+    pub fn members(&self) -> usize {
+        self.dimensions.len()
+    }
+
+    /// One of these columns; `None` where there are not so many.
+    pub fn column(&self, member: usize, groups: &[u32]) -> Result<Option<ArrayRef>, ScanError> {
+        let Some(dimension) = self.dimensions.get(member) else {
+            return Ok(None);
+        };
+        let mut ids = groups.to_vec();
+        for (index, pairs) in self
+            .pairs
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(index, _)| index + 1 >= member)
+        {
+            let second = index + 1 == member;
+            ids.iter_mut().for_each(|id| {
+                let (left, right) = pairs.pair(*id);
+                *id = if second { right } else { left };
+            });
+        }
+        dimension.column(&ids).map(Some)
     }
 }

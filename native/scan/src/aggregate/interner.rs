@@ -1,19 +1,16 @@
 //! Values to dense ids: the first value seen is 0, the next new one 1, and so on. Null takes an id like any value.
 
+use super::id_map::{IdMap, UNSET};
 use ahash::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-
-/// Marks a table cell without an id.
-pub const UNSET: u32 = u32::MAX;
 
 /// 64-bit values: integers, bucket starts, bit patterns of floats, bools.
 #[derive(Default)]
 pub struct NumberInterner {
     values: Vec<i64>,
     null: Option<u32>,
-    table: HashTable<(i64, u32)>,
-    state: RandomState,
+    ids: IdMap,
 }
 
 impl NumberInterner {
@@ -36,91 +33,24 @@ impl NumberInterner {
         })
     }
 
+    #[inline(always)]
     pub fn id(&mut self, value: i64) -> u32 {
-        let hash = self.state.hash_one(value);
-        match self
-            .table
-            .entry(hash, |&(held, _)| held == value, |&(held, _)| self.state.hash_one(held))
-        {
-            Entry::Occupied(entry) => entry.get().1,
-            Entry::Vacant(entry) => {
-                let id = self.values.len() as u32;
-                self.values.push(value);
-                entry.insert((value, id));
-                id
-            }
-        }
-    }
-}
-
-/// Strings, kept end to end.
-pub struct TextInterner {
-    ends: Vec<usize>,
-    bytes: Vec<u8>,
-    null: Option<u32>,
-    table: HashTable<u32>,
-    state: RandomState,
-}
-
-impl Default for TextInterner {
-    fn default() -> Self {
-        let (ends, bytes) = (vec![0], Vec::new());
-        Self {
-            ends,
-            bytes,
-            null: None,
-            table: HashTable::new(),
-            state: RandomState::new(),
-        }
-    }
-}
-
-fn slice<'a>(ends: &[usize], bytes: &'a [u8], id: u32) -> &'a [u8] {
-    &bytes[ends[id as usize]..ends[id as usize + 1]]
-}
-
-impl TextInterner {
-    pub fn len(&self) -> usize {
-        self.ends.len() - 1
-    }
-
-    pub fn text_bytes(&self) -> usize {
-        self.bytes.len()
-    }
-
-    pub fn value(&self, id: u32) -> Option<&[u8]> {
-        if self.null == Some(id) {
-            None
-        } else {
-            Some(slice(&self.ends, &self.bytes, id))
-        }
-    }
-
-    pub fn null(&mut self) -> u32 {
-        *self.null.get_or_insert_with(|| {
-            self.ends.push(self.bytes.len());
-            (self.ends.len() - 2) as u32
+        let values = &mut self.values;
+        self.ids.id(value, || {
+            values.push(value);
+            (values.len() - 1) as u32
         })
     }
 
-    pub fn id(&mut self, value: &[u8]) -> u32 {
-        let Self {
-            ends,
-            bytes,
-            null,
-            table,
-            state,
-        } = self;
-        let equals = |&id: &u32| slice(ends, bytes, id) == value && *null != Some(id);
-        let hash = state.hash_one(value);
-        if let Some(&id) = table.find(hash, equals) {
-            return id;
-        }
-        let id = (ends.len() - 1) as u32;
-        bytes.extend_from_slice(value);
-        ends.push(bytes.len());
-        table.insert_unique(hash, id, |&id| state.hash_one(slice(ends, bytes, id)));
-        id
+    /// The id of a value if it is at hand, else `UNSET`.
+    #[inline(always)]
+    pub fn known(&self, value: i64) -> u32 {
+        self.ids.known(value)
+    }
+
+    /// Tells that values of `min..=max` are to come. They are looked up by index if that takes at most `cells_max` cells.
+    pub fn reserve(&mut self, min: i64, max: i64, cells_max: usize) {
+        self.ids.reserve(min, max, cells_max);
     }
 }
 
@@ -232,12 +162,6 @@ mod tests {
             (0, 1, 1, 0)
         );
         assert_eq!((numbers.value(0), numbers.value(1)), (None, Some(0)));
-        let mut texts = TextInterner::default();
-        assert_eq!(
-            (texts.id(b"x"), texts.null(), texts.id(b""), texts.id(b"x")),
-            (0, 1, 2, 0)
-        );
-        assert_eq!((texts.value(1), texts.value(2)), (None, Some(&b""[..])));
     }
 
     #[test]

@@ -2,15 +2,16 @@
 
 use super::gather::{Gathered, present, values_of};
 use super::grouping::Ids;
-use super::state::{State, wrong_type};
+use super::state::{State, merge_each, wrong_type};
 use crate::bits::Rows;
 use crate::block_view::{BlockView, PageView};
 use crate::error::ScanError;
 use crate::kernels::{float_key, float_of_key};
 use crate::request::RequestType;
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use basalt_block::{Bound, PageValues};
-use std::ops::Range;
 use std::sync::Arc;
 
 pub fn new(slot: usize, column_type: RequestType, max: bool) -> Result<Box<dyn State>, ScanError> {
@@ -110,13 +111,34 @@ impl State for Extreme {
         Ok(())
     }
 
-    fn columns(&self, groups: Range<usize>) -> Vec<ArrayRef> {
-        let keys = groups.map(|group| self.seen[group].then(|| self.keys[group] ^ if self.max { -1 } else { 0 }));
-        vec![match self.column_type {
+    fn merge(&mut self, columns: &[ArrayRef], rows: &[u32], ids: Ids) -> Result<(), ScanError> {
+        let (column, flip) = (&columns[0], if self.max { -1 } else { 0 });
+        match self.column_type {
+            RequestType::Float64 => merge_each::<Float64Type>(column, rows, ids, |group, value| {
+                self.offer(group as u32, float_key(value) ^ flip);
+            }),
+            RequestType::Bool => {
+                let array = column.as_boolean_opt().ok_or_else(wrong_type)?;
+                for (position, &row) in rows.iter().enumerate() {
+                    if array.is_valid(row as usize) {
+                        let key = i64::from(array.value(row as usize));
+                        self.offer(ids.at(position) as u32, key ^ flip);
+                    }
+                }
+                Ok(())
+            }
+            _ => merge_each::<Int64Type>(column, rows, ids, |group, value| self.offer(group as u32, value ^ flip)),
+        }
+    }
+
+    fn columns(&mut self, groups: &[u32]) -> Result<Vec<ArrayRef>, ScanError> {
+        let keys = groups.iter().map(|&group| group as usize);
+        let keys = keys.map(|group| self.seen[group].then(|| self.keys[group] ^ if self.max { -1 } else { 0 }));
+        Ok(vec![match self.column_type {
             RequestType::Float64 => Arc::new(keys.map(|key| key.map(float_of_key)).collect::<Float64Array>()),
             RequestType::Bool => Arc::new(keys.map(|key| key.map(|key| key != 0)).collect::<BooleanArray>()),
             _ => Arc::new(keys.collect::<Int64Array>()),
-        }]
+        }])
     }
 }
 
@@ -200,14 +222,23 @@ impl State for TextExtreme {
         Ok(())
     }
 
-    fn columns(&self, groups: Range<usize>) -> Vec<ArrayRef> {
-        let texts = self.cells[groups]
-            .iter()
-            .map(|cell| cell.as_deref().map(String::from_utf8_lossy));
-        vec![Arc::new(texts.collect::<StringArray>())]
+    fn merge(&mut self, columns: &[ArrayRef], rows: &[u32], ids: Ids) -> Result<(), ScanError> {
+        let array = columns[0].as_string_opt::<i32>().ok_or_else(wrong_type)?;
+        for (position, &row) in rows.iter().enumerate() {
+            if array.is_valid(row as usize) {
+                self.offer(ids.at(position) as u32, array.value(row as usize).as_bytes());
+            }
+        }
+        Ok(())
     }
 
-    fn text_bytes(&self) -> usize {
+    fn columns(&mut self, groups: &[u32]) -> Result<Vec<ArrayRef>, ScanError> {
+        let cells = groups.iter().map(|&group| &self.cells[group as usize]);
+        let texts = cells.map(|cell| cell.as_deref().map(String::from_utf8_lossy));
+        Ok(vec![Arc::new(texts.collect::<StringArray>())])
+    }
+
+    fn held_bytes(&self) -> usize {
         self.bytes
     }
 }

@@ -2,82 +2,110 @@
 //!
 //! Rows become group ids (`grouping`), group ids index the cells of each aggregate (`state`, `min_max`). A block in which
 //! every row passes and belongs to one group (one bucket, say) is answered from its header as far as the header can.
+//! `combine` makes one answer of the answers over several blocks.
 
+pub mod combine;
 mod dimension;
+pub mod function;
 mod gather;
 mod grouping;
+mod id_map;
 mod interner;
 mod kernels;
 mod min_max;
+mod sketches;
 mod state;
+mod text_interner;
+mod top;
 
 use crate::answer::{Answer, ScanOutput, arrow_type};
 use crate::bits::Rows;
-use crate::block_view::{BlockView, PageView};
+use crate::block_view::BlockView;
 use crate::error::ScanError;
 use crate::filter::BlockFilter;
 use crate::plan::Plan;
 use crate::request::{Aggregate, Group};
 use crate::scan::{Scanner, Work};
+use arrow_array::ArrayRef;
+use arrow_schema::DataType;
+use function::Functions;
 use gather::Gathered;
 use grouping::Grouping;
 use state::State;
 
 /// One scan holds at most so many groups.
 pub const GROUPS_MAX: usize = 5_000_000;
-/// The distinct strings of its groups, and the strings of its least and greatest values, take at most so many bytes.
-pub const GROUP_TEXT_BYTES_MAX: usize = 1 << 30;
+/// The distinct strings of its groups, and states that have no fixed size, take at most so many bytes.
+pub const GROUP_BYTES_MAX: usize = 1 << 30;
 /// Groups a batch of the answer.
 const BATCH_GROUPS: usize = 65_536;
 
 struct Aggregation {
     grouping: Grouping,
     states: Vec<Box<dyn State>>,
+    /// State columns of each state.
+    widths: Vec<usize>,
     /// States that the current block's header did not answer.
     pending: Vec<usize>,
     gathered: Gathered,
 }
+
+/// Columns of an answer.
+type Fields = Vec<(String, DataType)>;
 
 pub fn run(
     plan: &Plan,
     scanner: &mut Scanner,
     groups: &[Group],
     aggregates: &[Aggregate],
+    functions: &dyn Functions,
 ) -> Result<ScanOutput, ScanError> {
-    let mut fields = Vec::new();
-    for (index, group) in groups.iter().enumerate() {
-        let (Group::Column { column } | Group::Bucket { column, .. }) = group;
-        fields.push((
-            format!("group{index}"),
-            arrow_type(plan.column_type(plan.slot(column)?)),
-        ));
-    }
-    let mut states = Vec::new();
-    for (index, aggregate) in aggregates.iter().enumerate() {
-        let (state, columns) = state::compile(aggregate, plan)?;
-        states.push(state);
-        fields.extend(
-            columns
-                .into_iter()
-                .map(|(name, data_type)| (format!("agg{index}_{name}"), data_type)),
-        );
-    }
-    let mut aggregation = Aggregation {
-        grouping: Grouping::new(groups, plan)?,
-        states,
-        pending: Vec::new(),
-        gathered: Gathered::default(),
-    };
+    let (mut aggregation, fields) = Aggregation::new(plan, groups, aggregates, functions)?;
     for part in 0..scanner.parts() {
         scanner.with_block(part, |block, filter, work| aggregation.add_block(block, filter, work))?;
     }
     aggregation.resize()?;
     let mut answer = Answer::new(fields)?;
-    aggregation.write(&mut answer)?;
+    aggregation.write_all(&mut answer)?;
     answer.finish(scanner.finish())
 }
 
 impl Aggregation {
+    fn new(
+        plan: &Plan,
+        groups: &[Group],
+        aggregates: &[Aggregate],
+        functions: &dyn Functions,
+    ) -> Result<(Self, Fields), ScanError> {
+        let mut fields = Vec::new();
+        for (index, group) in groups.iter().enumerate() {
+            let (Group::Column { column } | Group::Bucket { column, .. }) = group;
+            fields.push((
+                format!("group{index}"),
+                arrow_type(plan.column_type(plan.slot(column)?)),
+            ));
+        }
+        let (mut states, mut widths) = (Vec::new(), Vec::new());
+        for (index, aggregate) in aggregates.iter().enumerate() {
+            let (state, columns) = state::compile(aggregate, plan, functions)?;
+            states.push(state);
+            widths.push(columns.len());
+            fields.extend(
+                columns
+                    .into_iter()
+                    .map(|(name, data_type)| (format!("agg{index}_{name}"), data_type)),
+            );
+        }
+        let aggregation = Self {
+            grouping: Grouping::new(groups, plan)?,
+            states,
+            widths,
+            pending: Vec::new(),
+            gathered: Gathered::default(),
+        };
+        Ok((aggregation, fields))
+    }
+
     fn add_block(&mut self, block: &mut BlockView, filter: &BlockFilter, work: &mut Work) -> Result<(), ScanError> {
         self.grouping.begin_block(block);
         self.pending.clear();
@@ -117,14 +145,7 @@ impl Aggregation {
         for &index in &self.pending {
             let state = &mut self.states[index];
             state.resize(found.groups);
-            let view = match state.slot() {
-                Some(slot) => {
-                    block.load(slot, page)?;
-                    block.view(slot)
-                }
-                None => PageView::Null,
-            };
-            state.add_page(view, rows, found.ids, &mut self.gathered)?;
+            state.add_rows(block, page, rows, found.ids, &mut self.gathered)?;
         }
         self.check_limits()
     }
@@ -143,30 +164,35 @@ impl Aggregation {
                 "GROUP BY makes more than {GROUPS_MAX} groups; group by fewer or coarser values, or narrow the time range"
             )));
         }
-        let held = self
-            .states
-            .iter()
-            .map(|state| state.text_bytes())
-            .fold(self.grouping.text_bytes(), usize::max);
-        if held > GROUP_TEXT_BYTES_MAX {
+        let of_states: usize = self.states.iter().map(|state| state.held_bytes()).sum();
+        let held = self.grouping.text_bytes() + of_states;
+        if held > GROUP_BYTES_MAX {
             return Err(ScanError::Limit(format!(
-                "the strings of the groups take more than {} MiB; group by shorter or fewer values, or narrow the time range",
-                GROUP_TEXT_BYTES_MAX >> 20
+                "the strings and states of the groups take more than {} MiB; group by shorter or fewer values, or narrow the time range",
+                GROUP_BYTES_MAX >> 20
             )));
         }
         Ok(())
     }
 
-    fn write(&self, answer: &mut Answer) -> Result<(), ScanError> {
-        let groups = self.grouping.len();
-        for start in (0..groups).step_by(BATCH_GROUPS) {
-            let range = start..groups.min(start + BATCH_GROUPS);
-            let mut columns = self.grouping.columns(range.clone());
-            self.states
-                .iter()
-                .for_each(|state| columns.extend(state.columns(range.clone())));
-            answer.write(range.len(), columns)?;
+    fn write_all(&mut self, answer: &mut Answer) -> Result<(), ScanError> {
+        let groups: Vec<u32> = (0..self.grouping.len() as u32).collect();
+        self.write(answer, &groups)
+    }
+
+    fn write(&mut self, answer: &mut Answer, groups: &[u32]) -> Result<(), ScanError> {
+        for groups in groups.chunks(BATCH_GROUPS) {
+            let columns = self.columns(groups)?;
+            answer.write(groups.len(), columns)?;
         }
         Ok(())
+    }
+
+    fn columns(&mut self, groups: &[u32]) -> Result<Vec<ArrayRef>, ScanError> {
+        let mut columns = self.grouping.columns(groups)?;
+        for state in &mut self.states {
+            columns.extend(state.columns(groups)?);
+        }
+        Ok(columns)
     }
 }

@@ -1,19 +1,22 @@
 //! Counts and sums by group, and what all aggregates have in common.
 
+use super::function::{self, Functions};
 use super::gather::{Gathered, present, values_of};
 use super::grouping::Ids;
 use super::kernels::{Cell, FloatSum, IntSum, add_all, add_each};
 use super::min_max;
+use super::sketches::Sketches;
 use crate::answer::arrow_type;
 use crate::bits::Rows;
 use crate::block_view::{BlockView, PageView};
 use crate::error::ScanError;
 use crate::plan::Plan;
 use crate::request::{Aggregate, RequestType};
-use arrow_array::{ArrayRef, Float64Array, Int64Array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, Float64Array, Int64Array};
 use arrow_schema::DataType;
 use basalt_block::PageValues;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// One aggregate's states, a cell a group.
@@ -21,35 +24,80 @@ pub trait State {
     /// Makes room for groups below `groups`.
     fn resize(&mut self, groups: usize);
 
-    /// The column it reads; none for a count of rows.
+    /// The column it reads, the first one if there are more; none for a count of rows.
     fn slot(&self) -> Option<usize>;
 
     /// Adds all rows of a block to one group from the header alone; false if that cannot be done (and nothing was).
     fn add_block(&mut self, block: &BlockView, group: u32) -> bool;
 
-    /// Adds the selected rows of a page. `view` is the column's (`Null` without one); all ids have room.
+    /// Adds the selected rows of a page of a block; all ids have room.
+    fn add_rows(
+        &mut self,
+        block: &mut BlockView,
+        page: usize,
+        rows: Rows,
+        ids: Ids,
+        gathered: &mut Gathered,
+    ) -> Result<(), ScanError> {
+        let view = match self.slot() {
+            Some(slot) => {
+                block.load(slot, page)?;
+                block.view(slot)
+            }
+            None => PageView::Null,
+        };
+        self.add_page(view, rows, ids, gathered)
+    }
+
+    /// Likewise; `view` is the page of the column (`Null` without one).
     fn add_page(&mut self, view: PageView, rows: Rows, ids: Ids, gathered: &mut Gathered) -> Result<(), ScanError>;
 
-    /// State columns in the order of `fields`, for these groups.
-    fn columns(&self, groups: Range<usize>) -> Vec<ArrayRef>;
+    /// Adds the listed rows of state columns that `columns` of another state of the same aggregate made; `ids` has as many.
+    fn merge(&mut self, columns: &[ArrayRef], rows: &[u32], ids: Ids) -> Result<(), ScanError>;
 
-    /// Bytes of text held.
-    fn text_bytes(&self) -> usize {
+    /// State columns in the order of `fields`, for these groups.
+    fn columns(&mut self, groups: &[u32]) -> Result<Vec<ArrayRef>, ScanError>;
+
+    /// Bytes held beside a cell of fixed size for each group.
+    fn held_bytes(&self) -> usize {
         0
     }
 }
 
 /// The states of an aggregate and its state columns: name after `agg<i>_`, and type.
-pub type Compiled = (Box<dyn State>, Vec<(&'static str, DataType)>);
+pub type Compiled = (Box<dyn State>, Vec<(String, DataType)>);
 
-pub fn compile(aggregate: &Aggregate, plan: &Plan) -> Result<Compiled, ScanError> {
+pub fn compile(aggregate: &Aggregate, plan: &Plan, functions: &dyn Functions) -> Result<Compiled, ScanError> {
+    Ok(match aggregate {
+        Aggregate::Function {
+            name,
+            arguments,
+            distinct,
+        } => function::compile(name, arguments, *distinct, plan, functions)?,
+        known => {
+            let (state, fields) = compile_known(known, plan)?;
+            (
+                state,
+                fields
+                    .into_iter()
+                    .map(|(name, data_type)| (name.to_owned(), data_type))
+                    .collect(),
+            )
+        }
+    })
+}
+
+fn compile_known(
+    aggregate: &Aggregate,
+    plan: &Plan,
+) -> Result<(Box<dyn State>, Vec<(&'static str, DataType)>), ScanError> {
     let numeric = |column: &str| {
         let slot = plan.slot(column)?;
         match plan.column_type(slot) {
             RequestType::Int64 => Ok((slot, false)),
             RequestType::Float64 => Ok((slot, true)),
             _ => Err(ScanError::Request(format!(
-                "sum and average need a number, column {column:?} is none"
+                "sums and sketches need a number, column {column:?} is none"
             ))),
         }
     };
@@ -109,7 +157,32 @@ pub fn compile(aggregate: &Aggregate, plan: &Plan) -> Result<Compiled, ScanError
                 vec![(name, arrow_type(column_type))],
             )
         }
+        Aggregate::Sketch { column } => (
+            Box::new(Sketches::new(numeric(column)?.0)),
+            vec![("sketch", DataType::Binary)],
+        ),
+        Aggregate::Function { .. } => {
+            return Err(ScanError::Internal(
+                "a function was taken for a known aggregate".to_owned(),
+            ));
+        }
     })
+}
+
+/// Calls `add` with the group and the value of each listed row that has one.
+pub fn merge_each<T: ArrowPrimitiveType>(
+    column: &ArrayRef,
+    rows: &[u32],
+    ids: Ids,
+    mut add: impl FnMut(usize, T::Native),
+) -> Result<(), ScanError> {
+    let array = column.as_primitive_opt::<T>().ok_or_else(wrong_type)?;
+    for (position, &row) in rows.iter().enumerate() {
+        if array.is_valid(row as usize) {
+            add(ids.at(position), array.value(row as usize));
+        }
+    }
+    Ok(())
 }
 
 pub fn wrong_type() -> ScanError {
@@ -150,8 +223,13 @@ impl State for Count {
         Ok(())
     }
 
-    fn columns(&self, groups: Range<usize>) -> Vec<ArrayRef> {
-        vec![Arc::new(Int64Array::from(self.cells[groups].to_vec()))]
+    fn merge(&mut self, columns: &[ArrayRef], rows: &[u32], ids: Ids) -> Result<(), ScanError> {
+        merge_each::<Int64Type>(&columns[0], rows, ids, |group, count| self.cells[group] += count)
+    }
+
+    fn columns(&mut self, groups: &[u32]) -> Result<Vec<ArrayRef>, ScanError> {
+        let counts = groups.iter().map(|&group| self.cells[group as usize]);
+        Ok(vec![Arc::new(Int64Array::from_iter_values(counts))])
     }
 }
 
@@ -192,11 +270,14 @@ impl State for SumInt64 {
         Ok(())
     }
 
-    fn columns(&self, groups: Range<usize>) -> Vec<ArrayRef> {
-        let sums = self.cells[groups]
-            .iter()
-            .map(|cell| (cell.count > 0).then_some(cell.sum));
-        vec![Arc::new(sums.collect::<Int64Array>())]
+    fn merge(&mut self, columns: &[ArrayRef], rows: &[u32], ids: Ids) -> Result<(), ScanError> {
+        merge_each::<Int64Type>(&columns[0], rows, ids, |group, sum| self.cells[group].add(sum))
+    }
+
+    fn columns(&mut self, groups: &[u32]) -> Result<Vec<ArrayRef>, ScanError> {
+        let cells = groups.iter().map(|&group| self.cells[group as usize]);
+        let sums = cells.map(|cell| (cell.count > 0).then_some(cell.sum));
+        Ok(vec![Arc::new(sums.collect::<Int64Array>())])
     }
 }
 
@@ -233,26 +314,27 @@ impl State for SumFloat64 {
         Ok(())
     }
 
-    fn columns(&self, groups: Range<usize>) -> Vec<ArrayRef> {
-        let cells = &self.cells[groups];
-        let sums: ArrayRef = Arc::new(
-            cells
-                .iter()
-                .map(|cell| (cell.count > 0).then_some(cell.sum))
-                .collect::<Float64Array>(),
-        );
-        if !self.average {
-            return vec![sums];
+    fn merge(&mut self, columns: &[ArrayRef], rows: &[u32], ids: Ids) -> Result<(), ScanError> {
+        let [counts @ .., sums] = columns else {
+            return Err(wrong_type());
+        };
+        merge_each::<Float64Type>(sums, rows, ids, |group, sum| self.cells[group].sum += sum)?;
+        match counts.first() {
+            Some(counts) => merge_each::<Int64Type>(counts, rows, ids, |group, count| self.cells[group].count += count),
+            // Only whether there are values is told of a sum.
+            None => merge_each::<Float64Type>(sums, rows, ids, |group, _| self.cells[group].count += 1),
         }
-        vec![
-            // Null like the sum: a merge takes a group with a count, even of 0, for one that has seen values.
-            Arc::new(
-                cells
-                    .iter()
-                    .map(|cell| (cell.count > 0).then_some(cell.count))
-                    .collect::<Int64Array>(),
-            ),
-            sums,
-        ]
+    }
+
+    fn columns(&mut self, groups: &[u32]) -> Result<Vec<ArrayRef>, ScanError> {
+        let cells = || groups.iter().map(|&group| self.cells[group as usize]);
+        let sums = cells().map(|cell| (cell.count > 0).then_some(cell.sum));
+        let sums: ArrayRef = Arc::new(sums.collect::<Float64Array>());
+        if !self.average {
+            return Ok(vec![sums]);
+        }
+        // Null like the sum: a merge takes a group with a count, even of 0, for one that has seen values.
+        let counts = cells().map(|cell| (cell.count > 0).then_some(cell.count));
+        Ok(vec![Arc::new(counts.collect::<Int64Array>()), sums])
     }
 }

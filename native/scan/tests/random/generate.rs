@@ -371,16 +371,34 @@ fn group(random: &mut Random) -> Group {
     }
 }
 
+/// A function that `functions::TestFunctions` knows.
+fn function(first: String, second: &str) -> Aggregate {
+    let column = |column: String| Argument::Column { column, cast: None };
+    Aggregate::Function {
+        name: "pairs".into(),
+        arguments: vec![
+            column(first),
+            Argument::Constant {
+                value: Literal::Int64(3),
+            },
+            column(second.into()),
+        ],
+        distinct: false,
+    }
+}
+
 fn aggregate(random: &mut Random) -> Aggregate {
     let number: String = (*random.pick(&["int", "float", "_timestamp"])).into();
     let any: String = random.pick(&COLUMNS).0.into();
     let orderable: String = random.pick(&COLUMNS[..8]).0.into();
-    match random.below(6) {
+    match random.below(8) {
         0 => Aggregate::CountRows,
         1 => Aggregate::Count { column: any },
         2 => Aggregate::Sum { column: number },
         3 => Aggregate::Min { column: orderable },
         4 => Aggregate::Max { column: orderable },
+        5 => Aggregate::Sketch { column: number },
+        6 => function(any, random.pick(&COLUMNS).0),
         _ => Aggregate::Average { column: number },
     }
 }
@@ -415,6 +433,7 @@ pub fn request(random: &mut Random) -> ScanRequest {
         _ => Output::Aggregate {
             groups: (0..*random.pick(&[0, 1, 1, 2, 3, 4])).map(|_| group(random)).collect(),
             aggregates: (0..random.below(4)).map(|_| aggregate(random)).collect(),
+            top: None,
         },
     };
     let filter = random.chance(75).then(|| filter(random, 3));

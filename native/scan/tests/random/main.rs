@@ -1,15 +1,18 @@
 //! Random requests over random blocks, against a plain row-by-row evaluator. Set `SCAN_SEED` to repeat one case.
 
+mod functions;
 mod generate;
 mod reference;
 mod value;
 
 use basalt_block::{Batch, EncodeOptions, HeaderView, encode_block};
-use basalt_scan::request::{Output, ScanRequest};
-use basalt_scan::{Part, scan};
+use basalt_scan::request::{Group, Output, RequestType, ScanRequest, Top};
+use basalt_scan::{Part, ScanError, ScanStats, Share, combine, scan_with};
+use functions::TestFunctions;
 use generate::Random;
 use reference::{Evaluator, Row};
 use std::sync::Arc;
+use value::Value;
 
 const STREAMS: u64 = 1_000;
 const REQUESTS: usize = 6;
@@ -20,24 +23,144 @@ fn sort_groups(rows: &mut [Row], groups: usize) {
 
 fn check(request: &ScanRequest, batches: &[Batch], rows: &[Row], parts: &[Part]) -> Result<(), String> {
     let (names, mut expected) = Evaluator::new(request).answer(rows);
-    let output = scan(request, parts).map_err(|error| error.to_string())?;
-    let mut found = value::decode(&output.ipc);
-    if found.names != names {
-        return Err(format!("columns {:?}, expected {names:?}", found.names));
+    let output = scan_with(request, parts, &TestFunctions).map_err(|error| error.to_string())?;
+    compare(request, &names, &mut expected, &[&output.ipc])?;
+    if output.rows as usize != expected.len() {
+        return Err(format!("{} rows counted, expected {}", output.rows, expected.len()));
     }
     if let Output::Aggregate { groups, .. } = &request.output {
-        sort_groups(&mut found.rows, groups.len());
-        sort_groups(&mut expected, groups.len());
+        check_combined(request, &names, &mut expected, parts).map_err(|problem| format!("combined: {problem}"))?;
+        if groups.iter().all(|group| !is_float(request, group)) {
+            check_top(request, &names, &expected, parts).map_err(|problem| format!("top: {problem}"))?;
+        }
     }
-    if found.rows.len() != expected.len() || output.rows as usize != expected.len() {
-        return Err(format!(
-            "{} rows ({}), expected {}",
-            found.rows.len(),
-            output.rows,
-            expected.len()
-        ));
+    check_stats(request, batches, rows, output.stats)
+}
+
+/// The two zeros are two groups here and one in SQL, which asks for no top of such groups.
+fn is_float(request: &ScanRequest, group: &Group) -> bool {
+    let (Group::Column { column } | Group::Bucket { column, .. }) = group;
+    request
+        .columns
+        .iter()
+        .any(|known| known.name == *column && known.column_type == RequestType::Float64)
+}
+
+/// Each block scanned alone, their answers combined in shares; then those combined again.
+fn check_combined(request: &ScanRequest, names: &[String], expected: &mut [Row], parts: &[Part]) -> Result<(), String> {
+    let answers = answers(request, parts)?;
+    for of in [1, 2, 3] {
+        let shares = combined(request, &answers, of)?;
+        let shares: Vec<&[u8]> = shares.iter().map(Vec::as_slice).collect();
+        compare(request, names, expected, &shares)?;
+        let again = combine(request, &shares, Share::ALL, true, &TestFunctions).map_err(|error| error.to_string())?;
+        compare(request, names, expected, &[&again.ipc])?;
     }
-    for (index, (found, expected)) in found.rows.iter().zip(&expected).enumerate() {
+    Ok(())
+}
+
+fn answers(request: &ScanRequest, parts: &[Part]) -> Result<Vec<Vec<u8>>, String> {
+    let answer = |part: &Part| scan_with(request, std::slice::from_ref(part), &TestFunctions).map(|output| output.ipc);
+    let answers = parts.iter().map(answer).collect::<Result<_, _>>();
+    answers.map_err(|error: ScanError| error.to_string())
+}
+
+fn combined(request: &ScanRequest, answers: &[Vec<u8>], of: u32) -> Result<Vec<Vec<u8>>, String> {
+    let answers: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
+    let share = |index| combine(request, &answers, Share { index, of }, true, &TestFunctions).map(|output| output.ipc);
+    let shares = (0..of).map(share).collect::<Result<_, _>>();
+    shares.map_err(|error: ScanError| error.to_string())
+}
+
+/// Of each share the first groups by each column that has an order: all that a sort of all groups puts first, ties too.
+fn check_top(request: &ScanRequest, names: &[String], expected: &[Row], parts: &[Part]) -> Result<(), String> {
+    let Output::Aggregate { groups, aggregates, .. } = &request.output else {
+        return Ok(());
+    };
+    let answers = answers(request, parts)?;
+    for column in 0..names.len() {
+        let ordered = |value: &Value| {
+            matches!(
+                value,
+                Value::Null | Value::Int64(_) | Value::Float64(_) | Value::Bool(_)
+            )
+        };
+        if !expected.iter().all(|row| ordered(&row[column]))
+            || expected.iter().all(|row| matches!(row[column], Value::Null))
+        {
+            continue;
+        }
+        for (descending, nulls_first, limit) in
+            [(true, true, 3), (false, false, 1), (true, false, 40), (false, true, 0)]
+        {
+            let top = Top {
+                column,
+                descending,
+                nulls_first,
+                limit,
+            };
+            let output = Output::Aggregate {
+                groups: groups.clone(),
+                aggregates: aggregates.clone(),
+                top: Some(top),
+            };
+            let request = ScanRequest {
+                output,
+                ..request.clone()
+            };
+            let order = |a: &Row, b: &Row| {
+                let null = |row: &Row| matches!(row[column], Value::Null);
+                match (null(a), null(b)) {
+                    (false, false) if descending => b[column].order(&a[column]),
+                    (false, false) => a[column].order(&b[column]),
+                    (a, b) if nulls_first => b.cmp(&a),
+                    (a, b) => a.cmp(&b),
+                }
+            };
+            let mut sorted = expected.to_vec();
+            sorted.sort_by(order);
+            let border = limit.checked_sub(1).and_then(|last| sorted.get(last as usize)).cloned();
+            sorted.retain(|row| border.as_ref().map_or(limit > 0, |border| order(row, border).is_le()));
+            for of in [1, 2] {
+                let mut found = Vec::new();
+                for share in combined(&request, &answers, of)? {
+                    found.extend(value::decode(&share).rows);
+                }
+                found.sort_by(order);
+                found.retain(|row| border.as_ref().map_or(limit > 0, |border| order(row, border).is_le()));
+                compare_rows(groups.len(), &mut found, &mut sorted.clone())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn compare(request: &ScanRequest, names: &[String], expected: &mut [Row], answers: &[&[u8]]) -> Result<(), String> {
+    let mut found = Vec::new();
+    for answer in answers {
+        let decoded = value::decode(answer);
+        if decoded.names != names {
+            return Err(format!("columns {:?}, expected {names:?}", decoded.names));
+        }
+        found.extend(decoded.rows);
+    }
+    let groups = match &request.output {
+        Output::Aggregate { groups, .. } => groups.len(),
+        _ => 0,
+    };
+    compare_rows(groups, &mut found, expected)
+}
+
+/// Rows in their order, or with `groups` in the order of these first columns.
+fn compare_rows(groups: usize, found: &mut [Row], expected: &mut [Row]) -> Result<(), String> {
+    if groups > 0 {
+        sort_groups(found, groups);
+        sort_groups(expected, groups);
+    }
+    if found.len() != expected.len() {
+        return Err(format!("{} rows, expected {}", found.len(), expected.len()));
+    }
+    for (index, (found, expected)) in found.iter().zip(expected.iter()).enumerate() {
         if found.len() != expected.len()
             || !expected
                 .iter()
@@ -47,8 +170,11 @@ fn check(request: &ScanRequest, batches: &[Batch], rows: &[Row], parts: &[Part])
             return Err(format!("row {index}: {found:?}, expected {expected:?}"));
         }
     }
+    Ok(())
+}
+
+fn check_stats(request: &ScanRequest, batches: &[Batch], rows: &[Row], stats: ScanStats) -> Result<(), String> {
     let all: usize = batches.iter().map(|batch| batch.rows).sum();
-    let stats = output.stats;
     if stats.rows_scanned > all as u64 || stats.rows_matched > stats.rows_scanned {
         return Err(format!("{stats:?} of {all} rows"));
     }

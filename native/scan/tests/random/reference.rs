@@ -2,6 +2,7 @@
 
 use crate::value::Value;
 use basalt_block::{Batch, Values};
+use basalt_scan::Sketch;
 use basalt_scan::request::*;
 use std::cmp::Ordering;
 
@@ -219,7 +220,7 @@ impl<'a> Evaluator<'a> {
                         .collect(),
                 )
             }
-            Output::Aggregate { groups, aggregates } => self.aggregate(&passing, groups, aggregates),
+            Output::Aggregate { groups, aggregates, .. } => self.aggregate(&passing, groups, aggregates),
         }
     }
 
@@ -236,6 +237,8 @@ impl<'a> Evaluator<'a> {
                 Aggregate::Min { .. } => &["min"],
                 Aggregate::Max { .. } => &["max"],
                 Aggregate::Average { .. } => &["count", "sum"],
+                Aggregate::Sketch { .. } => &["sketch"],
+                Aggregate::Function { .. } => &["0"],
             };
             names.extend(states.iter().map(|state| format!("agg{index}_{state}")));
         }
@@ -305,6 +308,23 @@ impl<'a> Evaluator<'a> {
                     vec![Value::Int64(values.len() as i64), float_sum(&values)]
                 }
             }
+            Aggregate::Sketch { column } => {
+                let mut sketch = Sketch::default();
+                for value in values(column) {
+                    sketch.add(as_float(value));
+                }
+                vec![Value::Sketch(sketch)]
+            }
+            Aggregate::Function { arguments, .. } => {
+                let present = |row: &&&Row, argument: &Argument| match argument {
+                    Argument::Column { column, .. } => !matches!(row[self.column(column)], Value::Null),
+                    Argument::Constant { .. } => true,
+                };
+                let pairs = rows
+                    .iter()
+                    .filter(|row| arguments.iter().all(|argument| present(row, argument)));
+                vec![Value::Int64(3 * pairs.count() as i64)]
+            }
             Aggregate::Min { column } => {
                 vec![
                     values(column)
@@ -335,14 +355,16 @@ pub fn exact(value: &Value) -> String {
     }
 }
 
+fn as_float(value: &Value) -> f64 {
+    match value {
+        Value::Float64(x) => *x,
+        Value::Int64(x) => *x as f64,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn float_sum(values: &[&Value]) -> Value {
-    let floats = || {
-        values.iter().map(|value| match value {
-            Value::Float64(x) => *x,
-            Value::Int64(x) => *x as f64,
-            other => panic!("{other:?}"),
-        })
-    };
+    let floats = || values.iter().map(|value| as_float(value));
     Value::About(
         floats().sum(),
         floats().map(f64::abs).filter(|x| x.is_finite()).sum::<f64>() * 1e-12,

@@ -5,6 +5,7 @@ use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::DataType;
+use basalt_scan::Sketch;
 use std::cmp::Ordering;
 
 #[derive(Debug, Clone)]
@@ -16,6 +17,7 @@ pub enum Value {
     Text(String),
     /// A sum whose last bits depend on the order of additions: the value and how far off it may be.
     About(f64, f64),
+    Sketch(Sketch),
 }
 
 impl Value {
@@ -42,6 +44,13 @@ impl Value {
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::Null, Self::Null) => true,
+            (Self::Sketch(a), Self::Sketch(b)) => {
+                let tells = |sketch: &Sketch| {
+                    let told = [0.0, 0.1, 0.5, 0.77, 0.99, 1.0].map(|q| sketch.quantile(q).map(f64::to_bits));
+                    (sketch.count(), told)
+                };
+                tells(a) == tells(b)
+            }
             _ => false,
         }
     }
@@ -86,6 +95,13 @@ fn value_at(column: &dyn Array, row: usize) -> Value {
         DataType::Float64 => Value::Float64(column.as_primitive::<Float64Type>().value(row)),
         DataType::Boolean => Value::Bool(column.as_boolean().value(row)),
         DataType::Utf8 => Value::Text(column.as_string::<i32>().value(row).to_owned()),
+        DataType::Binary => {
+            let mut sketch = Sketch::default();
+            sketch
+                .merge_bytes(column.as_binary::<i32>().value(row))
+                .expect("a sketch");
+            Value::Sketch(sketch)
+        }
         other => panic!("unexpected type {other}"),
     }
 }

@@ -3,6 +3,7 @@
 mod bucket;
 mod match_all;
 mod micros;
+mod percentile;
 mod re_match;
 mod spath;
 mod str_match;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use datafusion::execution::SessionStateDefaults;
 use datafusion::functions::datetime;
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub(crate) use bucket::Histogram;
 pub(crate) use match_all::MATCH_ALL;
@@ -42,6 +43,21 @@ pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
     functions.push(Arc::new(ScalarUDF::new_from_impl(re_match::ReMatch::new(true))));
     functions.push(Arc::new(ScalarUDF::new_from_impl(spath::Spath::new())));
     functions
+}
+
+/// All aggregate functions.
+pub(crate) fn aggregate() -> Vec<Arc<AggregateUDF>> {
+    let functions = SessionStateDefaults::default_aggregate_functions();
+    functions
+        .into_iter()
+        .map(|function| match function.name() {
+            "approx_percentile_cont" | "approx_median" => {
+                Arc::new(AggregateUDF::new_from_impl(percentile::Sketched(function)))
+            }
+            "percentile_cont" => Arc::new(AggregateUDF::new_from_impl(percentile::Unordered(function))),
+            _ => function,
+        })
+        .collect()
 }
 
 /// `EXTRACT(part FROM time)`, where time may be microseconds.

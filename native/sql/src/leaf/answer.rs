@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use basalt_scan::request::{Aggregate, Group};
+use basalt_scan::request::{Aggregate, Argument, Group, RequestType};
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::common::Result;
 
+use super::functions::state_types;
 use crate::stream_table::Columns;
 
 /// Microseconds become timestamps, counts become unsigned; everything else has its type already.
@@ -40,16 +41,46 @@ pub(super) fn answer_schema(groups: &[Group], aggregates: &[Aggregate], columns:
     }
     for (i, aggregate) in aggregates.iter().enumerate() {
         let typed = |column: &String| columns.get(column).map(Columns::arrow);
-        let states = match aggregate {
-            Aggregate::CountRows | Aggregate::Count { .. } => vec![("count", DataType::Int64)],
-            Aggregate::Sum { column } => vec![("sum", typed(column)?)],
-            Aggregate::Min { column } => vec![("min", typed(column)?)],
-            Aggregate::Max { column } => vec![("max", typed(column)?)],
-            Aggregate::Average { .. } => vec![("count", DataType::Int64), ("sum", DataType::Float64)],
+        let named = |states: &[(&str, DataType)]| {
+            let states = states.iter();
+            states
+                .map(|(name, data_type)| ((*name).to_owned(), data_type.clone()))
+                .collect()
+        };
+        let states: Vec<(String, DataType)> = match aggregate {
+            Aggregate::CountRows | Aggregate::Count { .. } => named(&[("count", DataType::Int64)]),
+            Aggregate::Sum { column } => named(&[("sum", typed(column)?)]),
+            Aggregate::Min { column } => named(&[("min", typed(column)?)]),
+            Aggregate::Max { column } => named(&[("max", typed(column)?)]),
+            Aggregate::Average { .. } => named(&[("count", DataType::Int64), ("sum", DataType::Float64)]),
+            Aggregate::Sketch { .. } => named(&[("sketch", DataType::Binary)]),
+            Aggregate::Function {
+                name,
+                arguments,
+                distinct,
+            } => {
+                let types = state_types(name, &typed_arguments(arguments, columns), *distinct).ok()?;
+                let states = types.into_iter().enumerate();
+                states
+                    .map(|(index, data_type)| (index.to_string(), data_type))
+                    .collect()
+            }
         };
         for (state, data_type) in states {
             fields.push(Field::new(format!("agg{i}_{state}"), data_type, true));
         }
     }
     Some(Schema::new(fields))
+}
+
+/// The arguments with the types of their columns.
+pub(crate) fn typed_arguments(arguments: &[Argument], columns: &Columns) -> Vec<(Argument, Option<RequestType>)> {
+    let column_type = |argument: &Argument| match argument {
+        Argument::Column { column, .. } => columns.get(column),
+        Argument::Constant { .. } => None,
+    };
+    arguments
+        .iter()
+        .map(|argument| (argument.clone(), column_type(argument)))
+        .collect()
 }

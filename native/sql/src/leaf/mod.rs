@@ -1,14 +1,16 @@
 //! The leaf of a plan: one scan request, answered from outside while the plan runs.
 
 mod answer;
+pub(crate) mod functions;
+mod keys;
 mod named_columns;
 
 use std::fmt;
 use std::sync::Arc;
 
-use basalt_scan::request::{Aggregate, Group, Output, RequestType, ScanRequest};
+use basalt_scan::request::{Aggregate, Filter, Group, Literal, Output, RequestType, ScanRequest, Top};
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
@@ -19,9 +21,11 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
 };
 
+use crate::pushdown::combine::all_of;
 use crate::run::queue::LeafQueues;
 use crate::stream_table::Columns;
 use answer::{answer_schema, convert};
+use keys::{KeySource, KeyedStream};
 use named_columns::named_columns;
 
 /// Reads one stream. `schema` is what the plan above sees; `answer` is what a scan sends for the request.
@@ -35,6 +39,7 @@ pub(crate) struct LeafExec {
     properties: Arc<PlanProperties>,
     /// Rows of the whole stream, if known.
     stream_rows: Option<u64>,
+    keys: Option<KeySource>,
 }
 
 /// Of the rows of a stream a filter keeps about one in this many, where nothing better is known.
@@ -52,6 +57,7 @@ impl LeafExec {
             schema,
             properties,
             stream_rows: None,
+            keys: None,
         }
     }
 
@@ -73,6 +79,10 @@ impl LeafExec {
         }
     }
 
+    pub fn output(&self) -> &Output {
+        &self.request.output
+    }
+
     pub fn column_type(&self, name: &str) -> Option<RequestType> {
         self.columns.get(name)
     }
@@ -86,7 +96,7 @@ impl LeafExec {
     pub fn is_counted(&self) -> bool {
         match &self.request.output {
             Output::Rows { project, .. } => project.is_empty(),
-            Output::Aggregate { groups, aggregates } => {
+            Output::Aggregate { groups, aggregates, .. } => {
                 groups.is_empty() && aggregates.iter().all(|aggregate| *aggregate == Aggregate::CountRows)
             }
             Output::TopTime { .. } => false,
@@ -134,7 +144,11 @@ impl LeafExec {
         if answer.fields().len() != schema.fields().len() {
             return None;
         }
-        let output = Output::Aggregate { groups, aggregates };
+        let output = Output::Aggregate {
+            groups,
+            aggregates,
+            top: None,
+        };
         let request = ScanRequest {
             output,
             ..self.request.clone()
@@ -148,6 +162,101 @@ impl LeafExec {
             stream_rows: None,
             ..self.clone()
         })
+    }
+
+    /// This leaf with only those groups wanted that come first by a column of its schema; `None` where it cannot tell.
+    pub fn with_top(&self, top: Top) -> Option<LeafExec> {
+        let Output::Aggregate {
+            groups,
+            aggregates,
+            top: None,
+        } = &self.request.output
+        else {
+            return None;
+        };
+        // The two zeros, and NaNs of all kinds, are one group only in the final step.
+        let floats = groups.iter().any(|group| match group {
+            Group::Column { column } => self.column_type(column) == Some(RequestType::Float64),
+            Group::Bucket { .. } => false,
+        });
+        let ordered = match self.answer.fields().get(top.column)?.data_type() {
+            DataType::Int64 | DataType::Float64 | DataType::Boolean => true,
+            _ => false,
+        };
+        // With keys there may be several requests, none of which has all rows of a group.
+        if groups.is_empty() || floats || !ordered || self.keys.is_some() {
+            return None;
+        }
+        let output = Output::Aggregate {
+            groups: groups.clone(),
+            aggregates: aggregates.clone(),
+            top: Some(top),
+        };
+        Some(LeafExec {
+            request: ScanRequest {
+                output,
+                ..self.request.clone()
+            },
+            ..self.clone()
+        })
+    }
+
+    /// This leaf with only the rows whose `column` has a value that column `index` of `plan` has; `None` where it does not
+    /// answer all rows now, or for types whose equality is not that of their bytes.
+    pub fn with_keys(&self, column: &str, plan: Arc<dyn ExecutionPlan>, index: usize) -> Option<LeafExec> {
+        let key_type = self.column_type(column)?;
+        let same_type = plan.schema().fields().get(index)?.data_type() == &Columns::arrow(key_type);
+        let one = plan.properties().output_partitioning().partition_count() == 1;
+        if self.keys.is_some()
+            || !matches!(key_type, RequestType::Int64 | RequestType::String)
+            || !same_type
+            || !one
+            || !matches!(self.request.output, Output::Rows { limit: None, .. })
+        {
+            return None;
+        }
+        // Until the keys are known, this keeps whoever looks at the request from taking all rows for wanted.
+        let known = Filter::IsNull {
+            column: column.to_owned(),
+            negated: true,
+        };
+        let keys = KeySource {
+            plan,
+            index,
+            column: column.to_owned(),
+        };
+        Some(LeafExec {
+            request: self.filtered(known),
+            keys: Some(keys),
+            ..self.clone()
+        })
+    }
+
+    fn filtered(&self, filter: Filter) -> ScanRequest {
+        let both = self.request.filter.iter().cloned().chain([filter]);
+        ScanRequest {
+            filter: all_of(both.collect()),
+            ..self.request.clone()
+        }
+    }
+
+    /// True when the request is not complete before `request_with` was told its keys.
+    pub fn awaits_keys(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// The request for rows with these keys.
+    pub fn request_with(&self, keys: Vec<Literal>) -> Option<ScanRequest> {
+        let wanted = Filter::In {
+            column: self.keys.as_ref()?.column.clone(),
+            values: keys,
+            negated: false,
+        };
+        let leaf = LeafExec {
+            request: self.filtered(wanted),
+            ..self.clone()
+        };
+        Some(leaf.request())
     }
 
     /// An answer as the plan above sees it.
@@ -181,7 +290,11 @@ fn properties(schema: &SchemaRef) -> Arc<PlanProperties> {
 impl DisplayAs for LeafExec {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
         let request = serde_json::to_string(&self.request()).map_err(|_| fmt::Error)?;
-        write!(f, "Scan: {request}")
+        write!(f, "Scan: {request}")?;
+        match &self.keys {
+            Some(keys) => write!(f, ", with the values of {:?} that come from below", keys.column),
+            None => Ok(()),
+        }
     }
 }
 
@@ -195,7 +308,7 @@ impl ExecutionPlan for LeafExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
+        self.keys.iter().map(|keys| &keys.plan).collect()
     }
 
     fn apply_expressions(
@@ -205,8 +318,15 @@ impl ExecutionPlan for LeafExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(self: Arc<Self>, _children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
+    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let (Some(keys), Some(plan)) = (&self.keys, children.pop()) else {
+            return Ok(self);
+        };
+        let keys = Some(KeySource { plan, ..keys.clone() });
+        Ok(Arc::new(LeafExec {
+            keys,
+            ..self.as_ref().clone()
+        }))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -219,7 +339,12 @@ impl ExecutionPlan for LeafExec {
             .session_config()
             .get_extension::<LeafQueues>()
             .ok_or_else(|| DataFusionError::Internal("a leaf was executed outside a run".to_owned()))?;
-        queues.open(self)
+        let rows = queues.open(self)?;
+        let Some(keys) = &self.keys else { return Ok(rows) };
+        let pool = Arc::clone(context.memory_pool());
+        let queue = queues.find(self)?;
+        let found = keys.plan.execute(0, context)?;
+        Ok(Box::pin(KeyedStream::new(found, keys.index, queue, rows, &pool)))
     }
 
     /// An estimate of the rows, by which joins choose the side that they keep in memory.

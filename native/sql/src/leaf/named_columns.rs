@@ -1,6 +1,6 @@
 //! The columns that a request names.
 
-use basalt_scan::request::{Aggregate, Filter, Group, Output};
+use basalt_scan::request::{Aggregate, Argument, Filter, Group, Output};
 
 /// Those of the filter, then those of the output, as often as they are named.
 pub(super) fn named_columns<'a>(filter: Option<&'a Filter>, output: &'a Output) -> Vec<&'a str> {
@@ -30,7 +30,7 @@ fn output_columns<'a>(output: &'a Output, names: &mut Vec<&'a str>) {
         Output::Rows { project, .. } | Output::TopTime { project, .. } => {
             names.extend(project.iter().map(String::as_str));
         }
-        Output::Aggregate { groups, aggregates } => {
+        Output::Aggregate { groups, aggregates, .. } => {
             for group in groups {
                 match group {
                     Group::Column { column } | Group::Bucket { column, .. } => names.push(column),
@@ -43,7 +43,15 @@ fn output_columns<'a>(output: &'a Output, names: &mut Vec<&'a str>) {
                     | Aggregate::Sum { column }
                     | Aggregate::Min { column }
                     | Aggregate::Max { column }
-                    | Aggregate::Average { column } => names.push(column),
+                    | Aggregate::Average { column }
+                    | Aggregate::Sketch { column } => names.push(column),
+                    Aggregate::Function { arguments, .. } => {
+                        for argument in arguments {
+                            if let Argument::Column { column, .. } = argument {
+                                names.push(column);
+                            }
+                        }
+                    }
                 }
             }
         }

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use basalt_scan::request::{Aggregate, Group, RequestType};
+use basalt_scan::request::{Aggregate, Argument, Group, Literal as Constant, RequestType};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::Result;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
@@ -16,6 +16,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 
 use super::bucket::{Bucket, bucket, time_source};
 use super::through::{Through, look_through};
+use crate::leaf::functions::state_types;
 use crate::stream_table::TIME_COLUMN;
 
 pub(super) fn push(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
@@ -96,10 +97,11 @@ fn aggregates(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec
     let mut aggregates = Vec::new();
     for function in aggregate.aggr_expr() {
         let arguments = function.expressions();
-        let [argument] = arguments.as_slice() else {
-            return Ok(None);
-        };
-        match one(function, &through.resolve(argument)?, through) {
+        let arguments = arguments
+            .iter()
+            .map(|argument| through.resolve(argument))
+            .collect::<Result<Vec<_>>>()?;
+        match one(function, &arguments, through) {
             Some(aggregate) => aggregates.push(aggregate),
             None => return Ok(None),
         }
@@ -107,13 +109,24 @@ fn aggregates(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec
     Ok(Some(aggregates))
 }
 
-fn one(function: &AggregateFunctionExpr, argument: &Arc<dyn PhysicalExpr>, through: &Through) -> Option<Aggregate> {
-    if function.is_distinct() || function.ignore_nulls() || !function.order_bys().is_empty() {
+fn one(function: &AggregateFunctionExpr, arguments: &[Arc<dyn PhysicalExpr>], through: &Through) -> Option<Aggregate> {
+    if function.ignore_nulls() || !function.order_bys().is_empty() {
         return None;
     }
+    let known = match arguments {
+        _ if function.is_distinct() => None,
+        [argument] => known(function.fun().name(), argument, through),
+        [argument, ..] if function.fun().name() == "approx_percentile_cont" => sketch(argument, through),
+        _ => None,
+    };
+    known.or_else(|| call(function, arguments, through))
+}
+
+/// Aggregates whose states the scan keeps itself.
+fn known(name: &str, argument: &Arc<dyn PhysicalExpr>, through: &Through) -> Option<Aggregate> {
     let column = argument.downcast_ref::<Column>().map(Column::name);
     let column_type = |name: &str| through.leaf.column_type(name);
-    match function.fun().name() {
+    match name {
         "count" => match (column, argument.downcast_ref::<Literal>()) {
             (Some(TIME_COLUMN), _) => Some(Aggregate::CountRows),
             (Some(name), _) => Some(Aggregate::Count {
@@ -134,17 +147,64 @@ fn one(function: &AggregateFunctionExpr, argument: &Arc<dyn PhysicalExpr>, throu
         "max" => Some(Aggregate::Max {
             column: ordered(argument, through)?,
         }),
-        "avg" => {
-            let name = averaged(argument)?;
-            match (column_type(name)?, column.is_some()) {
-                (RequestType::Float64, true) | (RequestType::Int64, false) => Some(Aggregate::Average {
-                    column: name.to_owned(),
-                }),
-                _ => None,
-            }
-        }
+        "avg" => Some(Aggregate::Average {
+            column: floats(argument, through)?,
+        }),
+        "approx_median" => sketch(argument, through),
         _ => None,
     }
+}
+
+fn sketch(argument: &Arc<dyn PhysicalExpr>, through: &Through) -> Option<Aggregate> {
+    Some(Aggregate::Sketch {
+        column: floats(argument, through)?,
+    })
+}
+
+/// Any function whose states the scan would keep in the form that the final step expects.
+fn call(function: &AggregateFunctionExpr, arguments: &[Arc<dyn PhysicalExpr>], through: &Through) -> Option<Aggregate> {
+    let typed = arguments
+        .iter()
+        .map(|argument| typed_argument(argument, through))
+        .collect::<Option<Vec<_>>>()?;
+    let (name, distinct) = (function.fun().name(), function.is_distinct());
+    let wanted = function.state_fields().ok()?;
+    let kept = state_types(name, &typed, distinct).ok()?;
+    if !wanted.iter().map(|field| field.data_type()).eq(kept.iter()) {
+        return None;
+    }
+    Some(Aggregate::Function {
+        name: name.to_owned(),
+        arguments: typed.into_iter().map(|(argument, _)| argument).collect(),
+        distinct,
+    })
+}
+
+fn typed_argument(argument: &Arc<dyn PhysicalExpr>, through: &Through) -> Option<(Argument, Option<RequestType>)> {
+    if let Some(literal) = argument.downcast_ref::<Literal>() {
+        let value = match literal.value() {
+            ScalarValue::Int64(Some(value)) => Constant::Int64(*value),
+            ScalarValue::Float64(Some(value)) if value.is_finite() => Constant::Float64(*value),
+            ScalarValue::Boolean(Some(value)) => Constant::Bool(*value),
+            ScalarValue::Utf8(Some(value)) => Constant::String(value.clone()),
+            _ => return None,
+        };
+        return Some((Argument::Constant { value }, None));
+    }
+    let (column, cast) = match argument.downcast_ref::<CastExpr>() {
+        Some(cast) => (cast.expr(), Some(cast.cast_type())),
+        None => (argument, None),
+    };
+    let column = column.downcast_ref::<Column>()?.name().to_owned();
+    let column_type = through.leaf.column_type(&column)?;
+    // Only casts that cannot fail.
+    let cast = match (column_type, cast) {
+        (_, None) => None,
+        (RequestType::Int64 | RequestType::Bool, Some(DataType::Float64)) => Some(RequestType::Float64),
+        (RequestType::Bool, Some(DataType::Int64)) => Some(RequestType::Int64),
+        _ => return None,
+    };
+    Some((Argument::Column { column, cast }, Some(column_type)))
 }
 
 /// A column that the leaf can order, itself or as the timestamp of its microseconds.
@@ -157,12 +217,17 @@ fn ordered(argument: &Arc<dyn PhysicalExpr>, through: &Through) -> Option<String
     }
 }
 
-/// The column of `avg(column)` or `avg(CAST(column AS DOUBLE))`.
-fn averaged(argument: &Arc<dyn PhysicalExpr>) -> Option<&str> {
+/// The column whose values, as floats, are the argument: `column` or `CAST(column AS DOUBLE)`.
+fn floats(argument: &Arc<dyn PhysicalExpr>, through: &Through) -> Option<String> {
     let inner = match argument.downcast_ref::<CastExpr>() {
         Some(cast) if *cast.cast_type() == DataType::Float64 => cast.expr(),
         Some(_) => return None,
         None => argument,
     };
-    inner.downcast_ref::<Column>().map(Column::name)
+    let column = inner.downcast_ref::<Column>()?.name();
+    let is_cast = !Arc::ptr_eq(inner, argument);
+    match (through.leaf.column_type(column)?, is_cast) {
+        (RequestType::Float64, false) | (RequestType::Int64, true) => Some(column.to_owned()),
+        _ => None,
+    }
 }

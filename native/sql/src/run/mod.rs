@@ -1,7 +1,6 @@
 //! A running plan: answers are pushed into its leaves from outside, and it runs on the caller's thread until it needs
 //! more of them.
 
-mod ipc;
 pub(crate) mod queue;
 mod tasks;
 
@@ -67,6 +66,8 @@ pub struct Progress {
     pub queued_bytes: Vec<u64>,
     /// Rows of output that are kept for `take_rows`.
     pub output_rows: u64,
+    /// Requests, as JSON, of leaves that waited for their keys: what to answer these leaves next, in place of what they asked before.
+    pub requests: Vec<(usize, String)>,
     /// Leaves that want no more answers, for instance because a LIMIT is reached.
     pub leaf_satisfied: Vec<bool>,
 }
@@ -137,7 +138,9 @@ impl Run {
             return Ok(());
         }
         // The decoder panics on some kinds of damage.
-        let decoded = catch_unwind(AssertUnwindSafe(|| ipc::decode(bytes, queue.leaf().answer_schema())));
+        let decoded = catch_unwind(AssertUnwindSafe(|| {
+            basalt_scan::ipc::decode(bytes, queue.leaf().answer_schema())
+        }));
         let batches = match decoded {
             Ok(batches) => batches.map_err(|error| damaged(error.to_string()))?,
             Err(panic) => return Err(damaged(reason(panic.as_ref()))),
@@ -192,10 +195,12 @@ impl Run {
     /// # Errors
     /// 20008; the run is over then.
     pub fn advance(&mut self) -> Result<Progress, SqlError> {
+        let mut requests = Vec::new();
         loop {
-            let progress = self.advance_slice()?;
+            let mut progress = self.advance_slice()?;
+            requests.append(&mut progress.requests);
             if !progress.runnable {
-                return Ok(progress);
+                return Ok(Progress { requests, ..progress });
             }
         }
     }
@@ -308,6 +313,12 @@ impl Run {
             runnable,
             queued_bytes: self.queues.iter().map(queue::LeafQueue::queued_bytes).collect(),
             output_rows: self.output.iter().map(|batch| batch.num_rows() as u64).sum(),
+            requests: self
+                .queues
+                .iter()
+                .enumerate()
+                .filter_map(|(leaf, queue)| Some((leaf, queue.take_request()?)))
+                .collect(),
             leaf_satisfied: self.queues.iter().map(queue::LeafQueue::satisfied).collect(),
         }
     }

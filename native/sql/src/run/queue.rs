@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use basalt_scan::request::Literal;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result};
@@ -52,6 +53,8 @@ struct State {
     opened: bool,
     satisfied: bool,
     waiting: Vec<Waker>,
+    /// To be answered next.
+    request: Option<String>,
 }
 
 impl LeafQueues {
@@ -81,13 +84,17 @@ impl LeafQueues {
         self.queues.iter().map(Arc::as_ref)
     }
 
+    /// The queue of one leaf.
+    pub fn find(&self, leaf: &LeafExec) -> Result<Arc<LeafQueue>> {
+        let queue = self.queues.iter().find(|queue| queue.leaf.id() == leaf.id());
+        queue
+            .cloned()
+            .ok_or_else(|| DataFusionError::Internal("a leaf is not one of its run".to_owned()))
+    }
+
     /// The stream of one leaf. Without replay it can be taken once.
     pub fn open(&self, leaf: &LeafExec) -> Result<SendableRecordBatchStream> {
-        let queue = self
-            .queues
-            .iter()
-            .find(|queue| queue.leaf.id() == leaf.id())
-            .ok_or_else(|| DataFusionError::Internal("a leaf is not one of its run".to_owned()))?;
+        let queue = self.find(leaf)?;
         let mut state = queue.lock();
         if state.opened && !queue.replayed {
             return Err(DataFusionError::Internal("a leaf was opened twice".to_owned()));
@@ -96,7 +103,7 @@ impl LeafQueues {
         drop(state);
         Ok(Box::pin(LeafStream {
             schema: datafusion::physical_plan::ExecutionPlan::schema(leaf),
-            queue: Arc::clone(queue),
+            queue,
             shared: Arc::clone(&self.shared),
             next: 0,
             rows_left: leaf.rows_max(),
@@ -133,6 +140,21 @@ impl LeafQueue {
         }
         state.batches.push_back((batch, bytes));
         state.wake();
+    }
+
+    /// Asks for the rows with these keys. Answers come as to any other leaf, up to `finish`.
+    pub fn ask(&self, keys: Vec<Literal>) -> Result<()> {
+        let request = self.leaf.request_with(keys);
+        let text = serde_json::to_string(&request).map_err(|error| DataFusionError::External(error.into()))?;
+        let mut state = self.lock();
+        state.finished = false;
+        state.request = Some(text);
+        Ok(())
+    }
+
+    /// The request that `ask` made, once.
+    pub fn take_request(&self) -> Option<String> {
+        self.lock().request.take()
     }
 
     /// Bytes that stay until the run ends, because they are read again.

@@ -114,9 +114,11 @@ fn same(world: &World, engine: &SessionContext, sql: &str) {
 fn statements_of_all_kinds_answer_alike() {
     let (world, engine) = (world(), plain(&world()));
     let stored = world.clone().stored();
+    let combined = [stored.clone().combined(1), stored.clone().combined(3)];
     for sql in STATEMENTS {
         same(&world, &engine, sql);
         same(&stored, &engine, sql);
+        combined.iter().for_each(|world| same(world, &engine, sql));
         our_rows(&world, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 }

@@ -100,7 +100,7 @@ fn encoding() {
         .collect();
     let world = World {
         streams: vec![stream("big", &columns, &[], vec![rows])],
-        store: None,
+        ..World::default()
     };
     let plan = plan("SELECT * FROM big", &context(&world)).expect("a valid statement");
     let answer = world.answers(&plan.leaves()[0]).remove(0);

@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use basalt_scan::request::{Aggregate, Comparison, Filter, Group, Literal, Output, RequestType, ScanRequest};
+use basalt_scan::Sketch;
+use basalt_scan::request::{Aggregate, Argument, Comparison, Filter, Group, Literal, Output, RequestType, ScanRequest};
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::ipc::writer::StreamWriter;
@@ -33,7 +34,7 @@ pub fn answer(request: &ScanRequest, rows: &[Row]) -> Vec<u8> {
             passing.truncate(*limit as usize);
             write_rows(request, project, &passing)
         }
-        Output::Aggregate { groups, aggregates } => write_groups(request, groups, aggregates, &passing),
+        Output::Aggregate { groups, aggregates, .. } => write_groups(request, groups, aggregates, &passing),
     }
 }
 
@@ -172,8 +173,10 @@ fn write_rows(request: &ScanRequest, project: &[String], rows: &[&Row]) -> Vec<u
         .map(|name| {
             (
                 name.clone(),
-                column_type(request, name),
-                rows.iter().map(|row| cell(row, name)).collect(),
+                array(
+                    column_type(request, name),
+                    &rows.iter().map(|row| cell(row, name)).collect::<Vec<_>>(),
+                ),
             )
         })
         .collect();
@@ -195,25 +198,29 @@ fn write_groups(request: &ScanRequest, groups: &[Group], aggregates: &[Aggregate
             .1
             .push(row);
     }
-    let mut columns: Vec<(String, RequestType, Vec<Value>)> = Vec::new();
+    let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     for (i, group) in groups.iter().enumerate() {
         let column_type = match group {
             Group::Column { column } => column_type(request, column),
             Group::Bucket { .. } => RequestType::Int64,
         };
-        columns.push((
-            format!("group{i}"),
-            column_type,
-            all.values().map(|(key, _)| key[i].clone()).collect(),
-        ));
+        let values: Vec<Value> = all.values().map(|(key, _)| key[i].clone()).collect();
+        columns.push((format!("group{i}"), array(column_type, &values)));
     }
     for (i, aggregate) in aggregates.iter().enumerate() {
+        let members: Vec<&[&Row]> = all.values().map(|(_, rows)| rows.as_slice()).collect();
+        if let Aggregate::Sketch { column } = aggregate {
+            columns.push((format!("agg{i}_sketch"), sketches(column, &members)));
+            continue;
+        }
+        if let Aggregate::Function { .. } = aggregate {
+            let states = function_states(request, aggregate, &members).into_iter().enumerate();
+            columns.extend(states.map(|(index, state)| (format!("agg{i}_{index}"), state)));
+            continue;
+        }
         for (state, column_type, of) in states(request, aggregate) {
-            columns.push((
-                format!("agg{i}_{state}"),
-                column_type,
-                all.values().map(|(_, rows)| of(rows)).collect(),
-            ));
+            let values: Vec<Value> = members.iter().map(|rows| of(rows)).collect();
+            columns.push((format!("agg{i}_{state}"), array(column_type, &values)));
         }
     }
     write(columns, all.len())
@@ -229,6 +236,63 @@ fn group_value(group: &Group, row: &Row) -> Value {
     }
 }
 
+fn sketches(column: &str, members: &[&[&Row]]) -> ArrayRef {
+    let sketch = |rows: &&[&Row]| {
+        let mut sketch = Sketch::default();
+        for row in rows.iter() {
+            match cell(row, column) {
+                Value::Null => {}
+                Value::Int(value) => {
+                    sketch.add(value as f64);
+                }
+                Value::Float(value) => {
+                    sketch.add(value);
+                }
+                other => panic!("no sketch of {other:?}"),
+            }
+        }
+        let mut bytes = Vec::new();
+        sketch.write(&mut bytes);
+        bytes
+    };
+    Arc::new(BinaryArray::from_iter_values(members.iter().map(sketch)))
+}
+
+/// What the function's own accumulator makes of all rows at once.
+fn function_states(request: &ScanRequest, aggregate: &Aggregate, members: &[&[&Row]]) -> Vec<ArrayRef> {
+    let Aggregate::Function {
+        name,
+        arguments,
+        distinct,
+    } = aggregate
+    else {
+        panic!("{aggregate:?} is no function")
+    };
+    let (mut typed, mut columns, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    for (group, rows) in members.iter().enumerate() {
+        ids.extend(rows.iter().map(|_| group));
+    }
+    for argument in arguments {
+        let Argument::Column { column, .. } = argument else {
+            typed.push((argument.clone(), None));
+            continue;
+        };
+        let column_type = column_type(request, column);
+        typed.push((argument.clone(), Some(column_type)));
+        let values: Vec<Value> = members
+            .iter()
+            .flat_map(|rows| rows.iter())
+            .map(|row| cell(row, column))
+            .collect();
+        columns.push(array(column_type, &values));
+    }
+    let mut states = basalt_sql::leaf_functions()
+        .states(name, &typed, *distinct)
+        .expect("a function");
+    states.update(&columns, &ids, members.len()).expect("rows");
+    states.finish(members.len()).expect("states")
+}
+
 type Of = Box<dyn Fn(&[&Row]) -> Value>;
 
 fn states(request: &ScanRequest, aggregate: &Aggregate) -> Vec<(&'static str, RequestType, Of)> {
@@ -242,6 +306,7 @@ fn states(request: &ScanRequest, aggregate: &Aggregate) -> Vec<(&'static str, Re
         }
     };
     match aggregate {
+        Aggregate::Sketch { .. } | Aggregate::Function { .. } => panic!("{aggregate:?} has no plain states"),
         Aggregate::CountRows => vec![(
             "count",
             RequestType::Int64,
@@ -317,11 +382,10 @@ fn compare(left: &Value, right: &Value) -> Ordering {
     }
 }
 
-fn write(columns: Vec<(String, RequestType, Vec<Value>)>, rows: usize) -> Vec<u8> {
+fn write(columns: Vec<(String, ArrayRef)>, rows: usize) -> Vec<u8> {
     let mut fields = Vec::new();
     let mut arrays: Vec<ArrayRef> = Vec::new();
-    for (name, column_type, values) in columns {
-        let array = array(column_type, &values);
+    for (name, array) in columns {
         fields.push(Field::new(name, array.data_type().clone(), true));
         arrays.push(array);
     }

@@ -7,7 +7,8 @@ pub mod store;
 
 use std::collections::BTreeMap;
 
-use basalt_scan::request::{RequestType, ScanRequest};
+use basalt_scan::request::{Output, RequestType, ScanRequest};
+use basalt_scan::{Share, combine};
 use basalt_sql::{ColumnInfo, Format, Plan, PlanContext, Run, SqlError, StreamInfo, plan};
 use serde_json::Value as Json;
 
@@ -37,6 +38,8 @@ pub struct Stream {
 #[derive(Debug, Clone, Default)]
 pub struct World {
     pub streams: Vec<Stream>,
+    /// Answers that hold groups are combined before the plan sees them, in shares of this number; 0 leaves them apart.
+    pub shares: u32,
     /// When present, answers come from encoded blocks through the real scan.
     pub store: Option<store::Store>,
 }
@@ -160,6 +163,7 @@ pub fn world() -> World {
     );
     World {
         streams: vec![logs, users, empty, clock],
+        shares: 0,
         store: None,
     }
 }
@@ -187,8 +191,29 @@ impl World {
         self
     }
 
-    /// The answers to a request, one for each morsel.
+    /// This world with answers combined.
+    pub fn combined(self, shares: u32) -> Self {
+        World { shares, ..self }
+    }
+
+    /// The answers to a request, one for each morsel or for each share of the groups.
     pub fn answers(&self, request: &ScanRequest) -> Vec<Vec<u8>> {
+        let apart = self.scans(request);
+        let grouped = matches!(&request.output, Output::Aggregate { groups, .. } if !groups.is_empty());
+        if self.shares == 0 || !grouped {
+            return apart;
+        }
+        let apart: Vec<&[u8]> = apart.iter().map(Vec::as_slice).collect();
+        let share = |index| {
+            let share = Share { index, of: self.shares };
+            combine(request, &apart, share, true, basalt_sql::leaf_functions())
+                .expect("answers to this request")
+                .ipc
+        };
+        (0..self.shares).map(share).collect()
+    }
+
+    fn scans(&self, request: &ScanRequest) -> Vec<Vec<u8>> {
         match &self.store {
             Some(store) => store.answers(request),
             None => self
@@ -220,7 +245,12 @@ pub fn run(world: &World, plan: &Plan) -> Result<Vec<Json>, SqlError> {
 /// Runs a plan, pushing the answers of all leaves in turn, one at a time.
 pub fn run_as(world: &World, plan: &Plan, format: Format, limit_bytes: usize) -> Result<Vec<u8>, SqlError> {
     let mut run = Run::start(plan, limit_bytes)?;
-    let mut waiting: Vec<Vec<Vec<u8>>> = plan.leaves().iter().map(|request| world.answers(request)).collect();
+    let mut waiting: Vec<Option<Vec<Vec<u8>>>> = plan
+        .leaves()
+        .iter()
+        .zip(plan.deferred())
+        .map(|(request, deferred)| (!deferred).then(|| world.answers(request)))
+        .collect();
     let mut all = Vec::new();
     let mut turns = 0;
     loop {
@@ -234,8 +264,13 @@ pub fn run_as(world: &World, plan: &Plan, format: Format, limit_bytes: usize) ->
         if progress.done {
             return Ok(all);
         }
-        let mut pushed = progress.runnable;
+        let mut pushed = progress.runnable || !progress.requests.is_empty();
+        for (leaf, request) in &progress.requests {
+            let request: ScanRequest = serde_json::from_str(request).expect("a request");
+            waiting[*leaf] = Some(world.answers(&request));
+        }
         for (leaf, answers) in waiting.iter_mut().enumerate() {
+            let Some(answers) = answers else { continue };
             if answers.is_empty() {
                 run.finish_leaf(leaf);
                 continue;

@@ -1,25 +1,23 @@
-//! Reads the Arrow IPC stream that a scan answers.
+//! Reads the Arrow IPC stream that a scan answers, again.
 //!
 //! Framing and sizes are checked here before arrow-ipc sees a batch: its readers trust the lengths in a message and
 //! allocate by them.
 
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_buffer::{Buffer, MutableBuffer};
+use arrow_ipc::convert::fb_to_schema;
+use arrow_ipc::reader::read_record_batch;
+use arrow_ipc::{FieldNode, Message, MessageHeader, RecordBatch as BatchHeader, root_as_message};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
-use datafusion::arrow::buffer::{Buffer, MutableBuffer};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::ipc::convert::fb_to_schema;
-use datafusion::arrow::ipc::reader::read_record_batch;
-use datafusion::arrow::ipc::{Message, MessageHeader, RecordBatch as BatchHeader, root_as_message};
 
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// The batches of a stream whose columns must be those of `wanted`, nullability aside: nothing may be null that
 /// `wanted` takes for present. Each batch has a copy of its own body: operators that keep one batch are charged for its
 /// buffer, which must not be that of all.
-pub(super) fn decode(ipc: &[u8], wanted: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
+pub fn decode(ipc: &[u8], wanted: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
     let mut frames = Frames { bytes: ipc, at: 0 };
     let Some((head, _)) = frames.next()? else {
         return Err(damaged("it has no schema"));
@@ -35,7 +33,7 @@ pub(super) fn decode(ipc: &[u8], wanted: &SchemaRef) -> Result<Vec<RecordBatch>,
             _ => None,
         };
         let header = header.ok_or_else(|| damaged("it holds a message that is no batch"))?;
-        check_sizes(&header, body.len())?;
+        check_sizes(&header, wanted.fields(), body.len())?;
         let mut aligned = MutableBuffer::with_capacity(body.len());
         aligned.extend_from_slice(body);
         let body = Buffer::from(aligned);
@@ -103,13 +101,17 @@ fn check_schema(has: &Schema, wanted: &Schema) -> Result<(), ArrowError> {
 }
 
 /// Every column has the rows of the batch, every buffer lies in the body, and the body is not too small for the rows.
-fn check_sizes(header: &BatchHeader, body_bytes: usize) -> Result<(), ArrowError> {
+fn check_sizes(header: &BatchHeader, fields: &Fields, body_bytes: usize) -> Result<(), ArrowError> {
     let rows = header.length();
-    let nodes_fit = header
-        .nodes()
-        .iter()
-        .flatten()
-        .all(|node| node.length() == rows && (0..=rows).contains(&node.null_count()));
+    let mut nodes = header.nodes().into_iter().flatten();
+    let mut nodes_fit = true;
+    for field in fields {
+        let Some(node) = nodes.next() else {
+            return Err(damaged("a batch has too few columns"));
+        };
+        nodes_fit &= node.length() == rows && check_node(node, field, &mut nodes, body_bytes);
+    }
+    nodes_fit &= nodes.next().is_none();
     let buffers_fit = header.buffers().iter().flatten().all(|buffer| {
         let end = buffer.offset().checked_add(buffer.length());
         buffer.offset() >= 0 && buffer.length() >= 0 && end.is_some_and(|end| end as u64 <= body_bytes as u64)
@@ -121,6 +123,27 @@ fn check_sizes(header: &BatchHeader, body_bytes: usize) -> Result<(), ArrowError
         true => Ok(()),
         false => Err(damaged("the sizes in a batch contradict each other")),
     }
+}
+
+/// A column's own sizes, and those of the columns in it, whose nodes come next.
+fn check_node<'n>(
+    node: &FieldNode,
+    field: &Field,
+    nodes: &mut impl Iterator<Item = &'n FieldNode>,
+    body_bytes: usize,
+) -> bool {
+    let length = node.length();
+    let own = length >= 0 && length as u64 <= body_bytes as u64 * 8 && (0..=length).contains(&node.null_count());
+    let inner: &[Arc<Field>] = match field.data_type() {
+        DataType::List(item) | DataType::LargeList(item) => std::slice::from_ref(item),
+        DataType::Struct(fields) => fields,
+        _ => &[],
+    };
+    inner.iter().all(|field| {
+        nodes
+            .next()
+            .is_some_and(|node| check_node(node, field, nodes, body_bytes))
+    }) && own
 }
 
 fn damaged(reason: &str) -> ArrowError {
