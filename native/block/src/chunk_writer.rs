@@ -2,12 +2,13 @@
 
 use crate::codec::{self, Bools, Codes, Floats, Ints, Kind, NO_VALUES, TextSlice, Texts, validity};
 use crate::column::{Text, Validity};
-use crate::directory::{DictionaryEntry, Directory, PageEntry, directory_bytes};
+use crate::directory::{DetailEntry, DictionaryEntry, Directory, PageEntry, directory_bytes};
 use crate::entry_counts;
 use crate::header::Bound;
 use crate::index::{gram_filter, value_filter};
 use crate::reader::PAGE_ROWS;
 use crate::section::{Section, SectionEntry};
+use crate::template::{self, Templates};
 use crate::writer::{EncodeOptions, Layout, Stored};
 
 /// What only the writing of a chunk tells of its column.
@@ -36,6 +37,7 @@ pub(crate) fn append_chunk(
     out.resize(start + head_bytes, 0);
     let dictionary = match stored {
         Stored::Codes { entries, .. } => Some(append_dictionary(entries, zstd_level, out)),
+        Stored::Templates(templates) => Some(append_templates(templates, out)),
         _ => None,
     };
     let sections = append_sections(&sections, start, out);
@@ -59,6 +61,10 @@ pub(crate) fn append_chunk(
             writer.append_texts(text);
             None
         }
+        Stored::Templates(templates) => {
+            writer.append_templates(templates);
+            None
+        }
     };
     let directory = Directory {
         dictionary,
@@ -74,16 +80,21 @@ pub(crate) fn append_chunk(
 
 /// The sections that pay for this column.
 fn sections_of(stored: &Stored<'_>, validity: Option<&Validity>) -> Vec<Section> {
-    let mut sections = Vec::new();
     match stored {
-        Stored::Codes { codes, entries } => sections.push(entry_counts::section(codes, validity, entries.len())),
-        Stored::Text(text) => {
-            sections.extend(value_filter::section(text, validity));
-            sections.extend(gram_filter::section(text, validity));
+        Stored::Codes { codes, entries } => vec![entry_counts::section(codes, validity, entries.len())],
+        Stored::Templates(templates) => {
+            let entries = templates.entries().len();
+            vec![entry_counts::section(templates.codes(), validity, entries)]
         }
-        _ => {}
+        Stored::Text(text) => {
+            let value_filter = value_filter::section(text, validity);
+            value_filter
+                .into_iter()
+                .chain(gram_filter::section(text, validity))
+                .collect()
+        }
+        _ => Vec::new(),
     }
-    sections
 }
 
 fn append_sections(sections: &[Section], chunk_start: usize, out: &mut Vec<u8>) -> Vec<SectionEntry> {
@@ -102,6 +113,17 @@ fn append_dictionary(entries: &Text, zstd_level: i32, out: &mut Vec<u8>) -> Dict
     let bytes = &out[start..];
     DictionaryEntry {
         count: entries.len() as u32,
+        bytes: bytes.len() as u32,
+        crc: crc32fast::hash(bytes),
+        encoding,
+    }
+}
+
+fn append_templates(templates: &Templates, out: &mut Vec<u8>) -> DictionaryEntry {
+    let (encoding, bytes) = templates.dictionary();
+    out.extend_from_slice(bytes);
+    DictionaryEntry {
+        count: templates.entries().len() as u32,
         bytes: bytes.len() as u32,
         crc: crc32fast::hash(bytes),
         encoding,
@@ -217,6 +239,36 @@ impl PageWriter<'_> {
         }
     }
 
+    fn append_templates(&mut self, templates: &Templates) {
+        let mut digits = template::PageWriter::new(templates);
+        let mut dense = Vec::new();
+        for (index, codes) in templates.codes().chunks(PAGE_ROWS).enumerate() {
+            let words = self.page_words(index, codes.len());
+            let present = match &words {
+                None => codes,
+                Some(words) => {
+                    dense.clear();
+                    validity::for_each_present(words, |row| dense.push(codes[row]));
+                    &dense
+                }
+            };
+            self.append_page::<Codes>(words.as_deref(), codes.len(), present.len(), present, &mut |_| None);
+            let start = self.out.len();
+            if !present.is_empty() {
+                digits.append(present, self.out);
+            }
+            let detail = &self.out[start..];
+            let detail = DetailEntry {
+                bytes: detail.len() as u32,
+                crc: crc32fast::hash(detail),
+            };
+            if let Some(page) = self.pages.last_mut() {
+                page.bytes += detail.bytes;
+                page.detail = Some(detail);
+            }
+        }
+    }
+
     /// The validity of a page, `None` when no row of it is null.
     fn page_words(&self, index: usize, rows: usize) -> Option<Vec<u64>> {
         let words = validity::slice(&self.validity?.words, index * PAGE_ROWS, rows);
@@ -257,6 +309,7 @@ impl PageWriter<'_> {
             validity,
             validity_bytes,
             range,
+            detail: None,
         });
     }
 }

@@ -16,21 +16,40 @@ const BYTES_MIN: usize = 32;
 
 struct Compressor {
     context: CCtx<'static>,
-    /// The level the context is set to; setting it anew costs about a microsecond.
-    level: Option<i32>,
+    /// What the context is set to; setting it anew costs about a microsecond.
+    set: Option<(i32, Search)>,
+}
+
+/// What zstd looks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Search {
+    /// Matches as its level has it.
+    Matches,
+    /// Hardly any: symbols are entropy coded one by one.
+    Symbols,
 }
 
 thread_local! {
-    static COMPRESSOR: RefCell<Compressor> = RefCell::new(Compressor { context: CCtx::create(), level: None });
+    static COMPRESSOR: RefCell<Compressor> = RefCell::new(Compressor { context: CCtx::create(), set: None });
     static DECOMPRESSOR: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
 }
 
 /// Appends the compression byte and the bytes, compressed if that pays. Never fails: what zstd refuses is stored.
 pub fn compress(bytes: &[u8], zstd_level: i32, out: &mut Vec<u8>) {
+    compress_by(bytes, zstd_level, Search::Matches, out);
+}
+
+/// The same for symbols that are skewed but repeat in no order: Huffman coding without a search for matches that chance
+/// alone would give. Several times faster, and smaller than a search makes them.
+pub fn compress_symbols(symbols: &[u8], out: &mut Vec<u8>) {
+    compress_by(symbols, 1, Search::Symbols, out);
+}
+
+fn compress_by(bytes: &[u8], zstd_level: i32, search: Search, out: &mut Vec<u8>) {
     let start = out.len();
     if bytes.len() >= BYTES_MIN {
         out.push(ZSTD);
-        let written = append_frame(bytes, zstd_level, out);
+        let written = append_frame(bytes, zstd_level, search, out);
         if written.is_some_and(|written| written + bytes.len() / GAIN_SHARE <= bytes.len()) {
             return;
         }
@@ -41,10 +60,10 @@ pub fn compress(bytes: &[u8], zstd_level: i32, out: &mut Vec<u8>) {
 }
 
 /// Bytes of the frame appended to `out`, or `None` if zstd failed (out of memory).
-fn append_frame(bytes: &[u8], level: i32, out: &mut Vec<u8>) -> Option<usize> {
+fn append_frame(bytes: &[u8], level: i32, search: Search, out: &mut Vec<u8>) -> Option<usize> {
     let level = level.clamp(zstd_safe::min_c_level(), zstd_safe::max_c_level());
     COMPRESSOR.with_borrow_mut(|compressor| {
-        if compressor.level != Some(level) {
+        if compressor.set != Some((level, search)) {
             compressor
                 .context
                 .set_parameter(CParameter::CompressionLevel(level))
@@ -53,7 +72,17 @@ fn append_frame(bytes: &[u8], level: i32, out: &mut Vec<u8>) -> Option<usize> {
                 .context
                 .set_parameter(CParameter::ContentSizeFlag(false))
                 .ok()?;
-            compressor.level = Some(level);
+            // 0 is the level's own choice.
+            let (match_bytes_min, hash_bits) = match search {
+                Search::Matches => (0, 0),
+                Search::Symbols => (7, 10),
+            };
+            compressor
+                .context
+                .set_parameter(CParameter::MinMatch(match_bytes_min))
+                .ok()?;
+            compressor.context.set_parameter(CParameter::HashLog(hash_bits)).ok()?;
+            compressor.set = Some((level, search));
         }
         out.reserve(zstd_safe::compress_bound(bytes.len()));
         let start = out.len();

@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 /// Most entries of a dictionary: codes stay within 15 bits and a scan's per-entry tables within the L2 cache.
 pub const ENTRIES_MAX: usize = 32_768;
 /// Bytes of all entries: more is a text column with repeats, which zstd does better page by page.
-const ENTRY_BYTES_MAX: usize = 8 << 20;
+pub const ENTRY_BYTES_MAX: usize = 8 << 20;
 /// Rows looked at first. A column with few enough distinct strings shows many repeats among them.
 const SAMPLE_ROWS: usize = 512;
 

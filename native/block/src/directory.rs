@@ -10,6 +10,7 @@ use crate::section::{ENTRY_BYTES as SECTION_BYTES, SectionEntry};
 const FIXED_BYTES: usize = 24;
 const PAGE_BYTES: usize = 48;
 const RANGE_FLAG: u16 = 1;
+const DETAIL_FLAG: u16 = 2;
 
 /// Where the dictionary is: right behind the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,20 +21,29 @@ pub struct DictionaryEntry {
     pub encoding: u8,
 }
 
-/// One page. Its bytes are the validity part (`validity_bytes`), then the values part.
+/// The part of a page that can be left unread, behind the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DetailEntry {
+    pub bytes: u32,
+    pub crc: u32,
+}
+
+/// One page. Its bytes are the validity part (`validity_bytes`), the values part, then the detail if it has one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PageEntry {
     /// Bytes from the start of the chunk.
     pub offset: u64,
     pub bytes: u32,
-    /// Of all bytes of the page.
+    /// Of all bytes of the page but the detail.
     pub crc: u32,
     pub null_count: u32,
     pub encoding: u8,
     pub validity: u8,
     pub validity_bytes: u32,
     /// Least and greatest present value as 8 raw bytes each, of int64 and float64 pages (no NaN).
-    pub range: Option<([u8; 8], [u8; 8])>,
+    pub range: Option<Range>,
+    /// Of pages of templates: the digits. Stored in place of a range, which strings have not.
+    pub detail: Option<DetailEntry>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -71,10 +81,14 @@ impl Directory {
             bytes.extend_from_slice(&page.crc.to_le_bytes());
             bytes.extend_from_slice(&page.null_count.to_le_bytes());
             bytes.extend_from_slice(&[page.encoding, page.validity]);
-            bytes.extend_from_slice(&(if page.range.is_some() { RANGE_FLAG } else { 0 }).to_le_bytes());
+            let (flags, (min, max)) = match (page.range, page.detail) {
+                (Some(range), _) => (RANGE_FLAG, range),
+                (None, Some(detail)) => (DETAIL_FLAG, detail.to_slots()),
+                (None, None) => (0, Range::default()),
+            };
+            bytes.extend_from_slice(&flags.to_le_bytes());
             bytes.extend_from_slice(&page.validity_bytes.to_le_bytes());
             bytes.extend_from_slice(&[0; 4]);
-            let (min, max) = page.range.unwrap_or_default();
             bytes.extend_from_slice(&min);
             bytes.extend_from_slice(&max);
         }
@@ -119,7 +133,7 @@ impl Directory {
         let mut entries = Vec::with_capacity(page_count);
         for index in 0..page_count {
             let page = PageEntry::parse(&mut cursor)?;
-            if page.offset != end || page.validity_bytes > page.bytes {
+            if page.offset != end || page.validity_bytes > page.head_bytes() {
                 return Err(Damage(format!(
                     "page {index} is at byte {} of the chunk, {end} expected",
                     page.offset
@@ -141,7 +155,31 @@ impl Directory {
     }
 }
 
+type Range = ([u8; 8], [u8; 8]);
+
+impl DetailEntry {
+    fn to_slots(self) -> Range {
+        let mut slots = Range::default();
+        slots.0[..4].copy_from_slice(&self.bytes.to_le_bytes());
+        slots.0[4..].copy_from_slice(&self.crc.to_le_bytes());
+        slots
+    }
+
+    fn from_slots(slots: Range) -> Self {
+        let word = u64::from_le_bytes(slots.0);
+        Self {
+            bytes: word as u32,
+            crc: (word >> 32) as u32,
+        }
+    }
+}
+
 impl PageEntry {
+    /// Bytes before the detail.
+    pub fn head_bytes(&self) -> u32 {
+        self.bytes - self.detail.map_or(0, |detail| detail.bytes)
+    }
+
     fn parse(cursor: &mut Cursor<'_>) -> Result<Self, Damage> {
         let (offset, bytes, crc, null_count) = (cursor.u64()?, cursor.u32()?, cursor.u32()?, cursor.u32()?);
         let (encoding, validity) = (cursor.u8()?, cursor.u8()?);
@@ -150,6 +188,10 @@ impl PageEntry {
         cursor.take(4)?;
         let (min, max) = (cursor.u64()?.to_le_bytes(), cursor.u64()?.to_le_bytes());
         let range = (flags & RANGE_FLAG != 0).then_some((min, max));
+        let detail = (flags & DETAIL_FLAG != 0).then(|| DetailEntry::from_slots((min, max)));
+        if detail.is_some_and(|detail| detail.bytes > bytes || range.is_some()) {
+            return Err(Damage(format!("a page of {bytes} bytes contradicts its detail")));
+        }
         Ok(Self {
             offset,
             bytes,
@@ -159,6 +201,7 @@ impl PageEntry {
             validity,
             validity_bytes,
             range,
+            detail,
         })
     }
 }

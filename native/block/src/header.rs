@@ -31,6 +31,8 @@ pub enum ChunkFamily {
     Values = 1,
     /// Pages of codes into the dictionary of the chunk.
     Dictionary = 2,
+    /// Pages of codes into the templates of the chunk, and of digits (`template`).
+    Templates = 3,
 }
 
 /// The least or greatest value of a column. Floats are in total order (`-0.0 < 0.0`) and never NaN.
@@ -60,7 +62,7 @@ pub struct ColumnEntry {
     /// Bytes from the start of the block.
     pub chunk_offset: u64,
     pub chunk_bytes: u64,
-    /// Entries of the dictionary, 0 when there is none.
+    /// Entries of the dictionary, or templates; 0 when there are none.
     pub distinct: u32,
     pub family: ChunkFamily,
     /// Sections between dictionary and pages (`section`); files of version 1 have none.
@@ -301,6 +303,7 @@ impl ColumnEntry {
         let family = match cursor.u8()? {
             1 => ChunkFamily::Values,
             2 => ChunkFamily::Dictionary,
+            3 => ChunkFamily::Templates,
             other => return Err(Damage(format!("column {name} has chunk family {other}"))),
         };
         let sections = cursor.u8()?;

@@ -25,6 +25,7 @@ pub mod reader;
 pub mod section;
 pub mod segment;
 pub mod source;
+mod template;
 pub mod writer;
 
 pub use column::{Batch, Column, ColumnType, Strings, Text, Validity, Values};

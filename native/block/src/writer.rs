@@ -8,6 +8,7 @@ use crate::column::{Batch, Column, Strings, TIME_COLUMN, Text, Validity, Values}
 use crate::dictionary;
 use crate::error::BlockError;
 use crate::header::{BLOCK_ROWS_MAX, BlockHeader, Bound, ChunkFamily, ColumnEntry};
+use crate::template::{self, Templates};
 use std::borrow::Cow;
 
 /// What a block is for.
@@ -53,6 +54,7 @@ pub(crate) enum Stored<'a> {
         entries: Cow<'a, Text>,
     },
     Text(Cow<'a, Text>),
+    Templates(Box<Templates>),
 }
 
 /// A column ready to be written: `entry` lacks only what the chunk will tell (its place, and bounds of numbers).
@@ -73,7 +75,7 @@ pub fn encode_block(batch: &Batch, options: &EncodeOptions) -> Result<Vec<u8>, B
     }
     let mut columns: Vec<Prepared<'_>> = Vec::with_capacity(batch.columns.len());
     for column in &batch.columns {
-        columns.push(prepare(column, batch.rows)?);
+        columns.push(prepare(column, batch.rows, options)?);
     }
     columns.sort_by(|a, b| a.entry.name.cmp(&b.entry.name));
     if let Some(pair) = columns.windows(2).find(|pair| pair[0].entry.name == pair[1].entry.name) {
@@ -130,7 +132,7 @@ fn null_count(validity: &Validity, rows: usize) -> usize {
     (whole + rest) as usize
 }
 
-fn prepare(column: &Column, rows: usize) -> Result<Prepared<'_>, BlockError> {
+fn prepare<'a>(column: &'a Column, rows: usize, options: &EncodeOptions) -> Result<Prepared<'a>, BlockError> {
     let name = &column.name;
     let broken = |what: String| BlockError::invalid(format!("column {name}: {what}"));
     if name.len() > usize::from(u16::MAX) {
@@ -153,11 +155,12 @@ fn prepare(column: &Column, rows: usize) -> Result<Prepared<'_>, BlockError> {
         Values::Float64(values) => (Stored::Float64(values), None),
         Values::Bool(values) => (Stored::Bool(values), None),
         Values::String(strings) | Values::Json(strings) => {
-            prepare_strings(strings, validity, rows - nulls).map_err(broken)?
+            prepare_strings(strings, validity, rows - nulls, options).map_err(broken)?
         }
     };
     let (family, distinct) = match &stored {
         Stored::Codes { entries, .. } => (ChunkFamily::Dictionary, entries.len() as u32),
+        Stored::Templates(templates) => (ChunkFamily::Templates, templates.entries().len() as u32),
         _ => (ChunkFamily::Values, 0),
     };
     let (min, max) = bounds.unzip();
@@ -183,12 +186,23 @@ fn prepare(column: &Column, rows: usize) -> Result<Prepared<'_>, BlockError> {
 
 type StoredStrings<'a> = (Stored<'a>, Option<(Bound, Bound)>);
 
-/// Chooses between dictionary and plain text, and finds the bounds.
+/// Chooses between dictionary, templates and plain text, and finds the bounds.
 fn prepare_strings<'a>(
     strings: &'a Strings,
     validity: Option<&Validity>,
     present: usize,
+    options: &EncodeOptions,
 ) -> Result<StoredStrings<'a>, String> {
+    let plain = |text: Cow<'a, Text>| {
+        let templates = match options.layout {
+            Layout::Wal => None,
+            Layout::Segment => template::build(&text, validity, present, options.zstd_level),
+        };
+        match templates {
+            Some(templates) => Stored::Templates(Box::new(templates)),
+            None => Stored::Text(text),
+        }
+    };
     let is_present = |row: &usize| validity.is_none_or(|validity| validity.is_valid(*row));
     match strings {
         Strings::Plain(text) => {
@@ -204,7 +218,7 @@ fn prepare_strings<'a>(
                 ));
             }
             let bounds = text_bounds(TextSlice::of(text), (0..text.len()).filter(is_present));
-            Ok((Stored::Text(Cow::Borrowed(text)), bounds))
+            Ok((plain(Cow::Borrowed(text)), bounds))
         }
         Strings::Dictionary { codes, entries } => {
             check_text(entries)?;
@@ -236,7 +250,7 @@ fn prepare_strings<'a>(
                     b""
                 });
             }
-            Ok((Stored::Text(Cow::Owned(text)), bounds))
+            Ok((plain(Cow::Owned(text)), bounds))
         }
     }
 }

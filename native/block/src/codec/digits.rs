@@ -10,14 +10,16 @@
 //! through `compress`; the digits are either packed or, where their runs repeat, compressed too.
 //!
 //! Layout: u32 bytes of all strings, u32 bytes without digits, u32 digits, u32 bytes of the compressed part, that part
-//! (`compress`), u8 form of the digits: 1 = 10 bits for each three (`bitpack`, the last filled with zeros), 2 = `compress`.
+//! (`compress`), u8 form of the digits: 1 = packed (`triples`), 2 = `compress`.
 //! Worst case: 17 bytes, one a string, and what `compress` adds, more than the text; tried only on text with digits enough
 //! that are not part of hexadecimal ids.
 
-use super::bitpack;
 use super::byte_mask::{Positions, count_ones, fill_mask};
+use super::digit_runs::DigitRuns;
+use super::pieces::{PIECE, Pieces};
 use super::stats::TextStats;
 use super::text::check_utf8;
+use super::triples;
 use super::{Codec, DIGITS, Declined, TextSlice, Texts};
 use crate::column::Text;
 use crate::compress;
@@ -37,82 +39,14 @@ const SAMPLE_DIGITS: usize = 16 << 10;
 /// Text looked at to decide for this codec: parts spread over the page.
 const SAMPLE_PARTS: usize = 8;
 const SAMPLE_PART_BYTES: usize = 2048;
-/// Copies are done in pieces of this size, past the end of what is wanted, into room that is cut off later.
-const PIECE: usize = 32;
-
-/// Three digits for each value below 1,000, the fourth byte unused.
-static TRIPLES: [[u8; 4]; 1000] = {
-    let mut table = [[0; 4]; 1000];
-    let mut value = 0;
-    while value < 1000 {
-        table[value] = [
-            b'0' + (value / 100) as u8,
-            b'0' + (value / 10 % 10) as u8,
-            b'0' + (value % 10) as u8,
-            0,
-        ];
-        value += 1;
-    }
-    table
-};
-
-/// Bytes written front to back in whole pieces. The buffer is kept from page to page.
-#[derive(Default)]
-struct Pieces {
-    /// At least a piece longer than what is to come; behind `used` lies what was there before.
-    room: Vec<u8>,
-    used: usize,
-}
-
-impl Pieces {
-    /// Starts anew with room for `bytes` bytes.
-    fn start(&mut self, bytes: usize) {
-        self.used = 0;
-        if self.room.len() < bytes + PIECE {
-            self.room.resize(bytes + PIECE, 0);
-        }
-    }
-
-    /// Appends `from[start..end]`. Most spans are shorter than a piece, where a copy of fixed size beats memcpy.
-    #[inline(always)]
-    fn copy(&mut self, from: &[u8], start: usize, end: usize) {
-        let count = end - start;
-        let next = self.used + count;
-        if end + PIECE <= from.len() && next + PIECE <= self.room.len() {
-            let (mut from, mut room) = (&from[start..end + PIECE], &mut self.room[self.used..next + PIECE]);
-            loop {
-                room[..PIECE].copy_from_slice(&from[..PIECE]);
-                if from.len() <= 2 * PIECE {
-                    break;
-                }
-                (from, room) = (&from[PIECE..], &mut room[PIECE..]);
-            }
-        } else {
-            self.room[self.used..next].copy_from_slice(&from[start..end]);
-        }
-        self.used = next;
-    }
-
-    #[inline(always)]
-    fn push(&mut self, byte: u8) {
-        self.room[self.used] = byte;
-        self.used += 1;
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.room[..self.used]
-    }
-}
 
 /// Buffers of one thread: a page of messages is a megabyte, too much to ask of the system for each page.
 #[derive(Default)]
 struct Scratch {
+    runs: DigitRuns,
     mask: Vec<u64>,
-    /// One bit for each position where a string begins or ends.
-    borders: Vec<u64>,
-    /// Of runs of digits when encoding; of run marks and string ends when decoding, in `starts`.
-    starts: Positions,
-    ends: Positions,
+    /// Of run marks and string ends when decoding.
+    marks: Positions,
     rest: Pieces,
     digits: Pieces,
     triples: Vec<u32>,
@@ -136,70 +70,35 @@ fn with_scratch<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
     })
 }
 
-/// Finds the runs of digits: `starts` and `ends` in pairs. No run goes on from one string into the next.
-fn find_runs(values: TextSlice<'_>, scratch: &mut Scratch) {
-    let Scratch {
-        mask,
-        borders,
-        starts,
-        ends,
-        ..
-    } = scratch;
-    fill_mask(values.all_bytes(), b'0', 9, mask);
-    borders.clear();
-    borders.resize(mask.len(), 0);
-    let first = values.offsets[0];
-    for offset in values.offsets.iter().map(|offset| (offset - first) as usize) {
-        borders[offset / 64] |= 1 << (offset % 64);
-    }
-    let runs_max = count_ones(mask);
-    starts.start(runs_max);
-    ends.start(runs_max);
-    let mut carry = 0;
-    for (index, (&digits, &borders)) in mask.iter().zip(borders.iter()).enumerate() {
-        let after_digit = digits << 1 | carry;
-        carry = digits >> 63;
-        starts.append(index * 64, digits & (!after_digit | borders));
-        ends.append(index * 64, after_digit & (!digits | borders));
-    }
-}
-
 /// The strings without their digits go to `rest`, the digits to `digits`.
 fn split(values: TextSlice<'_>, scratch: &mut Scratch) {
-    find_runs(values, scratch);
-    let Scratch {
-        mask,
-        starts,
-        ends,
-        rest,
-        digits,
-        ..
-    } = scratch;
+    let Scratch { runs, rest, digits, .. } = scratch;
+    runs.find(values);
     let bytes = values.all_bytes();
     rest.start(bytes.len() + values.count());
-    digits.start(count_ones(mask) + 2);
+    digits.start(runs.digits);
     let first = values.offsets[0];
-    let mut runs = starts.as_slice().iter().zip(ends.as_slice()).peekable();
+    let mut runs = runs.iter().peekable();
     for pair in values.offsets.windows(2) {
-        let (mut at, end) = (pair[0] - first, pair[1] - first);
-        while let Some((&start, &stop)) = runs.next_if(|(start, _)| **start < end) {
-            rest.copy(bytes, at as usize, start as usize);
-            digits.copy(bytes, start as usize, stop as usize);
+        let (mut at, end) = ((pair[0] - first) as usize, (pair[1] - first) as usize);
+        while let Some((start, stop)) = runs.next_if(|(start, _)| *start < end) {
+            rest.copy(bytes, at, start);
+            digits.copy(bytes, start, stop);
             at = stop;
-            let mut left = (stop - start) as usize;
+            let mut left = stop - start;
             while left > RUN_DIGITS_MAX {
                 rest.push(END + RUN_DIGITS_MAX as u8);
                 left -= RUN_DIGITS_MAX;
             }
             rest.push(END + left as u8);
         }
-        rest.copy(bytes, at as usize, end as usize);
+        rest.copy(bytes, at, end);
         rest.push(END);
     }
 }
 
 /// Appends the form and the digits.
-fn append_digits(digits: &mut Pieces, zstd_level: i32, out: &mut Vec<u8>) {
+fn append_digits(digits: &Pieces, zstd_level: i32, out: &mut Vec<u8>) {
     let count = digits.used;
     let start = count.saturating_sub(SAMPLE_DIGITS) / 2;
     let sample = &digits.bytes()[start..count.min(start + SAMPLE_DIGITS)];
@@ -212,14 +111,7 @@ fn append_digits(digits: &mut Pieces, zstd_level: i32, out: &mut Vec<u8>) {
         return;
     }
     out.push(PACKED);
-    (0..2).for_each(|_| digits.push(b'0'));
-    let triple = |index: usize| {
-        let triple = &digits.bytes()[index * 3..][..3];
-        triple
-            .iter()
-            .fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
-    };
-    bitpack::pack(count.div_ceil(3), 10, triple, out);
+    triples::pack(digits.bytes(), out);
 }
 
 /// About the digits in the text, by a sample; `None` when taking them out does not pay: there are few, or nearly all
@@ -254,14 +146,7 @@ fn read_digits(
 ) -> Result<(), Damage> {
     match form {
         PACKED => {
-            bitpack::unpack_u32(payload, count.div_ceil(3), 10, triples)?;
-            digits.resize(triples.len() * 3 + PIECE, 0);
-            for (index, &triple) in triples.iter().enumerate() {
-                let text = TRIPLES
-                    .get(triple as usize)
-                    .ok_or_else(|| Damage(format!("three digits of {triple}")))?;
-                digits[index * 3..][..4].copy_from_slice(text);
-            }
+            triples::unpack(payload, count, triples, digits)?;
         }
         COMPRESSED => {
             compress::decompress(payload, count, digits)?;
@@ -298,7 +183,7 @@ impl Codec<Texts> for Digits {
             compress::compress(scratch.rest.bytes(), zstd_level, out);
             let part_bytes = (out.len() - part_bytes_at - 4) as u32;
             out[part_bytes_at..][..4].copy_from_slice(&part_bytes.to_le_bytes());
-            append_digits(&mut scratch.digits, zstd_level, out);
+            append_digits(&scratch.digits, zstd_level, out);
         });
         Ok(())
     }
@@ -318,15 +203,15 @@ impl Codec<Texts> for Digits {
         with_scratch(|scratch| {
             compress::decompress(part, rest_bytes, &mut scratch.plain)?;
             fill_mask(&scratch.plain, END, RUN_DIGITS_MAX as u8, &mut scratch.mask);
-            scratch.starts.start(count_ones(&scratch.mask));
+            scratch.marks.start(count_ones(&scratch.mask));
             scratch
                 .mask
                 .iter()
                 .enumerate()
-                .for_each(|(index, &word)| scratch.starts.append(index * 64, word));
+                .for_each(|(index, &word)| scratch.marks.append(index * 64, word));
             let digits = &mut scratch.digits.room;
             read_digits(form, cursor.rest(), digit_count, &mut scratch.triples, digits)?;
-            let marks = scratch.starts.as_slice();
+            let marks = scratch.marks.as_slice();
             join(
                 &scratch.plain,
                 marks,

@@ -15,12 +15,15 @@ pub mod codes;
 pub mod constant;
 pub mod decimal;
 pub mod delta;
+pub mod digit_runs;
 pub mod digits;
 pub mod float_bits;
 pub mod frame;
 pub mod hex;
+pub mod pieces;
 pub mod stats;
 pub mod text;
+pub mod triples;
 pub mod validity;
 
 use crate::column::Text;

@@ -236,3 +236,13 @@ pub fn assert_same(actual: &Batch, expected: &Batch, context: &str) {
         }
     }
 }
+
+/// The string with each maximal run of ASCII digits replaced by one `0`.
+pub fn template(string: &[u8]) -> Vec<u8> {
+    let mut template: Vec<u8> = string
+        .iter()
+        .map(|byte| if byte.is_ascii_digit() { b'0' } else { *byte })
+        .collect();
+    template.dedup_by(|a, b| *a == b'0' && *b == b'0');
+    template
+}
