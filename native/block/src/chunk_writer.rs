@@ -87,11 +87,9 @@ fn sections_of(stored: &Stored<'_>, validity: Option<&Validity>) -> Vec<Section>
             vec![entry_counts::section(templates.codes(), validity, entries)]
         }
         Stored::Text(text) => {
-            let value_filter = value_filter::section(text, validity);
-            value_filter
-                .into_iter()
-                .chain(gram_filter::section(text, validity))
-                .collect()
+            // Identifiers are compared as a whole; hardly anybody searches within them, and they are full of grams.
+            let filter = value_filter::section(text, validity).or_else(|| gram_filter::section(text, validity));
+            filter.into_iter().collect()
         }
         _ => Vec::new(),
     }
