@@ -134,7 +134,9 @@ mod tests {
 
     fn grams(text: &str) -> Vec<String> {
         let mut all = Vec::new();
-        for_each_gram(text.as_bytes(), |gram| all.push(String::from_utf8(gram.to_le_bytes().to_vec()).unwrap()));
+        for_each_gram(text.as_bytes(), |gram| {
+            all.push(String::from_utf8(gram.to_le_bytes().to_vec()).unwrap())
+        });
         all
     }
 
@@ -153,7 +155,11 @@ mod tests {
         let whole = grams(text);
         for (start, _) in text.char_indices() {
             for (length, _) in text[start..].char_indices() {
-                assert!(grams(&text[start..start + length]).iter().all(|gram| whole.contains(gram)));
+                assert!(
+                    grams(&text[start..start + length])
+                        .iter()
+                        .all(|gram| whole.contains(gram))
+                );
             }
         }
     }
@@ -163,10 +169,16 @@ mod tests {
         let mut text = Text::default();
         for row in 0..20_000u64 {
             let id = hash(row);
-            text.push(format!("the order {id:016x} was taken on by the depot and is on its way to the customer").as_bytes());
+            text.push(
+                format!("the order {id:016x} was taken on by the depot and is on its way to the customer").as_bytes(),
+            );
         }
         let section = section(&text, None).unwrap();
-        assert!(section.bytes.len() <= text.bytes.len() / TEXT_SHARE, "{} bytes", section.bytes.len());
+        assert!(
+            section.bytes.len() <= text.bytes.len() / TEXT_SHARE,
+            "{} bytes",
+            section.bytes.len()
+        );
         assert!(section.bytes[2] > 0, "not sampled");
     }
 }

@@ -415,7 +415,10 @@ mod tests {
             let filter = build(&entries, pages, remainder_bits, 0);
             for (index, hash) in hashes(1, count).enumerate() {
                 let found = pages_of(&filter, pages, hash);
-                assert!(found >> (index % pages) & 1 == 1, "{count} {pages} {remainder_bits}: {index}");
+                assert!(
+                    found >> (index % pages) & 1 == 1,
+                    "{count} {pages} {remainder_bits}: {index}"
+                );
                 assert!(index > 0 || found >> (pages - 1) & 1 == 1);
             }
         }
@@ -433,10 +436,15 @@ mod tests {
             let bits = filter.len() as f64 * 8.0 / 65_536.0;
             assert!(bits < f64::from(2 + remainder_bits + 3) + 0.06, "{bits} bits an entry");
             let tries = 40_000;
-            let found: u32 = hashes(2, tries).map(|hash| pages_of(&filter, 8, hash).count_ones()).sum();
+            let found: u32 = hashes(2, tries)
+                .map(|hash| pages_of(&filter, 8, hash).count_ones())
+                .sum();
             let rate = f64::from(found) / tries as f64;
             let stated = 0.5f64.powi(remainder_bits as i32);
-            assert!(rate < stated * 1.2 && rate > stated * 0.8, "{rate} pages a lookup, {stated} stated");
+            assert!(
+                rate < stated * 1.2 && rate > stated * 0.8,
+                "{rate} pages a lookup, {stated} stated"
+            );
         }
     }
 

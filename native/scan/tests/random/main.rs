@@ -1,6 +1,7 @@
 //! Random requests over random blocks, against a plain row-by-row evaluator. Set `SCAN_SEED` to repeat one case.
 
 mod generate;
+mod indexed;
 mod reference;
 mod value;
 
