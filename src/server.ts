@@ -20,6 +20,7 @@ import { Router } from './http/router.js';
 import type { IngestWorkerData } from './ingest/batch-task.js';
 import { IngestFrontEnd } from './ingest/front-end.js';
 import { Metrics } from './metrics/index.js';
+import { QueryCaches } from './query/caches.js';
 import { GONE_FILES_CHANNEL } from './query/query-task.js';
 import { SearchService } from './query/search.js';
 import { allocateRing } from './ring/layout.js';
@@ -55,6 +56,7 @@ class Server {
   private readonly mergePool: Piscina;
   private readonly ingest: IngestFrontEnd;
   private readonly merges: MergeScheduler;
+  private readonly caches: QueryCaches;
   private readonly search: SearchService;
   private readonly authenticator: Authenticator;
   private readonly spares: WalSpares;
@@ -92,7 +94,8 @@ class Server {
     this.queryPool = pool('query', config.queryWorkers);
     this.mergePool = pool('merge', Math.max(1, Math.floor(config.ingestWorkers / 2)));
     this.merges = new MergeScheduler(this.store, this.mergePool, log, this.metrics);
-    this.search = new SearchService(this.store, this.queryPool);
+    this.caches = new QueryCaches(this.queryPool, this.store.layout.cache, config);
+    this.search = new SearchService(this.store, this.queryPool, this.caches);
     this.ingest = new IngestFrontEnd(
       new RingProducer(ring, RING_SLOTS),
       this.ingestPool,
@@ -107,6 +110,7 @@ class Server {
       },
     );
     this.addGauges();
+    this.addCacheMetrics();
     addNodeRoutes(this.router, {
       state: () => this.state,
       metrics: this.metrics,
@@ -122,6 +126,9 @@ class Server {
   async start(): Promise<void> {
     this.merges.start();
     this.spares.refill();
+    this.caches
+      .open()
+      .catch((error: unknown) => this.log.warn(`the disk cache cannot be read: ${String(error)}`));
     const { host, port } = parseAddress(this.config.httpAddr);
     this.listener = await listen(
       host,
@@ -147,6 +154,7 @@ class Server {
     ).unref();
     this.listener?.stopAccepting();
     this.spares.stop();
+    this.caches.close();
     await this.ingest.idle();
     await this.search.admission.idle();
     await this.merges.stop();
@@ -217,6 +225,26 @@ class Server {
     );
     metrics.gauge('basalt_queries_running', 'Queries running', () => this.search.admission.runningCount);
     metrics.gauge('basalt_queries_waiting', 'Queries waiting', () => this.search.admission.waitingCount);
+  }
+
+  private addCacheMetrics(): void {
+    const { metrics, caches } = this;
+    const kinds = {
+      answer: { counts: caches.answers?.counts, bytes: () => caches.answers?.bytes },
+      scan: { counts: caches.partials?.memoryCounts, bytes: () => caches.partials?.bytes },
+      disk: { counts: caches.disk?.counts, bytes: () => caches.disk?.bytes },
+    };
+    for (const [kind, { counts, bytes }] of Object.entries(kinds)) {
+      metrics.gauge(`basalt_${kind}_cache_hits`, 'Answers taken from the cache', () => counts?.hits ?? 0);
+      metrics.gauge(`basalt_${kind}_cache_misses`, 'Answers not found in it', () => counts?.misses ?? 0);
+      metrics.gauge(`basalt_${kind}_cache_bytes`, 'Bytes held', () => bytes() ?? 0);
+    }
+    metrics.gauge(
+      'basalt_disk_cache_failures',
+      'Files of it not read or written',
+      () => caches.disk?.failures ?? 0,
+    );
+    metrics.gauge('basalt_plans_kept', 'Plans kept for repeated statements', () => caches.plans.count);
   }
 
   private fatal(error: unknown): void {

@@ -2,6 +2,7 @@
 import { BasaltError } from '../src/errors/index.js';
 import {
   advanceRun,
+  explainRun,
   finishLeaf,
   freePlan,
   freeRun,
@@ -12,15 +13,9 @@ import {
   startRun,
   takeRows,
 } from '../src/native/index.js';
+import { readCacheFile, writeCacheFile } from '../src/query/disk-cache-file.js';
 import { FileHandles } from '../src/query/file-handles.js';
-import type {
-  FeedResult,
-  FeedTask,
-  PlanResult,
-  PlanTask,
-  QueryTask,
-  ScanTask,
-} from '../src/query/query-task.js';
+import type { FeedResult, FeedTask, QueryTask, ScanTask } from '../src/query/query-task.js';
 
 const WARM_UP_ROUNDS = 30;
 
@@ -43,15 +38,21 @@ export default function query(task: QueryTask): unknown {
 function perform(task: QueryTask): unknown {
   switch (task.kind) {
     case 'plan':
-      return planQuery(task);
+      return plan(task.sql, task.context);
     case 'scan':
       return scanParts(task);
     case 'feed':
       return feed(task);
-    case 'free':
-      freeRun(task.run);
-      freePlan(task.plan);
-      return undefined;
+    case 'explain':
+      return explainRun(task.run);
+    case 'freeRun':
+      return freeRun(task.handle);
+    case 'freePlan':
+      return freePlan(task.handle);
+    case 'store':
+      return writeCacheFile(task.path, task.key, task.partial);
+    case 'load':
+      return readCacheFile(task.path, task.key);
   }
 }
 
@@ -71,25 +72,19 @@ function warmUp(): void {
   };
   for (let round = 0; round < WARM_UP_ROUNDS; round++) {
     const sql = 'SELECT count(*) AS n, max(_timestamp) AS t FROM warm WHERE _timestamp > 5';
-    const { handle, run } = planQuery({
-      kind: 'plan',
-      sql,
-      context: JSON.stringify(context),
+    const { handle } = plan(sql, JSON.stringify(context));
+    const { run } = feed({
+      kind: 'feed',
+      plan: handle,
+      run: undefined,
       memoryBytes: 1 << 20,
+      answers: [],
+      counts: [],
+      finished: [0],
+      format: 'objects',
     });
-    feed({ kind: 'feed', run, answers: [], counts: [], finished: [0], format: 'objects' });
     freeRun(run);
     freePlan(handle);
-  }
-}
-
-function planQuery(task: PlanTask): PlanResult {
-  const answer = plan(task.sql, task.context);
-  try {
-    return { ...answer, run: startRun(answer.handle, task.memoryBytes) };
-  } catch (error) {
-    freePlan(answer.handle);
-    throw error;
   }
 }
 
@@ -102,9 +97,15 @@ function scanParts(task: ScanTask): unknown {
 }
 
 function feed(task: FeedTask): FeedResult {
-  for (const { leaf, ipc } of task.answers) pushRun(task.run, leaf, ipc);
-  for (const { leaf, rows } of task.counts) pushCount(task.run, leaf, rows);
-  for (const leaf of task.finished) finishLeaf(task.run, leaf);
-  const progress = advanceRun(task.run);
-  return { ...progress, ...takeRows(task.run, task.format) };
+  const run = task.run ?? startRun(task.plan, task.memoryBytes);
+  try {
+    for (const { leaf, ipc } of task.answers) pushRun(run, leaf, ipc);
+    for (const { leaf, rows } of task.counts) pushCount(run, leaf, rows);
+    for (const leaf of task.finished) finishLeaf(run, leaf);
+    return { run, ...advanceRun(run), ...takeRows(run, task.format) };
+  } catch (error) {
+    // The executor does not know of a run that it has no answer from.
+    if (task.run === undefined) freeRun(run);
+    throw error;
+  }
 }

@@ -21,6 +21,23 @@ export interface Scale {
   /** Seconds for each case of the micro benches, and the 5,000-record bodies that they use. */
   readonly microSeconds: number;
   readonly microBatches: number;
+  /** Offered while merges run, at `latencyRate`. */
+  readonly mergeLatencyRecords: number;
+  /** JSON on the server when the scale run measures, in 10^9 bytes, ascending. */
+  readonly gigabytes: readonly number[];
+  /** Seconds that each load of queries lasts, and the numbers of clients. */
+  readonly loadSeconds: number;
+  readonly clients: readonly number[];
+}
+
+/** What the caller may say about a run. */
+export interface Settings {
+  /** NDJSON for the peers bench instead of the generator's. */
+  readonly dataPath: string | undefined;
+  /** A Python that has chdb; without it the bench makes one. */
+  readonly python: string | undefined;
+  /** False keeps the run from installing packages. */
+  readonly mayInstall: boolean;
 }
 
 export const fullScale: Scale = {
@@ -33,6 +50,10 @@ export const fullScale: Scale = {
   queryRuns: 7,
   microSeconds: 2,
   microBatches: 40,
+  mergeLatencyRecords: 3_000_000,
+  gigabytes: [1, 10, 40],
+  loadSeconds: 8,
+  clients: [1, 2, 4, 8, 16, 32, 64],
 };
 
 export const tinyScale: Scale = {
@@ -45,6 +66,10 @@ export const tinyScale: Scale = {
   queryRuns: 2,
   microSeconds: 0.05,
   microBatches: 2,
+  mergeLatencyRecords: 10_000,
+  gigabytes: [0.002, 0.004, 0.008],
+  loadSeconds: 0.2,
+  clients: [1, 4],
 };
 
 /** A server that holds the large data set, and how that went in. */
@@ -57,14 +82,13 @@ export interface LoadedServer {
 
 /** What the benches of one run share. */
 export class Context {
-  /** The median times of the queries that ran, by name, for comparisons. */
-  readonly queryMs = new Map<string, number>();
   #loaded: LoadedServer | undefined;
 
   constructor(
     readonly report: Report,
     readonly folder: WorkFolder,
     readonly scale: Scale,
+    readonly settings: Settings,
   ) {}
 
   /** Targets of storage and queries are for the full number of records only. */

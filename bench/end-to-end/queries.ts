@@ -26,7 +26,6 @@ export async function queries(context: Context): Promise<void> {
   const rows = [];
   for (const query of queryCases(dataset.truth)) {
     const timing = await timeQuery(client, dataset, query, scale.queryRuns);
-    context.queryMs.set(query.name, timing.medianMs);
     const target =
       query.targetMs !== undefined && context.fullSize
         ? report.verdict(timing.medianMs, 'at most', query.targetMs, 'ms')

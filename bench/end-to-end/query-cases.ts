@@ -1,8 +1,10 @@
-import { blockPattern, phrase, type Truth } from '../generator/truth.js';
+import type { Truth } from '../generator/truth.js';
+import { basaltStatements } from '../peers/basalt-statements.js';
+import { parametersOf, type QueryName, type QueryParameters } from '../peers/queries.js';
 import type { Hit } from './client.js';
 
 export interface QueryCase {
-  readonly name: string;
+  readonly name: QueryName;
   readonly sql: string;
   /** Milliseconds that the median of warm runs may take. */
   readonly targetMs?: number;
@@ -13,29 +15,24 @@ export interface QueryCase {
 const thousandthsPerUnit = 1000;
 const relativeErrorMax = 1e-9;
 
-/** The queries of a run with the answers that the data's generator counted. */
-export function queryCases(truth: Truth): QueryCase[] {
-  return [...targetCases(truth), ...searchCases(truth), ...groupCases(truth)];
+/** Queries with the answers that the data's generator counted. `parameters` must be about the same data. */
+export function queryCases(truth: Truth, parameters: QueryParameters = parametersOf(truth)): QueryCase[] {
+  const statements = basaltStatements(parameters);
+  return [...targetCases(truth), ...otherCases(truth)].map((query) => ({
+    ...query,
+    sql: statements[query.name],
+  }));
 }
 
-function targetCases(truth: Truth): QueryCase[] {
+type CheckedQuery = Omit<QueryCase, 'sql'>;
+
+function targetCases(truth: Truth): CheckedQuery[] {
   const errors = truth.levels.find(({ level }) => level === 'error')?.count ?? 0;
   return [
+    { name: 'count', targetMs: 5, check: (hits) => single(hits, 'count', truth.records) },
+    { name: 'filter', targetMs: 25, check: (hits) => single(hits, 'count', errors) },
     {
-      name: 'count',
-      sql: 'SELECT count(*) AS count FROM logs',
-      targetMs: 5,
-      check: (hits) => single(hits, 'count', truth.records),
-    },
-    {
-      name: 'filter',
-      sql: "SELECT count(*) AS count FROM logs WHERE level = 'error'",
-      targetMs: 25,
-      check: (hits) => single(hits, 'count', errors),
-    },
-    {
-      name: 'group by level',
-      sql: 'SELECT level, count(*) AS count, avg(response_time) AS average FROM logs GROUP BY level',
+      name: 'group2',
       targetMs: 60,
       check: (hits) =>
         sameRows(
@@ -48,18 +45,12 @@ function targetCases(truth: Truth): QueryCase[] {
         ),
     },
     {
-      name: 'hourly',
-      sql:
-        "SELECT timestamp_bucket('1 hour', timestamp) AS time_bucket, level, COUNT(*) AS count, " +
-        'AVG(response_time) AS avg_response FROM logs ' +
-        "WHERE timestamp >= NOW() - INTERVAL '24 hours' AND level IN ('error', 'warn') " +
-        'GROUP BY time_bucket, level ORDER BY time_bucket DESC, count DESC',
+      name: 'seed',
       targetMs: 80,
       check: (hits) => sameRows(tiesByLevel(hits.map(withBucketUs)), hourlyRows(truth)),
     },
     {
-      name: 'newest 100 errors',
-      sql: "SELECT * FROM logs WHERE level = 'error' ORDER BY _timestamp DESC LIMIT 100",
+      name: 'last100',
       targetMs: 30,
       check: (hits) =>
         sameRows(
@@ -70,50 +61,23 @@ function targetCases(truth: Truth): QueryCase[] {
   ];
 }
 
-function searchCases(truth: Truth): QueryCase[] {
-  const { needle } = truth;
+function otherCases(truth: Truth): CheckedQuery[] {
+  const { needle, minutes } = truth;
   return [
     {
       name: 'needle',
-      sql: `SELECT * FROM logs WHERE trace_id = '${needle.traceId}'`,
       check: (hits) =>
         sameRows(
           hits.map(({ _timestamp, trace_id }) => ({ _timestamp, trace_id })),
           [{ _timestamp: needle.timestampUs, trace_id: needle.traceId }],
         ),
     },
+    { name: 'substr', check: (hits) => single(hits, 'count', truth.phraseCount) },
+    { name: 'regex', check: (hits) => single(hits, 'count', truth.blockCount) },
+    { name: 'toppath', check: (hits) => sameRows(hits, truth.topPaths) },
+    { name: 'distinct', check: (hits) => single(hits, 'users', truth.distinctUsers) },
     {
-      name: 'substring',
-      sql: `SELECT count(*) AS count FROM logs WHERE message LIKE '%${phrase}%'`,
-      check: (hits) => single(hits, 'count', truth.phraseCount),
-    },
-    {
-      name: 'pattern',
-      sql: `SELECT count(*) AS count FROM logs WHERE re_match(message, '${blockPattern}')`,
-      check: (hits) => single(hits, 'count', truth.blockCount),
-    },
-  ];
-}
-
-function groupCases(truth: Truth): QueryCase[] {
-  const { minutes } = truth;
-  return [
-    {
-      name: 'top paths',
-      sql: 'SELECT path, count(*) AS count FROM logs GROUP BY path ORDER BY count DESC, path LIMIT 10',
-      check: (hits) => sameRows(hits, truth.topPaths),
-    },
-    {
-      name: 'distinct users',
-      sql: 'SELECT count(DISTINCT user_id) AS users FROM logs',
-      check: (hits) => single(hits, 'users', truth.distinctUsers),
-    },
-    {
-      name: 'one hour by minute',
-      sql:
-        "SELECT timestamp_bucket('1 minute', timestamp) AS time_bucket, count(*) AS count FROM logs " +
-        `WHERE service = '${minutes.service}' AND _timestamp >= ${minutes.fromUs} AND _timestamp < ${minutes.untilUs} ` +
-        'GROUP BY time_bucket ORDER BY time_bucket',
+      name: 'hist1h',
       check: (hits) =>
         sameRows(
           hits.map(withBucketUs),
@@ -157,7 +121,7 @@ function average(thousandths: number, count: number): number {
 }
 
 /** The bucket's start as microseconds, whether it came as such a number or as a time in text. */
-function withBucketUs(hit: Hit): Hit {
+export function withBucketUs(hit: Hit): Hit {
   const bucket = hit.time_bucket;
   if (typeof bucket !== 'string') return hit;
   const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(bucket) ? bucket : `${bucket}Z`;
@@ -186,7 +150,8 @@ export function sameRows(hits: readonly Hit[], wanted: readonly Hit[]): string |
   return undefined;
 }
 
-function sameValue(found: unknown, wanted: unknown): boolean {
+/** Equal, fractions up to rounding. */
+export function sameValue(found: unknown, wanted: unknown): boolean {
   if (typeof found !== 'number' || typeof wanted !== 'number') return found === wanted;
   if (Number.isInteger(wanted) && Number.isInteger(found)) return found === wanted;
   return Math.abs(found - wanted) <= relativeErrorMax * Math.abs(wanted);

@@ -1,8 +1,6 @@
 /** How ingest and queries scale with the number of workers, from one to the number of cores. */
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import type { QueryName } from '../peers/queries.js';
 import type { Client } from './client.js';
 import { type Context, withServer } from './context.js';
 import type { Dataset } from './dataset.js';
@@ -11,11 +9,11 @@ import { type Series, textBars, vectorPlot } from './plot.js';
 import { timeQuery } from './queries.js';
 import { queryCases } from './query-cases.js';
 import { readable } from './report.js';
+import { saveResult } from './results.js';
 import { send } from './send.js';
 
-const resultsFolder = fileURLToPath(new URL('../../../bench/results/', import.meta.url));
 /** Queries that read every row, so that their time is that of scanning. */
-const scanQueries = new Set(['group by level', 'substring', 'top paths', 'distinct users']);
+const scanQueries = new Set<QueryName>(['group2', 'substr', 'toppath', 'distinct']);
 
 interface Measured {
   readonly workers: number;
@@ -47,12 +45,7 @@ export async function workers(context: Context): Promise<void> {
     { name: 'scans/s by query workers', values: measured.map((row) => row.queriesPerSecond) },
   ];
   report.line(series.map(textBars).join('\n'));
-  // A trial with little data must not replace the picture of a real run.
-  const plotFolder = context.fullSize ? resultsFolder : folder.path;
-  mkdirSync(plotFolder, { recursive: true });
-  const path = join(plotFolder, 'workers.svg');
-  writeFileSync(path, vectorPlot(series));
-  if (context.fullSize) report.line(`plot: ${path}`);
+  saveResult(context, context.fullSize, 'workers.svg', vectorPlot(series));
 }
 
 async function measure(context: Context, dataset: Dataset, count: number): Promise<Measured> {

@@ -1,9 +1,10 @@
 /** Command line of the load sender: prepares its requests, then sends them and prints what it measured. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeRecordFile } from '../generator/file.js';
+import { Renewal } from './renewal.js';
 import { RequestFile } from './request-file.js';
 import type { SendResult } from './result.js';
 import { Sender } from './sender.js';
@@ -16,6 +17,9 @@ const usage = `usage: node dist/bench/load/main.js --url http://127.0.0.1:5080 -
   --batch N         records a request (5000)          --connections N  keep-alive connections (4)
   --rate N          records offered a second; 0: as fast as the server answers (0)
   --warmup N        of the records, sent before the clock starts (0)
+  --sent-before N   records that earlier runs have sent: this one goes on behind them (0)
+  --pass-seconds S  each further pass through the input is so much later, with new trace ids; 0: the same again (0)
+  --samples FILE    write when each request was due (ms since 1970) and what it took (ms), one a line
   --pid N           the server's process, to watch its memory and processor time
   --json            print the result as one line of JSON`;
 
@@ -36,6 +40,9 @@ function readArguments() {
       connections: text('4'),
       rate: text('0'),
       warmup: text('0'),
+      'sent-before': text('0'),
+      'pass-seconds': text('0'),
+      samples: { type: 'string' },
       pid: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -107,6 +114,8 @@ async function main(): Promise<number> {
     const file = prepare(values, url, folder);
     const batch = positive('batch', values.batch);
     const warmupRequests = Math.ceil(positive('warmup', values.warmup, 0) / batch);
+    const passSeconds = positive('pass-seconds', values['pass-seconds'], 0);
+    const samples: string[] = [];
     const result = await new Sender(file, {
       host: url.hostname,
       port: Number(url.port || 80),
@@ -114,9 +123,13 @@ async function main(): Promise<number> {
       rateRecords: positive('rate', values.rate, 0),
       requests: Math.max(1, Math.ceil(positive('records', values.records) / batch) - warmupRequests),
       warmupRequests,
+      sentBefore: Math.ceil(positive('sent-before', values['sent-before'], 0) / batch),
+      ...(passSeconds > 0 ? { renewal: new Renewal(passSeconds, process.pid) } : {}),
+      ...(values.samples ? { onAnswer: (dueMs, tookMs) => samples.push(`${dueMs} ${tookMs}\n`) } : {}),
       ...(values.pid ? { serverPid: positive('pid', values.pid) } : {}),
     }).run();
     file.close();
+    if (values.samples) writeFileSync(values.samples, samples.join(''));
     if (values.json) console.log(JSON.stringify(result));
     else print(result);
     return 0;

@@ -33,7 +33,7 @@ export class ProcessWatch {
     this.#sample();
     return {
       rssMaxBytes: this.#rssMaxBytes,
-      rssPeakBytes: statusBytes(this.#pid, 'VmHWM'),
+      rssPeakBytes: rssPeakBytes(this.#pid),
       cpuSeconds: cpuSecondsOf(this.#pid) - this.#cpuAtStart,
     };
   }
@@ -41,6 +41,11 @@ export class ProcessWatch {
   #sample(): void {
     this.#rssMaxBytes = Math.max(this.#rssMaxBytes, statusBytes(this.#pid, 'VmRSS'));
   }
+}
+
+/** The largest resident size of a process since it started, bytes. */
+export function rssPeakBytes(pid: number): number {
+  return statusBytes(pid, 'VmHWM');
 }
 
 function statusBytes(pid: number, key: string): number {

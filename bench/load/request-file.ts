@@ -81,7 +81,10 @@ export class RequestFile {
 }
 
 /** Calls `visit` with each line that is not empty, without its end, until it returns false. */
-function forEachLine(path: string, visit: (chunk: Buffer, start: number, end: number) => boolean): void {
+export function forEachLine(
+  path: string,
+  visit: (chunk: Buffer, start: number, end: number) => boolean,
+): void {
   const descriptor = openSync(path, 'r');
   try {
     let chunk = Buffer.allocUnsafeSlow(readBytes);

@@ -1,3 +1,4 @@
+import type { Histogram } from './histogram.js';
 import type { ProcessUsage } from './process-usage.js';
 
 export interface LatencySummary {
@@ -31,4 +32,18 @@ export interface SendResult {
   service: LatencySummary;
   senderCpuSeconds: number;
   server: ProcessUsage | undefined;
+}
+
+/** Of a histogram of microseconds. */
+export function latencySummary(histogram: Histogram): LatencySummary {
+  const milliseconds = (us: number) => us / 1000;
+  return {
+    minMs: milliseconds(histogram.min),
+    meanMs: milliseconds(histogram.mean),
+    p50Ms: milliseconds(histogram.percentile(50)),
+    p90Ms: milliseconds(histogram.percentile(90)),
+    p99Ms: milliseconds(histogram.percentile(99)),
+    p999Ms: milliseconds(histogram.percentile(99.9)),
+    maxMs: milliseconds(histogram.max),
+  };
 }

@@ -10,8 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, Connection } from './connection.js';
 import { Histogram } from './histogram.js';
 import { ProcessWatch } from './process-usage.js';
+import type { Renewal } from './renewal.js';
 import type { RequestFile } from './request-file.js';
-import type { LatencySummary, SendResult } from './result.js';
+import { latencySummary, type SendResult } from './result.js';
 
 export interface SendOptions {
   readonly host: string;
@@ -25,6 +26,12 @@ export interface SendOptions {
   readonly warmupRequests: number;
   /** The server's process, watched when given. */
   readonly serverPid?: number;
+  /** Requests of the file that earlier runs have sent: this one goes on behind them. */
+  readonly sentBefore?: number;
+  /** Makes the records of each further pass through the file new ones. */
+  readonly renewal?: Renewal;
+  /** Told of each answer after the warm-up: when its request was due (milliseconds since 1970) and what it took from then. */
+  readonly onAnswer?: (dueMs: number, latencyMs: number) => void;
 }
 
 interface Due {
@@ -85,8 +92,8 @@ export class Sender {
       megabytesPerSecond: this.#bytes / 1e6 / seconds,
       refused: this.#refused,
       queueLongest: this.#queueLongest,
-      latency: summary(this.#fromDue),
-      service: summary(this.#fromSend),
+      latency: latencySummary(this.#fromDue),
+      service: latencySummary(this.#fromSend),
       senderCpuSeconds: (cpu.user + cpu.system) / 1e6,
       server: watch?.stop(),
     };
@@ -95,8 +102,7 @@ export class Sender {
   async #warm(connection: Connection): Promise<void> {
     const buffer = Buffer.allocUnsafeSlow(this.#file.bytesMax);
     while (this.#warmed < this.#options.warmupRequests) {
-      const request = this.#warmed++ % this.#file.requests;
-      const bytes = this.#file.read(request, buffer);
+      const { request, bytes } = this.#read(this.#warmed++, buffer);
       await this.#sendUntilTaken(connection, buffer.subarray(0, bytes), request);
       this.#warmupRecords += this.#file.recordsOf(request);
     }
@@ -105,16 +111,25 @@ export class Sender {
   async #serve(connection: Connection): Promise<void> {
     const buffer = Buffer.allocUnsafeSlow(this.#file.bytesMax);
     for (let due = await this.#next(); due; due = await this.#next()) {
-      const request = (this.#options.warmupRequests + due.request) % this.#file.requests;
-      const bytes = this.#file.read(request, buffer);
+      const { request, bytes } = this.#read(this.#options.warmupRequests + due.request, buffer);
       const sentMs = performance.now();
       await this.#sendUntilTaken(connection, buffer.subarray(0, bytes), request);
       const doneMs = performance.now();
       this.#fromSend.record((doneMs - sentMs) * 1000);
       this.#fromDue.record((doneMs - due.dueMs) * 1000);
+      this.#options.onAnswer?.(performance.timeOrigin + due.dueMs, doneMs - due.dueMs);
       this.#records += this.#file.recordsOf(request);
       this.#bytes += bytes;
     }
+  }
+
+  /** Reads the request that is to be sent as the `index`-th of this run. */
+  #read(index: number, buffer: Buffer): { request: number; bytes: number } {
+    const { sentBefore = 0, renewal } = this.#options;
+    const request = (sentBefore + index) % this.#file.requests;
+    const bytes = this.#file.read(request, buffer);
+    renewal?.apply(buffer.subarray(0, bytes), Math.floor((sentBefore + index) / this.#file.requests));
+    return { request, bytes };
   }
 
   async #sendUntilTaken(connection: Connection, bytes: Uint8Array, request: number): Promise<void> {
@@ -172,17 +187,4 @@ function checkAnswer(answer: Answer, records: number): void {
   if (stored?.successful !== records || stored.failed !== 0) {
     throw new Error(`${records} records sent, answer: ${answer.body.slice(0, 500)}`);
   }
-}
-
-function summary(histogram: Histogram): LatencySummary {
-  const milliseconds = (us: number) => us / 1000;
-  return {
-    minMs: milliseconds(histogram.min),
-    meanMs: milliseconds(histogram.mean),
-    p50Ms: milliseconds(histogram.percentile(50)),
-    p90Ms: milliseconds(histogram.percentile(90)),
-    p99Ms: milliseconds(histogram.percentile(99)),
-    p999Ms: milliseconds(histogram.percentile(99.9)),
-    maxMs: milliseconds(histogram.max),
-  };
 }

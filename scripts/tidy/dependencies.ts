@@ -17,12 +17,13 @@ export const ALLOWED_IMPORTS: Record<string, string[]> = {
   storage: [...FOUNDATION, 'native'],
   ingest: [...FOUNDATION, 'native', 'ring', 'storage'],
   query: [...FOUNDATION, 'native', 'storage'],
+  maintenance: [...FOUNDATION, 'native', 'storage'],
   protocols: [...FOUNDATION, 'native', 'ring', 'ingest'],
   metrics: FOUNDATION,
   http: [...FOUNDATION, 'protocols', 'ingest', 'ring', 'query', 'storage', 'metrics'],
   server: [...FOUNDATION, 'http', 'protocols', 'ingest', 'ring', 'query', 'storage', 'metrics'],
-  cli: [...FOUNDATION, 'server'],
-  workers: [...FOUNDATION, 'native', 'ring', 'storage', 'ingest', 'query', 'protocols'],
+  cli: [...FOUNDATION, 'server', 'maintenance', 'storage', 'native'],
+  workers: [...FOUNDATION, 'native', 'ring', 'storage', 'ingest', 'query', 'protocols', 'maintenance'],
 };
 
 const IMPORT =

@@ -4,8 +4,11 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { reportFailure } from './failure.js';
 import { addIngestCommand } from './ingest/command.js';
+import { addInspectCommand } from './inspect/command.js';
 import { addQueryCommand } from './query/command.js';
+import { addRepairCommand } from './repair/command.js';
 import { addServeCommand } from './serve.js';
+import { addVerifyCommand } from './verify/command.js';
 
 /** package.json, seen from dist/src/cli. */
 const PACKAGE_FILE = new URL('../../../package.json', import.meta.url);
@@ -21,6 +24,9 @@ const program = new Command('basalt')
 addServeCommand(program);
 addIngestCommand(program);
 addQueryCommand(program);
+addInspectCommand(program);
+addVerifyCommand(program);
+addRepairCommand(program);
 
 // `basalt query … | head` closes the pipe early: that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

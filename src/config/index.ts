@@ -10,6 +10,7 @@ import { nearestName, requestError } from '../errors/index.js';
 import { RING_BYTES_DEFAULT, RING_BYTES_MAX } from './limits.js';
 
 const positive = z.coerce.number().int().positive();
+const natural = z.coerce.number().int().min(0);
 
 export const configSchema = z.strictObject({
   /** Where everything is kept. */
@@ -26,6 +27,13 @@ export const configSchema = z.strictObject({
     .min(1 << 20)
     .max(RING_BYTES_MAX)
     .default(RING_BYTES_DEFAULT),
+  /** Memory for answers of queries and of their scans over segments; 0 keeps none, on disk neither. */
+  resultCacheBytes: natural.default(128 * 1024 * 1024),
+  /** Age at which a kept answer is thrown away, used or not. */
+  resultCacheTtlSeconds: positive.default(3600),
+  /** Disk for answers of scans over segments, compressed, in `<dataDir>/cache`; 0 keeps none. */
+  diskCacheBytes: natural.default(1024 * 1024 * 1024),
+  diskCacheTtlSeconds: positive.default(7 * 86_400),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 

@@ -66,6 +66,12 @@ export const LEAF_CREDIT_BYTES = 64 * 1024 * 1024;
 /** Row groups in one morsel: enough that the task message costs nothing, few enough to stop early. */
 export const MORSEL_GROUPS_MAX = 8;
 
+/** Plans kept for statements that come again; each is some hundred kilobytes in the addon. */
+export const PLANS_KEPT_MAX = 128;
+
+/** How often caches are looked through for what is too old. */
+export const CACHE_SWEEP_MS = 60_000;
+
 /** Queries running and waiting; more are refused with 503. */
 export const QUERIES_RUNNING_MAX = 16;
 export const QUERIES_WAITING_MAX = 256;

@@ -35,6 +35,7 @@ export class Exchange {
   readonly query: URLSearchParams;
   readonly authorization: string;
   readonly contentEncoding: string;
+  readonly cacheControl: string;
   /** Announced body length; undefined for chunked transfer or no body. */
   readonly contentLength: number | undefined;
   readonly startedMs = performance.now();
@@ -53,6 +54,7 @@ export class Exchange {
     this.query = new URLSearchParams(request.getQuery() ?? '');
     this.authorization = request.getHeader('authorization');
     this.contentEncoding = request.getHeader('content-encoding').toLowerCase();
+    this.cacheControl = request.getHeader('cache-control').toLowerCase();
     const length = request.getHeader('content-length');
     this.contentLength = length === '' ? undefined : Number(length);
     response.onAborted(() => {

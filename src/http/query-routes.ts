@@ -55,7 +55,10 @@ async function answerSearch(
   body: Uint8Array | undefined,
 ): Promise<void> {
   if (!body) throw requestError(413, `a search body may have ${SEARCH_BODY_BYTES_MAX} bytes`);
-  const answer = await search.search(organization, parseSearchBody(body), exchange.cancelled.signal);
+  const request = parseSearchBody(body);
+  if (exchange.cacheControl === 'no-store' || exchange.query.get('use_cache') === 'false')
+    request.use_cache = false;
+  const answer = await search.search(organization, request, exchange.cancelled.signal);
   exchange.reply(200, answer.pieces, { headers: { 'x-openobserve-trace-id': answer.traceId } });
 }
 

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 export interface Abi {
   abi: number;
@@ -91,6 +91,67 @@ export interface BlockSummary {
   schema: string;
 }
 
+/** What a block is made of: the header and the chunks of all columns add up to its bytes. */
+export interface BlockInspection {
+  rows: number;
+  blockBytes: number;
+  headerBytes: number;
+  timeMin: number;
+  timeMax: number;
+  columns: ColumnInspection[];
+}
+
+/** Directory, dictionary, sections, validity and encodings add up to `chunkBytes`. */
+export interface ColumnInspection {
+  name: string;
+  columnType: string;
+  nulls: number;
+  chunkBytes: number;
+  directoryBytes: number;
+  /** `rawBytes`: length of all entries. */
+  dictionary?: { encoding: string; entries: number; bytes: number; rawBytes: number };
+  sections: { name: string; bytes: number }[];
+  validityBytes: number;
+  /** `bytes` without those of validity. */
+  encodings: { name: string; pages: number; bytes: number }[];
+  /** Bytes of the values that are present: 8 a number, 1 a bool, the length of a string. */
+  rawBytes: number;
+  /** JSON text; absent when all rows are null or a float is NaN. */
+  min?: string;
+  max?: string;
+}
+
+/** Something wrong at one place of a segment. */
+export interface Finding {
+  offset: number;
+  bytes: number;
+  /** Index of the row group it concerns. */
+  group?: number;
+  what: string;
+}
+
+export interface SegmentCheck {
+  /** Absent when the end of the file is damaged. */
+  footer?: SegmentFooter;
+  findings: Finding[];
+}
+
+/** A part of a damaged segment that could not be saved. Rows and times are known where a whole header tells them. */
+export interface LostPart {
+  offset: number;
+  bytes: number;
+  rows?: number;
+  timeMin?: number;
+  timeMax?: number;
+  what: string;
+}
+
+export interface Salvage {
+  /** Of the new segment; without groups when nothing could be saved. */
+  footer: SegmentFooter;
+  lost: LostPart[];
+}
+
 export interface ScanStats {
   rowsScanned: number;
   rowsMatched: number;
@@ -115,7 +176,16 @@ export interface PlanAnswer {
   leaves: string[];
   /** JSON `[{name, type}]` of the output columns. */
   schema: string;
+  stability: Stability;
+  /** EXPLAIN ANALYZE: the query is to be run, and told about instead of answered. */
+  analyze: boolean;
 }
+
+/**
+ * What an answer depends on besides the data. fixed: nothing; clock: the moment of planning, so that the plan itself must be made anew;
+ * chance: every run of the plan differs.
+ */
+export type Stability = 'fixed' | 'clock' | 'chance';
 
 export interface RunProgress {
   done: boolean;
@@ -148,15 +218,19 @@ interface NativeAddon {
   ): SegmentFooter;
   readFooter(fd: number, fileBytes: number): SegmentFooter;
   verifyBlock(fd: number, offset: number): BlockSummary;
+  inspectBlock(fd: number, offset: number): BlockInspection;
+  checkSegment(fd: number, fileBytes: number): SegmentCheck;
+  salvageSegment(fd: number, fileBytes: number, outputFd: number, metadata: Uint8Array): Salvage;
+  tryLock(fd: number): boolean;
   plan(sql: string, context: string): PlanAnswer;
   freePlan(plan: number): void;
-  explainPlan(plan: number): string;
   startRun(plan: number, memoryBytes: number): number;
   pushRun(run: number, leaf: number, ipc: Uint8Array): void;
   pushCount(run: number, leaf: number, rows: number): void;
   finishLeaf(run: number, leaf: number): void;
   advanceRun(run: number): RunProgress;
   takeRows(run: number, format: RowFormat): { bytes: Uint8Array; rows: number };
+  explainRun(run: number): string;
   freeRun(run: number): void;
   copyBytes(target: Uint8Array, offset: number, source: Uint8Array): void;
   decompressZstd(bytes: Uint8Array, limitBytes: number): Uint8Array;
@@ -266,13 +340,30 @@ export const readFooter = guarded(addon.readFooter);
 /** Checks every checksum of the block at `offset`. @throws BasaltError 500 with the byte position */
 export const verifyBlock = guarded(addon.verifyBlock);
 
+/** Reads and decodes the block at `offset`, about 1 ms a MB. @throws BasaltError 500 when any of it is damaged */
+export const inspectBlock = guarded(addon.inspectBlock);
+
+/**
+ * Checks every byte of a segment against its checksum, without decoding: at the speed of the disk. Damage is reported, not thrown.
+ * @throws BasaltError 500 when the file cannot be read or has another version
+ */
+export const checkSegment = guarded(addon.checkSegment);
+
+/** Writes a segment with the row groups of a damaged one that are whole to `outputFd`. Not synced. */
+export const salvageSegment = guarded(addon.salvageSegment);
+
+/**
+ * Locks an open file for this descriptor (flock), without waiting. The lock goes when the descriptor is closed, or the process ends.
+ * @returns false when somebody else holds it
+ */
+export const tryLock = guarded(addon.tryLock);
+
 /**
  * Plans SQL against the streams in `context` (JSON, see query/plan-context.ts). Free the handle.
  * @throws BasaltError 400 with the API's code
  */
 export const plan = guarded(addon.plan);
 export const freePlan = addon.freePlan;
-export const explainPlan = guarded(addon.explainPlan);
 
 /** Starts the residual plan; free the handle. */
 export const startRun = guarded(addon.startRun);
@@ -282,6 +373,8 @@ export const finishLeaf = guarded(addon.finishLeaf);
 export const advanceRun = guarded(addon.advanceRun);
 /** Encodes and forgets the output rows produced so far. */
 export const takeRows = guarded(addon.takeRows);
+/** The run's operators with what each counted so far, one a line. */
+export const explainRun = guarded(addon.explainRun);
 export const freeRun = addon.freeRun;
 
 /**

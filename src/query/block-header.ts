@@ -28,15 +28,16 @@ export class BlockHeaderView {
     return this.bytes.readUInt32LE(16);
   }
 
-  /** The column's zone map, or undefined when the block does not have the column (all rows null). */
-  column(name: string): ZoneMap | undefined {
-    const wanted = Buffer.from(name);
+  /** The zone map of the column of that name in UTF-8, or undefined when the block does not have the column (all rows null). */
+  column(name: Buffer): ZoneMap | undefined {
     let low = 0;
     let high = this.bytes.readUInt32LE(20) - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
       const entry = FIXED_BYTES + middle * ENTRY_BYTES;
-      const order = Buffer.compare(wanted, this.slice(entry, entry + 4));
+      const at = this.bytes.readUInt32LE(entry);
+      // The bytes against the name, hence the sign.
+      const order = -this.bytes.compare(name, 0, name.length, at, at + this.bytes.readUInt16LE(entry + 4));
       if (order === 0) return this.zoneMap(entry);
       if (order < 0) high = middle - 1;
       else low = middle + 1;

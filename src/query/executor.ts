@@ -1,37 +1,59 @@
 /**
- * Runs one query: plan on a query worker, prune here, dispatch morsels to the query workers under a byte credit per leaf, feed their
- * answers to the residual plan, collect encoded rows. State of a query: planned → scanning → done | failed | cancelled; the handles are
- * given back in all of them.
+ * Runs one query: plan on a query worker (or have the plan already), prune here, dispatch morsels to the query workers under a byte credit
+ * per leaf, feed their answers to the residual plan, collect encoded rows. Answers of morsels over segments are kept (partial-cache.ts).
+ * State of a query: planned → scanning → done | failed | cancelled; the handles are given back in all of them.
  */
 import type { Piscina } from 'piscina';
 import { LEAF_CREDIT_BYTES, QUERY_MEMORY_BYTES_MAX } from '../config/limits.js';
 import { BasaltError } from '../errors/index.js';
-import type { RowFormat, ScanAnswer } from '../native/index.js';
+import type { PlanAnswer, RowFormat, ScanAnswer } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
+import { explainAnalyze, explainedRows } from './explain.js';
 import { Leaf, type Morsel } from './leaf.js';
+import type { Partial, PartialCache } from './partial-cache.js';
+import type { PlanCache } from './plan-cache.js';
 import type { PlanContext } from './plan-context.js';
-import type { FeedResult, FeedTask, PlanResult, QueryTask, TaskFailure } from './query-task.js';
+import type { FeedResult, FeedTask, QueryTask, TaskFailure } from './query-task.js';
 
 export interface QueryResult {
   /** Encoded rows, to be joined without separator. */
   pieces: Uint8Array[];
   rows: number;
   columns: { name: string; type: string }[];
+  /** Whether the same statement over the same data always has this answer. */
+  repeatable: boolean;
   planMs: number;
   scanMs: number;
-  /** Of the scans. */
+  scans: ScanTotals;
+  leaves: Leaf[];
+}
+
+/** Over all leaves of a query. Rows that a cached answer stands for are not scanned. */
+export interface ScanTotals {
   rowsScanned: number;
+  rowsCached: number;
+  rowsMatched: number;
+  pagesRead: number;
+  pagesSkipped: number;
   bytesRead: number;
-  blocks: number;
-  blocksPruned: number;
+  morsels: number;
+  morselsCached: number;
+  /** Busy time of all query workers with morsels, milliseconds. */
+  workerMs: number;
 }
 
 export interface QueryInput {
   sql: string;
-  context: PlanContext;
+  /** What the plan depends on, but for the clock. */
+  planKey: string;
+  /** Made when there is no plan yet. */
+  context: () => PlanContext;
   format: RowFormat;
   /** The streams that the context describes, held by the caller until the query has ended. */
   snapshots: StreamSnapshot[];
+  plans: PlanCache;
+  /** Undefined: nothing is taken from a cache of answers nor put there. */
+  partials: PartialCache | undefined;
   signal: AbortSignal;
 }
 
@@ -44,10 +66,20 @@ export async function runQuery(pool: Piscina, input: QueryInput): Promise<QueryR
 
 class QueryExecution {
   private leaves: Leaf[] = [];
+  private runHandle: number | undefined;
   private readonly pieces: Uint8Array[] = [];
   private rows = 0;
-  private rowsScanned = 0;
-  private bytesRead = 0;
+  private readonly totals: ScanTotals = {
+    rowsScanned: 0,
+    rowsCached: 0,
+    rowsMatched: 0,
+    pagesRead: 0,
+    pagesSkipped: 0,
+    bytesRead: 0,
+    morsels: 0,
+    morselsCached: 0,
+    workerMs: 0,
+  };
   /** Morsels on query workers. */
   private readonly scans = new Set<Promise<void>>();
   private answers: { leaf: number; ipc: Uint8Array }[] = [];
@@ -64,34 +96,38 @@ class QueryExecution {
 
   async run(): Promise<QueryResult> {
     const started = performance.now();
-    const { sql, context } = this.input;
-    const plan = await this.task<PlanResult>({
-      kind: 'plan',
-      sql,
-      context: JSON.stringify(context),
-      memoryBytes: QUERY_MEMORY_BYTES_MAX,
-    });
+    const { plans, planKey, format } = this.input;
+    const lease = plans.acquire(planKey) ?? plans.add(planKey, await this.makePlan());
+    const plan = lease.plan;
     const planned = performance.now();
     try {
       this.leaves = plan.leaves.map((text, index) => this.openLeaf(text, index));
-      await this.scan(plan.run);
+      await this.scan(plan.handle);
+      const result: QueryResult = {
+        pieces: this.pieces,
+        rows: this.rows,
+        columns: JSON.parse(plan.schema) as QueryResult['columns'],
+        repeatable: plan.stability === 'fixed' && !plan.analyze,
+        planMs: planned - started,
+        scanMs: performance.now() - planned,
+        scans: this.totals,
+        leaves: this.leaves,
+      };
+      if (!plan.analyze) return result;
+      const operators = await this.task<string>({ kind: 'explain', run: this.runHandle as number });
+      return { ...result, ...explainedRows(explainAnalyze(result, operators), format) };
     } finally {
       await Promise.allSettled(this.scans);
-      // Fails only when the pool is being destroyed, and the handles go with the process then.
-      this.pool.run({ kind: 'free', plan: plan.handle, run: plan.run } satisfies QueryTask).catch(() => {});
+      // Fails only when the pool is being destroyed, and the handle goes with the process then.
+      if (this.runHandle !== undefined)
+        this.pool.run({ kind: 'freeRun', handle: this.runHandle } satisfies QueryTask).catch(() => {});
+      lease.release();
     }
-    const stats = this.leaves.map((leaf) => leaf.stats);
-    return {
-      pieces: this.pieces,
-      rows: this.rows,
-      columns: JSON.parse(plan.schema) as QueryResult['columns'],
-      planMs: planned - started,
-      scanMs: performance.now() - planned,
-      rowsScanned: this.rowsScanned + this.leaves.reduce((sum, leaf) => sum + leaf.countedRows, 0),
-      bytesRead: this.bytesRead,
-      blocks: stats.reduce((sum, leaf) => sum + leaf.blocks, 0),
-      blocksPruned: stats.reduce((sum, leaf) => sum + leaf.prunedByTime + leaf.prunedByZoneMap, 0),
-    };
+  }
+
+  private makePlan(): Promise<PlanAnswer> {
+    const { sql, context } = this.input;
+    return this.task<PlanAnswer>({ kind: 'plan', sql, context: JSON.stringify(context()) });
   }
 
   private openLeaf(text: string, index: number): Leaf {
@@ -102,7 +138,7 @@ class QueryExecution {
   }
 
   /** Alternates between keeping the scan workers busy and feeding the run, until the run is done. */
-  private async scan(run: number): Promise<void> {
+  private async scan(plan: number): Promise<void> {
     for (;;) {
       this.input.signal.throwIfAborted();
       this.dispatch();
@@ -111,7 +147,7 @@ class QueryExecution {
       if (this.scans.size > 0 && this.answerBytes < FEED_BYTES && !this.outOfCredit()) continue;
       const fed = this.answers.length;
       const finishedBefore = this.finishedLeaves.size;
-      const feed = await this.advance(run);
+      const feed = await this.advance(plan);
       if (this.scanErrors.length > 0) throw this.scanErrors[0];
       if (feed.done) return;
       if (feed.runnable) continue;
@@ -126,7 +162,7 @@ class QueryExecution {
     return this.leaves.some((leaf) => !leaf.exhausted && leaf.queuedBytes >= LEAF_CREDIT_BYTES);
   }
 
-  private async advance(run: number): Promise<FeedResult> {
+  private async advance(plan: number): Promise<FeedResult> {
     const counts = this.takeCounts();
     const answers = this.answers.splice(0);
     this.answerBytes = 0;
@@ -136,12 +172,15 @@ class QueryExecution {
     for (const leaf of finished) this.finishedLeaves.add(leaf);
     const feed = await this.task<FeedResult>({
       kind: 'feed',
-      run,
+      plan,
+      run: this.runHandle,
+      memoryBytes: QUERY_MEMORY_BYTES_MAX,
       answers,
       counts,
       finished,
       format: this.input.format,
     });
+    this.runHandle = feed.run;
     for (const leaf of this.leaves) {
       leaf.queuedBytes = feed.queuedBytes[leaf.index] ?? 0;
       leaf.satisfied ||= feed.satisfied[leaf.index] ?? false;
@@ -167,6 +206,11 @@ class QueryExecution {
       while (this.scans.size < workers && leaf.queuedBytes < LEAF_CREDIT_BYTES) {
         const morsel = leaf.takeMorsel(workers);
         if (!morsel) break;
+        const kept = morsel.cacheKey && this.input.partials?.get(morsel.cacheKey);
+        if (kept) {
+          this.accept(leaf, morsel, kept, false);
+          continue;
+        }
         const scan = this.scanMorsel(leaf, morsel)
           .catch((error: unknown) => void this.scanErrors.push(error))
           .finally(() => this.scans.delete(scan));
@@ -176,19 +220,45 @@ class QueryExecution {
   }
 
   private async scanMorsel(leaf: Leaf, morsel: Morsel): Promise<void> {
-    const parts = morsel.parts.map(({ path, offset }) => ({ path, offset }));
-    let rows = 0;
+    const { partials } = this.input;
+    const { cacheKey } = morsel;
     try {
-      const answer = await this.task<ScanAnswer>({ kind: 'scan', request: leaf.text, parts });
-      rows = answer.rows;
-      this.rowsScanned += answer.rowsScanned;
-      this.bytesRead += answer.bytesRead;
-      this.answers.push({ leaf: leaf.index, ipc: answer.ipc });
-      this.answerBytes += answer.ipc.length;
-      leaf.queuedBytes += answer.ipc.length;
-    } finally {
-      leaf.answer(morsel, rows);
+      if (cacheKey === undefined || !partials) {
+        this.accept(leaf, morsel, await this.scanParts(morsel), true);
+        return;
+      }
+      const { partial, fresh } = await partials.find(cacheKey, () => this.scanParts(morsel));
+      this.accept(leaf, morsel, partial, fresh);
+    } catch (error) {
+      leaf.answer(morsel, 0);
+      throw error;
     }
+  }
+
+  private async scanParts({ request, parts, rows }: Morsel): Promise<Partial> {
+    const started = performance.now();
+    const places = parts.map(({ path, offset }) => ({ path, offset }));
+    const answer = await this.task<ScanAnswer>({ kind: 'scan', request, parts: places });
+    const { totals } = this;
+    totals.rowsScanned += answer.rowsScanned;
+    totals.rowsMatched += answer.rowsMatched;
+    totals.pagesRead += answer.pagesRead;
+    totals.pagesSkipped += answer.pagesSkipped;
+    totals.bytesRead += answer.bytesRead;
+    totals.workerMs += performance.now() - started;
+    return { ipc: answer.ipc, rows: answer.rows, rowsCovered: rows };
+  }
+
+  private accept(leaf: Leaf, morsel: Morsel, { ipc, rows, rowsCovered }: Partial, fresh: boolean): void {
+    this.totals.morsels++;
+    if (!fresh) {
+      this.totals.morselsCached++;
+      this.totals.rowsCached += rowsCovered;
+    }
+    this.answers.push({ leaf: leaf.index, ipc });
+    this.answerBytes += ipc.length;
+    leaf.queuedBytes += ipc.length;
+    leaf.answer(morsel, rows);
   }
 
   private async task<Result>(task: QueryTask): Promise<Result> {

@@ -1,9 +1,11 @@
 /**
  * One leaf of a query: which blocks its scan must look at, in which order, and when it has seen enough.
  */
+import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import { MORSEL_GROUPS_MAX } from '../config/limits.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
-import { insideTime, mayMatch, overlapsTime } from './prune.js';
+import { type BlockTest, blockTest, insideTime, overlapsTime } from './prune.js';
 import { countsRowsOnly, type ScanRequest } from './scan-request.js';
 
 /** A block to scan. */
@@ -18,6 +20,17 @@ export interface Part {
 export interface Morsel {
   leaf: number;
   parts: Part[];
+  rows: number;
+  /** The request to scan with, as JSON text. */
+  request: string;
+  /** Names the answer for the cache; only where it depends on nothing but the request and the segment. */
+  cacheKey: string | undefined;
+}
+
+/** A part with the run of row groups that it is answered together with, so that a repeated query finds the same pieces. */
+interface PlacedPart extends Part {
+  /** Segment and number of the run; undefined where a cached answer is of no use: blocks of the WAL, groups cut by the time range. */
+  run: string | undefined;
 }
 
 /** What pruning decided, for `scan_size` and EXPLAIN. */
@@ -32,6 +45,13 @@ export interface PruneStats {
 /** Rows of a full row group. */
 const GROUP_ROWS = 65_536;
 
+/** Row groups of a segment that are answered together: few, so that all workers have work; enough that merging answers costs little. */
+const RUN_GROUPS = 4;
+
+/** As the planner writes it. Inside a JSON string its quotes would be escaped, so it is found nowhere else. */
+const TIME_MEMBER = /"time":\{"min":(?:null|-?\d+),"max":(?:null|-?\d+)\}/;
+const ALL_TIME = '"time":{"min":null,"max":null}';
+
 export class Leaf {
   readonly request: ScanRequest;
   readonly stats: PruneStats = { blocks: 0, prunedByTime: 0, prunedByZoneMap: 0, rows: 0, bytes: 0 };
@@ -42,7 +62,10 @@ export class Leaf {
   /** No more input is wanted. */
   satisfied = false;
   running = 0;
-  private readonly parts: Part[] = [];
+  private readonly parts: PlacedPart[] = [];
+  private readonly timelessText: string;
+  private readonly requestKey: string;
+  private readonly mayMatch: BlockTest;
   private next = 0;
   private remainingRows = 0;
   private answeredRows = 0;
@@ -56,6 +79,11 @@ export class Leaf {
     stream: StreamSnapshot,
   ) {
     this.request = JSON.parse(text) as ScanRequest;
+    // A range of time that a group lies wholly in does not matter to it: without the range, a query of "the last day" finds the answers
+    // that it got a minute ago.
+    this.timelessText = text.replace(TIME_MEMBER, ALL_TIME);
+    this.requestKey = createHash('sha256').update(this.timelessText).digest('base64url');
+    this.mayMatch = blockTest(this.request);
     this.collect(stream);
     const { output } = this.request;
     if (output.kind === 'topTime') {
@@ -77,27 +105,33 @@ export class Leaf {
     if (output.kind === 'rows' && output.limit !== null && this.answeredRows >= output.limit)
       this.satisfied = true;
     if (this.exhausted) return undefined;
-    const first = this.parts[this.next] as Part;
+    const first = this.parts[this.next] as PlacedPart;
     if (output.kind === 'topTime' && this.cannotImprove(first)) {
       this.satisfied = true;
       return undefined;
     }
     const stopsEarly = output.kind === 'topTime' || (output.kind === 'rows' && output.limit !== null);
     const even = Math.ceil(this.remainingRows / (workers * 2));
-    const rowsMax = stopsEarly
-      ? GROUP_ROWS
-      : Math.max(GROUP_ROWS, Math.min(MORSEL_GROUPS_MAX * GROUP_ROWS, even));
-    const parts: Part[] = [];
+    let rowsMax = Math.max(GROUP_ROWS, Math.min(MORSEL_GROUPS_MAX * GROUP_ROWS, even));
+    // Pieces must not depend on what else there is to do, or a cached answer would not be found again.
+    if (first.run !== undefined) rowsMax = Number.POSITIVE_INFINITY;
+    if (stopsEarly) rowsMax = GROUP_ROWS;
+    const parts: PlacedPart[] = [];
     let rows = 0;
     for (; this.next < this.parts.length; this.next++) {
-      const part = this.parts[this.next] as Part;
-      if (parts.length > 0 && rows + part.rows > rowsMax) break;
+      const part = this.parts[this.next] as PlacedPart;
+      if (parts.length > 0 && (part.run !== first.run || rows + part.rows > rowsMax)) break;
       parts.push(part);
       rows += part.rows;
     }
     this.remainingRows -= rows;
     this.running++;
-    return { leaf: this.index, parts };
+    const cacheKey = first.run && this.cacheKey(first.run, parts);
+    return { leaf: this.index, parts, rows, request: cacheKey ? this.timelessText : this.text, cacheKey };
+  }
+
+  private cacheKey(run: string, parts: PlacedPart[]): string {
+    return `${this.requestKey}:${run}:${parts.map(({ offset }) => offset).join()}`;
   }
 
   /** Notes a morsel's answer. */
@@ -130,27 +164,33 @@ export class Leaf {
         this.stats.prunedByTime += segment.groups.length;
         continue;
       }
+      const file = basename(segment.lease.path);
       let headerOffset = 0;
-      for (const group of segment.groups) {
+      for (const [index, group] of segment.groups.entries()) {
         const header = segment.headers.subarray(headerOffset, headerOffset + group.headerBytes);
         headerOffset += group.headerBytes;
-        this.consider({ ...group, path: segment.lease.path }, group.bytes, header);
+        const run = insideTime(this.request, group) ? `${file}/${Math.floor(index / RUN_GROUPS)}` : undefined;
+        this.consider({ ...group, path: segment.lease.path, run }, group.bytes, header);
       }
     }
     for (const block of stream.blocks) {
-      this.consider({ ...block, path: block.lease.path }, block.blockBytes, block.header);
+      this.consider({ ...block, path: block.lease.path, run: undefined }, block.blockBytes, block.header);
     }
   }
 
   /** Prunes, counts or keeps one block. */
-  private consider({ path, offset, rows, timeMin, timeMax }: Part, bytes: number, header: Uint8Array): void {
+  private consider(
+    { path, offset, rows, timeMin, timeMax, run }: PlacedPart,
+    bytes: number,
+    header: Uint8Array,
+  ): void {
     this.stats.blocks++;
-    const part = { path, offset, rows, timeMin, timeMax };
+    const part = { path, offset, rows, timeMin, timeMax, run };
     if (!overlapsTime(this.request, part)) {
       this.stats.prunedByTime++;
       return;
     }
-    if (!mayMatch(this.request, header)) {
+    if (!this.mayMatch(header)) {
       this.stats.prunedByZoneMap++;
       return;
     }

@@ -27,50 +27,71 @@ export function insideTime({ time }: ScanRequest, { timeMin, timeMax }: TimeSpan
   return (time.min === null || timeMin >= time.min) && (time.max === null || timeMax < time.max);
 }
 
-/** Whether a block with this header may hold a row that the request's filter passes. */
-export function mayMatch(request: ScanRequest, header: Uint8Array): boolean {
-  if (request.filter === null) return true;
-  const view = new BlockHeaderView(header);
-  const types = new Map(request.columns.map(({ name, type }) => [name, type]));
-  return filterMayMatch(request.filter, view, types);
+/** Tells of a block by its header. */
+export type BlockTest = (header: Uint8Array) => boolean;
+
+type HeaderTest = (view: BlockHeaderView) => boolean;
+
+/** Whether a block may hold a row that the request's filter passes: compiled once a query, asked once a block. */
+export function blockTest({ filter, columns }: ScanRequest): BlockTest {
+  if (filter === null) return () => true;
+  const test = compile(filter, new Map(columns.map(({ name, type }) => [name, type])));
+  return (header) => test(new BlockHeaderView(header));
 }
 
-function filterMayMatch(filter: Filter, view: BlockHeaderView, types: Map<string, ColumnType>): boolean {
+function compile(filter: Filter, types: Map<string, ColumnType>): HeaderTest {
   switch (filter.op) {
     case 'constant':
-      return filter.value;
-    case 'and':
-      return filter.args.every((arg) => filterMayMatch(arg, view, types));
-    case 'or':
-      return filter.args.some((arg) => filterMayMatch(arg, view, types));
+      return () => filter.value;
+    case 'and': {
+      const tests = filter.args.map((arg) => compile(arg, types));
+      return (view) => tests.every((test) => test(view));
+    }
+    case 'or': {
+      const tests = filter.args.map((arg) => compile(arg, types));
+      return (view) => tests.some((test) => test(view));
+    }
     default:
-      return leafMayMatch(filter, view, types);
+      return compileLeaf(filter, types.get(filter.column));
   }
 }
 
 type Leaf = Exclude<Filter, { op: 'and' | 'or' | 'constant' }>;
 
-function leafMayMatch(filter: Leaf, view: BlockHeaderView, types: Map<string, ColumnType>): boolean {
-  const map = view.column(filter.column);
-  const nullCount = map?.nullCount ?? view.rows;
-  if (filter.op === 'isNull') return filter.negated ? nullCount < view.rows : nullCount > 0;
-  if (!map || nullCount === view.rows) return false;
-  // Bounds of an older type do not bound the cast values.
-  if (map.type !== types.get(filter.column)) return true;
+function compileLeaf(filter: Leaf, type: ColumnType | undefined): HeaderTest {
+  const name = Buffer.from(filter.column);
+  const valueTest = compileValueTest(filter);
+  return (view) => {
+    const map = view.column(name);
+    const nullCount = map?.nullCount ?? view.rows;
+    if (filter.op === 'isNull') return filter.negated ? nullCount < view.rows : nullCount > 0;
+    if (!map || nullCount === view.rows) return false;
+    // Bounds of an older type do not bound the cast values.
+    return map.type !== type || valueTest(map);
+  };
+}
+
+function compileValueTest(filter: Leaf): (map: ZoneMap) => boolean {
   switch (filter.op) {
-    case 'compare':
-      return compareMayMatch(filter.cmp, filter.value, map);
-    case 'in':
-      return filter.negated || filter.values.some((value) => compareMayMatch('=', value, map));
+    case 'compare': {
+      const value = literalValue(filter.value);
+      return (map) => compareMayMatch(filter.cmp, value, map);
+    }
+    case 'in': {
+      if (filter.negated) return () => true;
+      const values = filter.values.map(literalValue);
+      return (map) => values.some((value) => compareMayMatch('=', value, map));
+    }
     default:
-      return true;
+      return () => true;
   }
 }
 
-function compareMayMatch(cmp: string, literal: Literal, map: ZoneMap): boolean {
+type Value = number | boolean | Buffer;
+
+function compareMayMatch(cmp: string, value: Value, map: ZoneMap): boolean {
   const { min, max } = map;
   if (min === undefined || max === undefined) return true;
-  const value = literalValue(literal);
   const below = order(value, min) < 0;
   const above = maxOrder(value, max, map.maxTruncated) > 0;
   switch (cmp) {
@@ -87,7 +108,7 @@ function compareMayMatch(cmp: string, literal: Literal, map: ZoneMap): boolean {
   }
 }
 
-function literalValue(literal: Literal): number | boolean | Buffer {
+function literalValue(literal: Literal): Value {
   if ('int64' in literal) return literal.int64;
   if ('float64' in literal) return literal.float64;
   if ('bool' in literal) return literal.bool;
@@ -95,7 +116,7 @@ function literalValue(literal: Literal): number | boolean | Buffer {
 }
 
 /** -1, 0 or 1; 0 also where the two cannot be compared. */
-function order(a: number | boolean | Buffer, b: number | boolean | Buffer): number {
+function order(a: Value, b: Value): number {
   if (Buffer.isBuffer(a) || Buffer.isBuffer(b)) {
     return Buffer.isBuffer(a) && Buffer.isBuffer(b) ? Buffer.compare(a, b) : 0;
   }
@@ -103,11 +124,7 @@ function order(a: number | boolean | Buffer, b: number | boolean | Buffer): numb
 }
 
 /** Order against an upper bound that may be cut: a value that begins with the cut bound may still be below the true one. */
-function maxOrder(
-  value: number | boolean | Buffer,
-  max: number | boolean | Buffer,
-  truncated: boolean,
-): number {
+function maxOrder(value: Value, max: Value, truncated: boolean): number {
   if (truncated && Buffer.isBuffer(value) && Buffer.isBuffer(max)) {
     return Buffer.compare(value.subarray(0, max.length), max);
   }

@@ -1,17 +1,13 @@
 /** The messages between the query executor and the query workers. A run is one handle: its tasks are sent one at a time. */
 import type { ErrorFields } from '../errors/index.js';
 import type { PlanAnswer, RowFormat, RunProgress, ScanAnswer } from '../native/index.js';
+import type { Partial } from './partial-cache.js';
 
 export interface PlanTask {
   kind: 'plan';
   sql: string;
   /** PlanContext as JSON. */
   context: string;
-  memoryBytes: number;
-}
-
-export interface PlanResult extends PlanAnswer {
-  run: number;
 }
 
 export interface ScanTask {
@@ -22,7 +18,10 @@ export interface ScanTask {
 
 export interface FeedTask {
   kind: 'feed';
-  run: number;
+  plan: number;
+  /** Started by the first task that has none. */
+  run: number | undefined;
+  memoryBytes: number;
   answers: { leaf: number; ipc: Uint8Array }[];
   counts: { leaf: number; rows: number }[];
   finished: number[];
@@ -30,18 +29,38 @@ export interface FeedTask {
 }
 
 export interface FeedResult extends RunProgress {
+  run: number;
   bytes: Uint8Array;
   rows: number;
 }
 
-export interface FreeTask {
-  kind: 'free';
-  plan: number;
+export interface ExplainTask {
+  kind: 'explain';
   run: number;
 }
 
-export type QueryTask = PlanTask | ScanTask | FeedTask | FreeTask;
-export type QueryTaskResult = PlanResult | ScanAnswer | FeedResult | undefined;
+export interface FreeTask {
+  kind: 'freeRun' | 'freePlan';
+  handle: number;
+}
+
+/** Keeps the answer of a scan in the disk cache. */
+export interface StoreTask {
+  kind: 'store';
+  path: string;
+  key: string;
+  partial: Partial;
+}
+
+/** Brings one back; the answer is undefined when the file is gone, damaged, or of another key. */
+export interface LoadTask {
+  kind: 'load';
+  path: string;
+  key: string;
+}
+
+export type QueryTask = PlanTask | ScanTask | FeedTask | ExplainTask | FreeTask | StoreTask | LoadTask;
+export type QueryTaskResult = PlanAnswer | ScanAnswer | FeedResult | string | Partial | number | undefined;
 
 /** Name of the broadcast channel on which paths of removed files are told. */
 export const GONE_FILES_CHANNEL = 'basalt-gone-files';

@@ -9,11 +9,14 @@ import {
   SEARCH_SIZE_DEFAULT,
 } from '../config/limits.js';
 import { BasaltError, requestError } from '../errors/index.js';
+import type { RowFormat } from '../native/index.js';
 import { StreamSnapshot } from '../storage/snapshot.js';
 import type { Store } from '../storage/store.js';
+import type { Stream } from '../storage/stream.js';
 import { QueryAdmission } from './admission.js';
+import type { QueryCaches } from './caches.js';
 import { type QueryResult, runQuery } from './executor.js';
-import { namedStreams, planContext } from './plan-context.js';
+import { namedStreams, type PlanOptions, planContext } from './plan-context.js';
 
 const microseconds = z.number().int();
 
@@ -29,6 +32,8 @@ const searchSchema = z.object({
   }),
   encoding: z.enum(['', 'base64']).default(''),
   timeout: z.number().int().min(0).default(0),
+  use_cache: z.boolean().default(true),
+  clear_cache: z.boolean().default(false),
 });
 
 export type SearchBody = z.infer<typeof searchSchema>;
@@ -65,12 +70,31 @@ export function parseSearchBody(bytes: Uint8Array): SearchBody {
   return parsed.data;
 }
 
+interface ResolvedQuery {
+  sql: string;
+  format: RowFormat;
+  options: PlanOptions;
+  streams: Stream[];
+  /** Of all streams of the organization. */
+  names: string[];
+  planKey: string;
+  answerKey: string;
+}
+
+interface Timing {
+  tookMs: number;
+  waitedMs: number;
+  /** Whether the whole answer was kept from an earlier time. */
+  kept: boolean;
+}
+
 export class SearchService {
   readonly admission = new QueryAdmission(QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX);
 
   constructor(
     private readonly store: Store,
     private readonly pool: Piscina,
+    private readonly caches: QueryCaches,
   ) {}
 
   /**
@@ -80,39 +104,67 @@ export class SearchService {
   async search(organization: string, body: SearchBody, cancelled: AbortSignal): Promise<SearchAnswer> {
     const started = performance.now();
     const traceId = randomBytes(16).toString('hex');
+    if (body.clear_cache) this.caches.clear();
+    const kept = body.use_cache
+      ? this.caches.answers?.get(this.resolve(organization, body).answerKey)
+      : undefined;
+    if (kept) {
+      const timing = { tookMs: performance.now() - started, waitedMs: 0, kept: true };
+      return { traceId, pieces: envelope(body, kept, traceId, timing) };
+    }
     return this.admission.run(async () => {
       const waitedMs = performance.now() - started;
-      const result = await this.execute(organization, body, cancelled);
-      return { traceId, pieces: envelope(body, result, traceId, performance.now() - started, waitedMs) };
+      // Resolved anew: the streams may have changed while it waited for its turn.
+      const result = await this.execute(this.resolve(organization, body), body, cancelled);
+      const timing = { tookMs: performance.now() - started, waitedMs, kept: false };
+      return { traceId, pieces: envelope(body, result, traceId, timing) };
     });
   }
 
-  private async execute(
-    organization: string,
-    body: SearchBody,
-    cancelled: AbortSignal,
-  ): Promise<QueryResult> {
-    const { sql, start_time, end_time, from, size, track_total_hits, query_type } = body.query;
-    const streams = this.store.streamsOf(organization);
-    const names = streams.map(({ name }) => name);
-    const snapshots = namedStreams(sql, streams).map((stream) => new StreamSnapshot(stream));
-    const context = planContext(snapshots, names, Date.now() * 1000, {
+  /** The statement with all that its plan and its answer depend on. */
+  private resolve(organization: string, body: SearchBody): ResolvedQuery {
+    const { start_time, end_time, from, size, track_total_hits, query_type } = body.query;
+    const all = this.store.streamsOf(organization);
+    const streams = namedStreams(body.query.sql, all);
+    const options: PlanOptions = {
       startTime: start_time,
       endTime: end_time,
       from,
       size: track_total_hits || size === SIZE_UNLIMITED ? null : size > 0 ? size : SEARCH_SIZE_DEFAULT,
       defaultOrder: !track_total_hits,
-    });
+    };
+    const sql = track_total_hits ? countingSql(body.query.sql) : body.query.sql;
+    const format = query_type === 'table' ? 'arrays' : 'objects';
+    const schemas = streams.map(({ name, schemaVersion }) => `${name}:${schemaVersion}`);
+    const planKey = JSON.stringify([organization, schemas, options, sql]);
+    // Versions are told apart even between streams of one name, so a name need not be here.
+    const answerKey = `${streams.map(({ version }) => version).join()} ${format} ${planKey}`;
+    return { sql, format, options, streams, names: all.map(({ name }) => name), planKey, answerKey };
+  }
+
+  private async execute(
+    query: ResolvedQuery,
+    body: SearchBody,
+    cancelled: AbortSignal,
+  ): Promise<QueryResult> {
+    const { sql, format, options, streams, names, planKey, answerKey } = query;
+    const { answers, partials, plans } = this.caches;
+    const snapshots = streams.map((stream) => new StreamSnapshot(stream));
     const seconds = body.timeout || QUERY_TIMEOUT_SECONDS_DEFAULT;
     const timeout = AbortSignal.timeout(seconds * 1000);
     try {
-      return await runQuery(this.pool, {
-        sql: track_total_hits ? countingSql(sql) : sql,
-        context,
-        format: query_type === 'table' ? 'arrays' : 'objects',
+      const result = await runQuery(this.pool, {
+        sql,
+        planKey,
+        context: () => planContext(snapshots, names, Date.now() * 1000, options),
+        format,
         snapshots,
+        plans,
+        partials: body.use_cache ? partials : undefined,
         signal: AbortSignal.any([timeout, cancelled]),
       });
+      if (result.repeatable && body.use_cache) answers?.set(answerKey, result);
+      return result;
     } catch (error) {
       if (timeout.aborted) {
         throw requestError(408, `the query was stopped after its limit of ${seconds} s`, {
@@ -138,21 +190,23 @@ function envelope(
   body: SearchBody,
   result: QueryResult,
   traceId: string,
-  tookMs: number,
-  waitedMs: number,
+  { tookMs, waitedMs, kept }: Timing,
 ): Uint8Array[] {
+  const { scans } = result;
+  const rowsCovered = scans.rowsScanned + scans.rowsCached + countedRows(result);
+  const cachedShare = kept ? 1 : rowsCovered > 0 ? scans.rowsCached / rowsCovered : 0;
   const { from, size, query_type, track_total_hits } = body.query;
   const took = Math.round(tookMs);
   const head = JSON.stringify({
     took,
     took_detail: {
       total: took,
-      cache_took: 0,
+      cache_took: kept ? took : 0,
       file_list_took: 0,
       wait_in_queue: Math.round(waitedMs),
-      plan_took: Math.round(result.planMs * 1000) / 1000,
+      plan_took: kept ? 0 : Math.round(result.planMs * 1000) / 1000,
       idx_took: 0,
-      search_took: Math.round(result.scanMs * 1000) / 1000,
+      search_took: kept ? 0 : Math.round(result.scanMs * 1000) / 1000,
     },
     columns: query_type === 'table' ? result.columns.map(({ name }) => name) : undefined,
   });
@@ -160,14 +214,14 @@ function envelope(
     total: result.rows,
     from,
     size: size > 0 ? size : result.rows,
-    cached_ratio: 0,
-    scan_size: Math.round(result.bytesRead / 1048.576) / 1000,
+    cached_ratio: Math.round(cachedShare * 100),
+    scan_size: kept ? 0 : Math.round(scans.bytesRead / 1048.576) / 1000,
     idx_scan_size: 0,
-    scan_records: result.rowsScanned,
+    scan_records: kept ? 0 : scans.rowsScanned + countedRows(result),
     response_type: query_type === 'table' ? 'table' : undefined,
     trace_id: traceId,
     is_partial: false,
-    result_cache_ratio: 0,
+    result_cache_ratio: Math.round(cachedShare * 100),
   };
   const total = track_total_hits ? countOf(result) : undefined;
   const end = JSON.stringify(total === undefined ? tail : { ...tail, total });
@@ -176,6 +230,11 @@ function envelope(
     ...joinWithCommas(result.pieces),
     Buffer.from(`],${end.slice(1)}`),
   ];
+}
+
+/** Rows of blocks that were counted from their headers. */
+function countedRows({ leaves }: QueryResult): number {
+  return leaves.reduce((sum, leaf) => sum + leaf.countedRows, 0);
 }
 
 /** The one number of a track_total_hits answer. */

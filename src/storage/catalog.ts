@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import { FatalError } from '../errors/index.js';
 import type { Schema } from './schema.js';
 
-const CATALOG_VERSION = 1;
+export const CATALOG_VERSION = 1;
 
 const DDL = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -119,6 +119,14 @@ export class Catalog {
     return this.db.prepare('SELECT * FROM wal_merged').all() as never;
   }
 
+  /** Last merged sequence of one stream by WAL file. */
+  walMergedOf(organization: string, stream: string): [string, number][] {
+    const select = this.db.prepare(
+      'SELECT file, sequence FROM wal_merged WHERE organization = ? AND stream = ?',
+    );
+    return select.raw().all(organization, stream) as [string, number][];
+  }
+
   deletions(): { organization: string; stream: string; sequence: number }[] {
     return this.db.prepare('SELECT * FROM deletions').all() as never;
   }
@@ -178,6 +186,27 @@ export class Catalog {
         .run(organization, name, sequence);
       this.storeSequence(sequence);
     })();
+  }
+
+  /** Puts a segment in the place of one that was damaged, or nothing. */
+  replaceSegment(file: string, replacement: NewSegment | undefined): void {
+    if (!replacement) {
+      this.db.prepare('DELETE FROM segments WHERE file = ?').run(file);
+      return;
+    }
+    this.db
+      .prepare(
+        'UPDATE segments SET file = ?, rows = ?, bytes = ?, time_min = ?, time_max = ?, first_sequence = ? WHERE file = ?',
+      )
+      .run(
+        replacement.file,
+        replacement.rows,
+        replacement.bytes,
+        replacement.timeMin,
+        replacement.timeMax,
+        replacement.firstSequence,
+        file,
+      );
   }
 
   retired(): string[] {

@@ -6,11 +6,15 @@ export interface DataLayout {
   root: string;
   wal: string;
   segments: string;
-  /** Damaged WAL files, kept for the operator. */
+  /** Damaged files, kept for the operator. */
   quarantine: string;
+  /** Answers of scans; may be deleted at any time. */
+  cache: string;
   catalog: string;
   rootPassword: string;
+  /** Held by the process that owns the directory. */
   lock: string;
+  deletions: string;
 }
 
 export const SEGMENT_SUFFIX = '.seg';
@@ -24,9 +28,11 @@ export function dataLayout(root: string): DataLayout {
     wal: join(root, 'wal'),
     segments: join(root, 'segments'),
     quarantine: join(root, 'quarantine'),
+    cache: join(root, 'cache'),
     catalog: join(root, 'catalog.sqlite'),
     rootPassword: join(root, 'root-password'),
     lock: join(root, 'lock'),
+    deletions: join(root, 'deletions.log'),
   };
 }
 

@@ -3,6 +3,7 @@
  * into larger ones. One merge a stream at a time, on the merge workers. State of a stream: idle → merging → idle.
  */
 
+import { basename } from 'node:path';
 import type { Logger } from 'pino';
 import type { Piscina } from 'piscina';
 import {
@@ -117,7 +118,7 @@ export class MergeScheduler {
       const task: MergeTask = {
         inputs: mergeInputs(pick),
         outputPath,
-        metadata: JSON.stringify(segmentMetadata(stream, pick)),
+        metadata: JSON.stringify(segmentMetadata(this.store, stream, pick, file)),
         zstdLevel: SEGMENT_ZSTD_LEVEL,
       };
       const { footer, tookMs } = (await this.pool.run(task)) as MergeResult;
@@ -205,10 +206,13 @@ function mergeInputs(pick: Pick): MergeTask['inputs'] {
   return inputs;
 }
 
-function segmentMetadata(stream: Stream, pick: Pick): SegmentMetadata {
-  const walMerged: Record<string, number> = {};
-  for (const block of pick.blocks) {
-    walMerged[block.walFile] = Math.max(walMerged[block.walFile] ?? 0, block.sequence);
+function segmentMetadata(store: Store, stream: Stream, pick: Pick, file: string): SegmentMetadata {
+  const { walMerged, retired } = store.lineage(stream);
+  const walInputs: SegmentMetadata['walInputs'] = {};
+  for (const { walFile, sequence } of pick.blocks) {
+    const [first, last] = walInputs[walFile] ?? [sequence, sequence];
+    walInputs[walFile] = [Math.min(first, sequence), Math.max(last, sequence)];
+    walMerged[walFile] = Math.max(walMerged[walFile] ?? 0, sequence);
   }
   const sequences = [
     ...pick.blocks.map((block) => block.sequence),
@@ -220,5 +224,10 @@ function segmentMetadata(stream: Stream, pick: Pick): SegmentMetadata {
     streamCreatedUs: stream.createdUs,
     firstSequence: Math.min(...sequences),
     walMerged,
+    walInputs,
+    inputs: pick.segments.map((segment) => basename(segment.lease.path)),
+    retired,
+    outputs: [file],
+    sequence: store.currentSequence(),
   };
 }

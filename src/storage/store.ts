@@ -4,12 +4,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import { FatalError, requestError } from '../errors/index.js';
 import type { BatchResult, DurableBlock } from '../ingest/batch-task.js';
 import { readFooter, type SegmentFooter } from '../native/index.js';
 import { Catalog, type SegmentRow } from './catalog.js';
+import { DataLock } from './data-lock.js';
+import { appendDeletion } from './deletion-log.js';
 import { FileLease } from './file-lease.js';
 import {
   createDirectories,
@@ -18,6 +20,7 @@ import {
   TEMPORARY_SUFFIX,
   WAL_SUFFIX,
 } from './layout.js';
+import type { SegmentMetadata } from './merge-task.js';
 import { readWalFile } from './recovery.js';
 import type { ColumnType } from './schema.js';
 import { type LiveBlock, type LiveSegment, Stream } from './stream.js';
@@ -27,6 +30,7 @@ import { WAL_FILE_HEADER_BYTES } from './wal-format.js';
 export class Store {
   readonly catalog: Catalog;
   readonly walFiles: WalFiles;
+  private readonly lock: DataLock;
   /** One BigInt64: the last frame sequence given out; shared with the ingest workers. */
   readonly sequenceBuffer = new SharedArrayBuffer(8);
   /** One Int32: raised with every `cutWal`; shared with the ingest workers. */
@@ -37,6 +41,8 @@ export class Store {
   private readonly sequence = new BigInt64Array(this.sequenceBuffer);
   private readonly streams = new Map<string, Stream>();
   private readonly voidUpTo = new Map<string, number>();
+  /** Replaced segment files that queries still read. */
+  private readonly retiredFiles = new Set<string>();
   private segmentCount = 0;
 
   constructor(
@@ -44,7 +50,13 @@ export class Store {
     private readonly log: Logger,
   ) {
     createDirectories(layout);
-    this.catalog = new Catalog(layout.catalog);
+    this.lock = DataLock.acquire(layout.lock);
+    try {
+      this.catalog = new Catalog(layout.catalog);
+    } catch (error) {
+      this.lock.release();
+      throw error;
+    }
     this.walFiles = new WalFiles(layout.wal, layout.quarantine, (name, path) => {
       this.catalog.forgetWalFile(name);
       this.onFileGone(path);
@@ -105,6 +117,12 @@ export class Store {
     return join(this.layout.segments, file);
   }
 
+  /** What a segment of the stream that is written now says of those before it. */
+  lineage(stream: Stream): Pick<SegmentMetadata, 'walMerged' | 'retired'> {
+    const walMerged = Object.fromEntries(this.catalog.walMergedOf(stream.organization, stream.name));
+    return { walMerged, retired: [...this.retiredFiles] };
+  }
+
   /** Swaps a merge's inputs for its output: catalog first, then memory, then the old files go. */
   commitMerge(
     stream: Stream,
@@ -146,8 +164,9 @@ export class Store {
     const { groups, headers } = footer;
     stream.segments.push({ ...row, id, lease: this.segmentLease(file), groups, headers });
     stream.segments.sort((a, b) => a.firstSequence - b.firstSequence);
+    stream.changed();
     this.releaseBlocks(blocks);
-    for (const segment of segments) segment.lease.retire();
+    this.retire(segments);
   }
 
   /** Forgets a stream and all its rows. @throws BasaltError 404 */
@@ -155,13 +174,15 @@ export class Store {
     const stream = this.find(organization, name);
     if (!stream) throw requestError(404, 'stream not found');
     const sequence = this.currentSequence();
+    appendDeletion(this.layout.deletions, { organization, stream: name, sequence });
     this.catalog.deleteStream(stream.id, organization, name, sequence);
     this.voidUpTo.set(streamKey(organization, name), sequence);
     this.streams.delete(streamKey(organization, name));
     this.releaseBlocks(stream.blocks);
-    for (const segment of stream.segments) segment.lease.retire();
+    this.retire(stream.segments);
     stream.blocks = [];
     stream.segments = [];
+    stream.changed();
   }
 
   /** Whether the stream is still the live one of its name. */
@@ -171,6 +192,7 @@ export class Store {
 
   close(): void {
     this.catalog.close();
+    this.lock.release();
   }
 
   private addBlock(block: DurableBlock): void {
@@ -194,6 +216,13 @@ export class Store {
     return stream;
   }
 
+  private retire(segments: LiveSegment[]): void {
+    for (const { lease } of segments) {
+      this.retiredFiles.add(basename(lease.path));
+      lease.retire();
+    }
+  }
+
   private releaseBlocks(blocks: LiveBlock[]): void {
     const counts = new Map<string, number>();
     for (const block of blocks) counts.set(block.walFile, (counts.get(block.walFile) ?? 0) + 1);
@@ -203,6 +232,7 @@ export class Store {
   private segmentLease(file: string): FileLease {
     return new FileLease(this.segmentPath(file), (path) => {
       unlinkSync(path);
+      this.retiredFiles.delete(file);
       this.catalog.forgetSegmentFile(file);
       this.onFileGone(path);
     });

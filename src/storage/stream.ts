@@ -27,13 +27,17 @@ export interface LiveSegment {
   headers: Uint8Array;
 }
 
+/** Counts changes of all streams, so that no two states of any streams share a number. */
+let changes = 0;
+
 export class Stream {
   readonly schema: Schema = new Map();
   /** In order of sequence as they became durable; two workers may interleave. */
   blocks: LiveBlock[] = [];
   segments: LiveSegment[] = [];
-  /** Raised with every change of the schema. */
-  schemaVersion = 0;
+  /** Another number after every change of the schema, and of what is live. */
+  schemaVersion = ++changes;
+  version = ++changes;
   /** Whether a merge of this stream is running, and before when none is to start (after a failure). */
   merging = false;
   mergeNotBeforeMs = 0;
@@ -48,6 +52,7 @@ export class Stream {
 
   addBlock(block: LiveBlock): void {
     this.blocks.push(block);
+    this.changed();
     this.addSchema(block.schema);
   }
 
@@ -55,7 +60,12 @@ export class Stream {
     if (this.knownSchemas.has(text)) return;
     // Bounded: a stream whose blocks all differ is looked at anew each time instead.
     if (this.knownSchemas.size < 10_000) this.knownSchemas.add(text);
-    if (mergeSchema(this.schema, parseSchema(text))) this.schemaVersion++;
+    if (mergeSchema(this.schema, parseSchema(text))) this.schemaVersion = ++changes;
+  }
+
+  /** To be called whenever `blocks` or `segments` has changed. */
+  changed(): void {
+    this.version = ++changes;
   }
 
   get rows(): number {

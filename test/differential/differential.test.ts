@@ -7,12 +7,14 @@ import type { Client } from '../harness/http.js';
 import { chooseSeed, long, Random } from '../harness/random.js';
 import { TestServer } from '../harness/server.js';
 import { rowsDifference } from './compare.js';
-import { makeEvents, makeUsers, type Table } from './data.js';
+import { makeEvents, makeUsers, type Table, TIME } from './data.js';
 import { Reference } from './duckdb.js';
 import { QueryMaker, type RandomQuery } from './sql.js';
 
 const seed = chooseSeed();
 const USERS = 120;
+/** A time that no query asks for. */
+const OUTSIDE_US = TIME.end * 2 + 1;
 /** Failures told in full. */
 const TOLD_MAX = 12;
 
@@ -48,6 +50,11 @@ async function send(
   }
 }
 
+/** Changes both streams without a change to any answer: merges what is there anew. */
+async function addNothing(client: Client): Promise<void> {
+  for (const stream of ['events', 'users']) await client.store(stream, [{ _timestamp: OUTSIDE_US }]);
+}
+
 describe.each(SCALES)(
   '$queries queries over $events records',
   ({ events, queries: count, bodyRecords, manyRows }) => {
@@ -79,7 +86,7 @@ describe.each(SCALES)(
     });
 
     /** All queries; what differs, one text a failure. */
-    async function differences(): Promise<string[]> {
+    async function differences(useCache: boolean): Promise<string[]> {
       const found: string[] = [];
       for (const { query, expected } of queries) {
         const reply = await server.client.search(query.basalt, {
@@ -87,6 +94,7 @@ describe.each(SCALES)(
           endTime: query.end,
           size: -999,
           queryType: 'table',
+          useCache,
         });
         const problem =
           reply.status === 200
@@ -98,11 +106,16 @@ describe.each(SCALES)(
     }
 
     test.each([
-      { state: 'blocks of the WAL', enter: async () => {} },
-      { state: 'segments', enter: () => server.client.flush() },
-    ])(`from $state (BASALT_SEED=${seed})`, async ({ enter }) => {
+      { state: 'blocks of the WAL', enter: async () => {}, useCache: false },
+      { state: 'segments', enter: () => server.client.flush(), useCache: false },
+      { state: 'segments, filling the caches', enter: async () => {}, useCache: true },
+      { state: 'whole answers kept', enter: async () => {}, useCache: true },
+      // Something new in each stream: the answers of scans serve, whole answers do not.
+      { state: 'answers of scans kept', enter: () => addNothing(server.client), useCache: true },
+      { state: 'answers of scans kept on disk', enter: () => server.restart('SIGTERM'), useCache: true },
+    ])(`from $state (BASALT_SEED=${seed})`, async ({ enter, useCache }) => {
       await enter();
-      const found = await differences();
+      const found = await differences(useCache);
       const told = found.slice(0, TOLD_MAX).join('\n  ');
       if (found.length > 0)
         throw new Error(`${found.length} of ${count} differ (BASALT_SEED=${seed}):\n  ${told}`);

@@ -549,17 +549,33 @@ describe('plans and runs', () => {
     }
   });
 
-  test('explainPlan tells the plan in words', () => {
+  test('explainRun tells the operators of a run', () => {
     const plan = native.plan("SELECT n FROM logs WHERE level = 'x'", context());
-    expect(native.explainPlan(plan.handle)).toMatch(/logs|level/);
+    const run = native.startRun(plan.handle, 1 << 20);
+    expect(native.explainRun(run)).toMatch(/logs|level/);
+    native.freeRun(run);
     native.freePlan(plan.handle);
+  });
+
+  test('a plan tells what its answer depends on', () => {
+    const stabilityOf = (sql: string) => {
+      const { handle, stability, analyze } = native.plan(sql, context());
+      native.freePlan(handle);
+      return `${stability} ${analyze}`;
+    };
+    expect(stabilityOf('SELECT upper(level) AS l FROM logs')).toBe('fixed false');
+    expect(stabilityOf("SELECT n FROM logs WHERE timestamp > NOW() - INTERVAL '1 hour'")).toBe('clock false');
+    expect(stabilityOf('SELECT n FROM logs WHERE n IN (SELECT CAST(random() * 9 AS BIGINT) FROM logs)')).toBe(
+      'chance false',
+    );
+    expect(stabilityOf('EXPLAIN ANALYZE SELECT n FROM logs')).toBe('fixed true');
   });
 
   test('misuse is an error: handles that are free or never were, leaves that do not exist, bytes that are no answer', () => {
     const plan = native.plan('SELECT n FROM logs', context());
     const run = native.startRun(plan.handle, 1 << 20);
     for (const bad of [0, 4_000_000_000]) {
-      expect(() => native.explainPlan(bad)).toThrow(BasaltError);
+      expect(() => native.explainRun(bad)).toThrow(BasaltError);
       expect(() => native.startRun(bad, 1 << 20)).toThrow(BasaltError);
       expect(() => native.advanceRun(bad)).toThrow(BasaltError);
       expect(() => native.takeRows(bad, 'objects')).toThrow(BasaltError);

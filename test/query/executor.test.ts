@@ -3,13 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Piscina } from 'piscina';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { LEAF_CREDIT_BYTES } from '../../src/config/limits.js';
-import { runQuery } from '../../src/query/executor.js';
+import type { PlanAnswer } from '../../src/native/index.js';
+import { type QueryInput, runQuery } from '../../src/query/executor.js';
+import { PartialCache } from '../../src/query/partial-cache.js';
+import { PlanCache } from '../../src/query/plan-cache.js';
 import type { FeedResult, FeedTask, QueryTask, ScanTask } from '../../src/query/query-task.js';
 import type { Output } from '../../src/query/scan-request.js';
 import type { FileLease } from '../../src/storage/file-lease.js';
 import { StreamSnapshot } from '../../src/storage/snapshot.js';
 import type { Stream } from '../../src/storage/stream.js';
-import { liveBlock, makeStream } from './streams.js';
+import { liveBlock, liveSegment, makeStream } from './streams.js';
 
 const ROWS: Output = { kind: 'rows', project: ['_timestamp'], limit: null };
 const COUNT: Output = { kind: 'aggregate', groups: [], aggregates: [{ kind: 'countRows' }] };
@@ -33,6 +36,8 @@ class FakeQueryPool {
   scansRunning = 0;
   scansRunningMost = 0;
   leaves = [leafText(ROWS)];
+  stability: PlanAnswer['stability'] = 'clock';
+  analyze = false;
   /** Overridable behaviour. */
   onScan: (task: ScanTask, index: number) => Promise<{ ipcBytes: number; rows: number }> = async ({
     parts,
@@ -56,13 +61,24 @@ class FakeQueryPool {
     this.tasks.push(task);
     switch (task.kind) {
       case 'plan':
-        return { handle: 1, run: 2, leaves: this.leaves, schema: '[{"name":"a","type":"Int64"}]' };
+        return {
+          handle: 1,
+          leaves: this.leaves,
+          schema: '[{"name":"a","type":"Int64"}]',
+          stability: this.stability,
+          analyze: this.analyze,
+        };
       case 'scan':
         return this.scan(task);
       case 'feed':
         return this.feed(task);
-      case 'free':
+      case 'explain':
+        return 'Operator: rows=1\n';
+      case 'freeRun':
+      case 'freePlan':
         return this.onFree();
+      default:
+        throw new Error(`no task of this kind here: ${task.kind}`);
     }
   }
 
@@ -96,6 +112,7 @@ class FakeQueryPool {
     const bytes = Buffer.from(task.answers.map(({ leaf }) => leaf).join());
     const done = this.finished.size === this.leaves.length;
     return {
+      run: 2,
       done,
       runnable: false,
       outputRows: rows,
@@ -128,7 +145,12 @@ function streamOf(blocks: number) {
   return { stream, held: () => [...held.values()].reduce((sum, count) => sum + count, 0) };
 }
 
-function run(pool: FakeQueryPool, stream: Stream | undefined, signal = new AbortController().signal) {
+function run(
+  pool: FakeQueryPool,
+  stream: Stream | undefined,
+  signal = new AbortController().signal,
+  options: Partial<QueryInput> = {},
+) {
   const context = {
     streams: [],
     streamNames: [],
@@ -140,11 +162,20 @@ function run(pool: FakeQueryPool, stream: Stream | undefined, signal = new Abort
     defaultOrder: false,
   };
   const snapshots = stream ? [new StreamSnapshot(stream)] : [];
-  return runQuery(pool.asPool, { sql: 'SELECT', context, format: 'objects', snapshots, signal }).finally(
-    () => {
-      for (const snapshot of snapshots) snapshot.release();
-    },
-  );
+  const plans = new PlanCache((handle) => void pool.run({ kind: 'freePlan', handle }).catch(() => {}));
+  return runQuery(pool.asPool, {
+    sql: 'SELECT',
+    planKey: 'SELECT',
+    context: () => context,
+    format: 'objects',
+    snapshots,
+    plans,
+    partials: undefined,
+    signal,
+    ...options,
+  }).finally(() => {
+    for (const snapshot of snapshots) snapshot.release();
+  });
 }
 
 /** Rejections that nobody waits for end the process, so they count as failures here. */
@@ -171,12 +202,12 @@ describe('a query that succeeds', () => {
     expect(pool.of('feed').flatMap(({ finished }) => finished)).toEqual([0]);
     expect(result).toMatchObject({
       rows: pool.of('scan').length,
-      blocks: 9,
-      blocksPruned: 0,
+      leaves: [{ stats: { blocks: 9, prunedByTime: 0, prunedByZoneMap: 0 } }],
       columns: [{ name: 'a' }],
     });
-    expect(result.rowsScanned).toBe(100 * pool.of('scan').length);
-    expect(pool.of('free')).toMatchObject([{ plan: 1, run: 2 }]);
+    expect(result.scans.rowsScanned).toBe(100 * pool.of('scan').length);
+    expect(pool.of('freeRun')).toMatchObject([{ handle: 2 }]);
+    expect(pool.of('freePlan')).toMatchObject([{ handle: 1 }]);
     expect(held()).toBe(0);
   });
 
@@ -196,7 +227,7 @@ describe('a query that succeeds', () => {
     const result = await run(pool, streamOf(3).stream);
     expect(pool.of('scan')).toEqual([]);
     expect(pool.of('feed').flatMap(({ counts }) => counts)).toEqual([{ leaf: 0, rows: 3 * 65_536 }]);
-    expect(result.rowsScanned).toBe(3 * 65_536);
+    expect(result.leaves[0]?.countedRows).toBe(3 * 65_536);
   });
 
   test('of several leaves tells the run when each one ends', async () => {
@@ -209,7 +240,10 @@ describe('a query that succeeds', () => {
 
   test('of no blocks at all', async () => {
     const pool = new FakeQueryPool();
-    expect(await run(pool, streamOf(0).stream)).toMatchObject({ rows: 0, blocks: 0 });
+    expect(await run(pool, streamOf(0).stream)).toMatchObject({
+      rows: 0,
+      leaves: [{ stats: { blocks: 0 } }],
+    });
   });
 
   test('whose run needs several steps without any input, for work or for output', async () => {
@@ -273,7 +307,7 @@ describe('a query that fails', () => {
       fields: { code: 7 },
     });
     expect(held()).toBe(0);
-    expect(pool.of('free')).toHaveLength(1);
+    expect(pool.of('freePlan')).toHaveLength(1);
   });
 
   test('in a scan that ends while the run is being fed', async () => {
@@ -311,13 +345,13 @@ describe('a query that fails', () => {
     pool.onFeed = () => Promise.reject(new Error('out of memory'));
     await expect(run(pool, stream)).rejects.toThrow('out of memory');
     expect([held(), pool.scansRunning]).toEqual([0, 0]);
-    expect(pool.of('free')).toHaveLength(1);
+    expect(pool.of('freePlan')).toHaveLength(1);
   });
 
   test('because the plan reads what it was not told of', async () => {
     const pool = new FakeQueryPool();
     await expect(run(pool, undefined)).rejects.toThrow(/BUG/);
-    expect(pool.of('free')).toHaveLength(1);
+    expect(pool.of('freePlan')).toHaveLength(1);
   });
 
   test('a pool that is shut down before the handles are freed does not end the process', async () => {
@@ -342,6 +376,89 @@ describe('a query that fails', () => {
   });
 });
 
+describe('what is kept', () => {
+  const GROUPS = 10;
+
+  /** A stream with one segment of ten full groups, an hour apart. */
+  function segmented() {
+    const groups = Array.from({ length: GROUPS }, (_, hour): [number, number, number] => [
+      65_536,
+      hour,
+      hour,
+    ]);
+    return makeStream([], [liveSegment(1, groups)]);
+  }
+
+  test('answers over segments are found again, and only new blocks are scanned', async () => {
+    const partials = new PartialCache(1 << 20, 60, undefined);
+    const pool = new FakeQueryPool();
+    const stream = segmented();
+    const first = await run(pool, stream, undefined, { partials });
+    const scans = pool.of('scan').length;
+    expect(first.scans).toMatchObject({ morsels: scans, morselsCached: 0, rowsCached: 0 });
+    stream.addBlock(liveBlock(7, 65_536, 99, 99));
+    const second = await run(pool, stream, undefined, { partials });
+    expect(second.scans).toMatchObject({ morselsCached: scans, rowsCached: GROUPS * 65_536 });
+    expect(pool.of('scan').slice(scans)).toMatchObject([{ parts: [{ path: '/wal/7' }] }]);
+    expect(second.rows).toBe(first.rows + 1);
+  });
+
+  test('a range of time that cuts no kept group does not matter, one that cuts it does', async () => {
+    const partials = new PartialCache(1 << 20, 60, undefined);
+    const pool = new FakeQueryPool();
+    const ranged = (min: number, max: number) =>
+      leafText(ROWS).replace('"time":{"min":null,"max":null}', `"time":{"min":${min},"max":${max}}`);
+    for (const [min, max, scanned] of [
+      [0, 10, 3],
+      [-5, 12, 0],
+      // Another set of groups of the last run, so another answer.
+      [0, 9, 1],
+    ] as const) {
+      pool.leaves = [ranged(min, max)];
+      const before = pool.of('scan').length;
+      await run(pool, segmented(), undefined, { partials });
+      const scans = pool.of('scan').slice(before);
+      expect(scans).toHaveLength(scanned);
+      for (const { request } of scans) expect(JSON.parse(request).time).toEqual({ min: null, max: null });
+    }
+  });
+
+  test('a scan that another query has under way is waited for, not repeated', async () => {
+    const partials = new PartialCache(1 << 20, 60, undefined);
+    const pool = new FakeQueryPool();
+    pool.onScan = async () => {
+      await sleep(5);
+      return { ipcBytes: 10, rows: 1 };
+    };
+    const stream = segmented();
+    const results = await Promise.all([1, 2, 3].map(() => run(pool, stream, undefined, { partials })));
+    expect(pool.of('scan')).toHaveLength(3);
+    for (const { rows } of results) expect(rows).toBe(3);
+  });
+
+  test('a plan serves again unless it depends on the clock', async () => {
+    for (const stability of ['fixed', 'chance', 'clock'] as const) {
+      const pool = new FakeQueryPool();
+      pool.stability = stability;
+      const freed: number[] = [];
+      const plans = new PlanCache((handle) => freed.push(handle));
+      for (let round = 0; round < 3; round++) await run(pool, segmented(), undefined, { plans });
+      expect(pool.of('plan')).toHaveLength(stability === 'clock' ? 3 : 1);
+      expect(freed).toHaveLength(stability === 'clock' ? 3 : 0);
+    }
+  });
+
+  test('EXPLAIN ANALYZE tells what was done instead of answering', async () => {
+    const pool = new FakeQueryPool();
+    pool.analyze = true;
+    const { pieces, columns } = await run(pool, segmented());
+    const text = Buffer.concat(pieces).toString();
+    expect(columns).toEqual([{ name: 'plan', type: 'Utf8' }]);
+    expect(text).toContain('10 row groups, 0 pruned by time');
+    expect(text).toContain('Operator: rows=1');
+  });
+});
+
 describe('a query that is cancelled', () => {
   test('stops dispatching and gives everything back', async () => {
     const pool = new FakeQueryPool();
@@ -355,7 +472,7 @@ describe('a query that is cancelled', () => {
     await expect(run(pool, stream, controller.signal)).rejects.toMatchObject({ name: 'AbortError' });
     expect(pool.of('scan').length).toBeLessThan(12);
     expect(held()).toBe(0);
-    expect(pool.of('free')).toHaveLength(1);
+    expect(pool.of('freePlan')).toHaveLength(1);
   });
 
   test('before it began does no scan', async () => {

@@ -13,6 +13,8 @@ test('defaults', () => {
     query: { ...query, from: 0, size: 1000, track_total_hits: false, query_type: '' },
     encoding: '',
     timeout: 0,
+    use_cache: true,
+    clear_cache: false,
   });
 });
 

@@ -3,6 +3,7 @@
 
 mod failure;
 mod ingest;
+mod inspect;
 mod query;
 mod scan;
 mod segment;
@@ -16,7 +17,7 @@ use napi_derive::napi;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Raised together with `ABI_VERSION` in `src/native/index.ts`.
-const ABI_VERSION: u32 = 3;
+const ABI_VERSION: u32 = 4;
 
 #[napi(object)]
 pub struct Abi {

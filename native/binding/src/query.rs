@@ -1,7 +1,7 @@
 //! Plans and their runs, held in process-wide tables so that any thread may take the next step.
 
 use crate::failure;
-use basalt_sql::{Format, Plan, PlanContext, Run, plan as plan_sql};
+use basalt_sql::{Explain, Format, Plan, PlanContext, Run, Stability, plan as plan_sql};
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use std::collections::HashMap;
@@ -51,6 +51,8 @@ pub struct PlanAnswer {
     pub handle: u32,
     pub leaves: Vec<String>,
     pub schema: String,
+    pub stability: String,
+    pub analyze: bool,
 }
 
 #[napi(object)]
@@ -77,10 +79,18 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         leaves.push(serde_json::to_string(leaf).map_err(failure::bytes)?);
     }
     let schema = plan.schema_json();
+    let stability = match plan.stability() {
+        Stability::Fixed => "fixed",
+        Stability::Clock => "clock",
+        Stability::Chance => "chance",
+    };
+    let analyze = plan.explains() == Some(Explain::Analyze);
     Ok(PlanAnswer {
         handle: PLANS.insert(Arc::new(plan)),
         leaves,
         schema,
+        stability: stability.to_owned(),
+        analyze,
     })
 }
 
@@ -89,9 +99,10 @@ pub fn free_plan(plan: u32) {
     PLANS.take(plan);
 }
 
+/// The operators of a run with what each counted so far.
 #[napi(catch_unwind)]
-pub fn explain_plan(plan: u32) -> napi::Result<String> {
-    Ok(shared_plan(plan)?.explain())
+pub fn explain_run(run: u32) -> napi::Result<String> {
+    with_run(run, |run| Ok(run.explain_analyze()))
 }
 
 #[napi(catch_unwind)]

@@ -113,7 +113,7 @@ pub fn verify_block(fd: i32, offset: f64) -> napi::Result<BlockSummary> {
     })
 }
 
-fn footer_object(footer: basalt_block::SegmentFooter) -> napi::Result<SegmentFooter> {
+pub(crate) fn footer_object(footer: basalt_block::SegmentFooter) -> napi::Result<SegmentFooter> {
     let mut groups = Vec::with_capacity(footer.groups.len());
     for (group, header) in footer.groups.iter().zip(footer.group_headers()) {
         let header = header.map_err(failure::bytes)?;

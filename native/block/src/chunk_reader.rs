@@ -175,6 +175,11 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
         self.column_type
     }
 
+    /// Where the parts of the chunk are.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     pub fn page_count(&self) -> usize {
         self.directory.pages.len()
     }

@@ -7,6 +7,7 @@
 //! Read: `reader` (header) → `chunk_reader` (directory, pages) → `codec`. `merge` reads blocks and writes a `segment`.
 
 mod bounds;
+pub mod check;
 mod chunk_reader;
 mod chunk_writer;
 pub mod codec;
@@ -20,21 +21,26 @@ pub mod error;
 pub mod header;
 pub mod header_view;
 pub mod index;
+pub mod inspect;
 pub mod merge;
 pub mod reader;
+pub mod salvage;
 pub mod section;
 pub mod segment;
 pub mod source;
 mod template;
 pub mod writer;
 
+pub use check::{Finding, SegmentCheck, check_segment};
 pub use column::{Batch, Column, ColumnType, Strings, Text, Validity, Values};
 pub use cursor::Damage;
 pub use error::BlockError;
 pub use header::{BlockHeader, Bound, ChunkFamily, ColumnEntry};
 pub use header_view::{ColumnView, HeaderView};
+pub use inspect::{BlockInspection, ColumnInspection, inspect_block};
 pub use merge::{MergeInput, merge_blocks};
 pub use reader::{BlockReader, Chunk, PAGE_ROWS, Page, PageValues, decode_block, open_chunk, verify_block};
+pub use salvage::{Lost, LostGroup, Salvage, salvage_segment};
 pub use section::Section;
 pub use segment::{GROUP_ROWS, GroupLocation, SegmentFooter, read_footer};
 pub use source::{FileSource, ReadAt};

@@ -14,6 +14,14 @@ pub const GRAM_FILTER: u8 = 3;
 
 pub const ENTRY_BYTES: usize = 16;
 
+/// What to call a kind, known or not.
+pub fn name_of(kind: u8) -> String {
+    match kind {
+        ENTRY_COUNTS => "entry counts".into(),
+        other => format!("kind {other}"),
+    }
+}
+
 /// A section to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {

@@ -19,6 +19,7 @@ mod pushdown;
 mod rules;
 mod run;
 mod session;
+mod stability;
 mod stream_table;
 mod suggest;
 
@@ -31,3 +32,4 @@ pub use error::{
 pub use parse::{Explain, OPERATORS_MAX, SQL_BYTES_MAX};
 pub use plan::{LEAVES_MAX, Plan, Timings, plan};
 pub use run::{Progress, Run};
+pub use stability::Stability;

@@ -24,6 +24,7 @@ use crate::leaf::LeafExec;
 use crate::parse::{Explain, Parsed, parse, place_of};
 use crate::prepare::{TIME_ALIAS, has_limit, newest_first, rename_time_alias};
 use crate::session::{function_names, state_for};
+use crate::stability::Stability;
 
 /// Planning recurses as deep as a statement nests, in large frames; see the limits in `parse`.
 const STACK_BYTES: usize = 64 << 20;
@@ -42,6 +43,7 @@ pub struct Plan {
     pub(crate) names: Arc<[String]>,
     requests: Vec<ScanRequest>,
     explain: Option<Explain>,
+    stability: Stability,
     timings: Timings,
 }
 
@@ -108,6 +110,7 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
     if !has_limit(&parsed.query) && (context.from > 0 || context.size.is_some()) {
         logical = page(logical, context).map_err(failed)?;
     }
+    let stability = Stability::of(&logical).map_err(failed)?;
     let resolve_us = lap();
 
     let optimized = state.optimize(&logical).map_err(failed)?;
@@ -123,7 +126,7 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
         optimize_us,
         physical_us,
     };
-    assemble(physical, Arc::new(state), names, parsed.explain, timings)
+    assemble(physical, Arc::new(state), names, (parsed.explain, stability), timings)
 }
 
 /// Resolves names. Where `timestamp` is no column, it is tried as a name of the event time: so a real column, an alias
@@ -188,7 +191,7 @@ fn assemble(
     physical: Arc<dyn ExecutionPlan>,
     state: Arc<SessionState>,
     names: Vec<String>,
-    explain: Option<Explain>,
+    (explain, stability): (Option<Explain>, Stability),
     timings: Timings,
 ) -> Result<Plan, SqlError> {
     let mut leaves = Vec::new();
@@ -209,6 +212,7 @@ fn assemble(
         names: names.into(),
         requests,
         explain,
+        stability,
         timings,
     };
     if explain == Some(Explain::Plan) {
@@ -253,6 +257,10 @@ impl Plan {
     /// What the statement asks to explain, if anything.
     pub fn explains(&self) -> Option<Explain> {
         self.explain
+    }
+
+    pub fn stability(&self) -> Stability {
+        self.stability
     }
 
     pub fn timings(&self) -> Timings {

@@ -1,0 +1,129 @@
+/**
+ * Does what a plan says. The caller holds the lock of the data directory. Nothing is removed: what is damaged or replaced goes to
+ * quarantine/. The order makes each step safe to be cut off and done again: new segments, then the catalog, then the moves.
+ */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { Catalog, type NewSegment } from '../storage/catalog.js';
+import type { DataLayout } from '../storage/layout.js';
+import { mergeSchema, parseSchema, type Schema } from '../storage/schema.js';
+import { streamKeyOf } from './lineage.js';
+import type { LiveSegment, Rebuild, RepairPlan } from './plan.js';
+import { writeSalvaged } from './salvage.js';
+import type { SegmentFacts } from './segment-facts.js';
+
+/** Files of SQLite beside the database. */
+const CATALOG_SUFFIXES = ['', '-wal', '-shm', '-journal'];
+
+export function repair(layout: DataLayout, plan: RepairPlan): void {
+  mkdirSync(layout.quarantine, { recursive: true });
+  for (const salvage of plan.salvages) writeSalvaged(salvage);
+  syncDirectory(layout.segments);
+  if (plan.rebuild) replaceCatalog(layout, plan.rebuild);
+  else mendCatalog(layout, plan);
+  const aside = [
+    ...plan.salvages.map(({ path }) => basename(path)),
+    ...plan.quarantined.map(({ file }) => file),
+  ];
+  for (const file of aside) moveAside(layout, join(layout.segments, file));
+  syncDirectory(layout.quarantine);
+  syncDirectory(layout.segments);
+}
+
+function mendCatalog(layout: DataLayout, { salvages, forgotten }: RepairPlan): void {
+  if (salvages.length + forgotten.length === 0) return;
+  const catalog = new Catalog(layout.catalog);
+  try {
+    for (const { path, kept, metadata } of salvages) {
+      const replacement = kept && metadata && newSegment({ facts: kept, metadata });
+      catalog.replaceSegment(basename(path), replacement);
+    }
+    for (const { file } of forgotten) catalog.replaceSegment(file, undefined);
+  } finally {
+    catalog.close();
+  }
+}
+
+/** Builds the new catalog beside the old one, and puts it in its place when it is durable. */
+function replaceCatalog(layout: DataLayout, rebuild: Rebuild): void {
+  const draft = `${layout.catalog}.new`;
+  for (const suffix of CATALOG_SUFFIXES) rmSync(draft + suffix, { force: true });
+  const catalog = new Catalog(draft);
+  try {
+    fillCatalog(catalog, rebuild);
+  } finally {
+    catalog.close();
+  }
+  sync(draft);
+  // The database before its log: a database without its log would be taken for a whole one of an earlier moment.
+  for (const suffix of CATALOG_SUFFIXES) {
+    if (existsSync(layout.catalog + suffix)) moveAside(layout, layout.catalog + suffix);
+  }
+  renameSync(draft, layout.catalog);
+  syncDirectory(layout.root);
+}
+
+function fillCatalog(catalog: Catalog, { live, walMerged, deletions, old }: Rebuild): void {
+  for (const { organization, stream, sequence } of deletions) {
+    catalog.deleteStream(0, organization, stream, sequence);
+  }
+  const deleted = new Set(deletions.map(streamKeyOf));
+  const streams = new Map<string, { id: number; schema: Schema }>();
+  for (const { organization, name, created_us } of old?.streams ?? []) {
+    const key = streamKeyOf({ organization, stream: name });
+    // An old catalog may not know of the deletion yet; if the stream came back, its segments or its WAL frames tell.
+    if (deleted.has(key)) continue;
+    streams.set(key, { id: catalog.addStream(organization, name, created_us), schema: new Map() });
+  }
+  const ordered = live.toSorted((a, b) => a.metadata.firstSequence - b.metadata.firstSequence);
+  for (const segment of ordered) {
+    const { organization, stream, streamCreatedUs, sequence } = segment.metadata;
+    const key = streamKeyOf(segment.metadata);
+    let known = streams.get(key);
+    if (!known) {
+      known = { id: catalog.addStream(organization, stream, streamCreatedUs), schema: new Map() };
+      streams.set(key, known);
+    }
+    for (const text of segment.facts.schemas) mergeSchema(known.schema, parseSchema(text));
+    catalog.commitMerge({
+      streamId: known.id,
+      organization,
+      stream,
+      segment: newSegment(segment),
+      replacedSegments: [],
+      walMerged: walMerged.get(key) ?? new Map(),
+      schema: known.schema,
+      sequence: Math.max(
+        sequence,
+        segment.metadata.firstSequence,
+        ...Object.values(segment.metadata.walMerged),
+      ),
+    });
+  }
+}
+
+function newSegment({ facts, metadata }: LiveSegment): NewSegment {
+  const { file, rows, bytes, timeMin, timeMax }: SegmentFacts = facts;
+  return { file, rows, bytes, timeMin, timeMax, firstSequence: metadata.firstSequence };
+}
+
+/** Under a name that is free there. */
+function moveAside(layout: DataLayout, path: string): void {
+  let target = join(layout.quarantine, basename(path));
+  for (let number = 1; existsSync(target); number++)
+    target = join(layout.quarantine, `${basename(path)}.${number}`);
+  renameSync(path, target);
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function syncDirectory(path: string): void {
+  sync(path);
+}

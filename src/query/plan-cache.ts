@@ -1,0 +1,69 @@
+/**
+ * Plans kept by what they were made from, so that a repeated statement costs no planning. A plan is a handle in the addon: it is freed
+ * once it is out of the cache and no query uses it. State of an entry: kept (with or without users) → dropped → freed.
+ */
+import { LRUCache } from 'lru-cache';
+import { PLANS_KEPT_MAX } from '../config/limits.js';
+import type { PlanAnswer } from '../native/index.js';
+
+interface Entry {
+  readonly plan: PlanAnswer;
+  users: number;
+  dropped: boolean;
+}
+
+/** A plan in use; give it back with `release`. */
+export interface PlanLease {
+  readonly plan: PlanAnswer;
+  release(): void;
+}
+
+export class PlanCache {
+  private readonly entries: LRUCache<string, Entry>;
+
+  /** `free` gives the handle back to the addon. */
+  constructor(private readonly free: (handle: number) => void) {
+    this.entries = new LRUCache({
+      max: PLANS_KEPT_MAX,
+      dispose: (entry) => {
+        entry.dropped = true;
+        this.freeUnused(entry);
+      },
+    });
+  }
+
+  get count(): number {
+    return this.entries.size;
+  }
+
+  acquire(key: string): PlanLease | undefined {
+    const entry = this.entries.get(key);
+    return entry && this.lease(entry);
+  }
+
+  /** Takes a new plan over; one that depends on the clock is freed with its lease. */
+  add(key: string, plan: PlanAnswer): PlanLease {
+    const entry: Entry = { plan, users: 0, dropped: plan.stability === 'clock' };
+    const lease = this.lease(entry);
+    if (!entry.dropped) this.entries.set(key, entry);
+    return lease;
+  }
+
+  private lease(entry: Entry): PlanLease {
+    entry.users++;
+    let released = false;
+    return {
+      plan: entry.plan,
+      release: () => {
+        if (released) throw new Error('BUG: a plan was released twice');
+        released = true;
+        entry.users--;
+        this.freeUnused(entry);
+      },
+    };
+  }
+
+  private freeUnused(entry: Entry): void {
+    if (entry.dropped && entry.users === 0) this.free(entry.plan.handle);
+  }
+}
