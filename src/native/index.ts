@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 export interface Abi {
   abi: number;
@@ -156,7 +156,11 @@ export interface ScanStats {
   rowsScanned: number;
   rowsMatched: number;
   pagesRead: number;
+  /** Column pages that were not read; the next three are parts of it, by what ruled their rows out. */
   pagesSkipped: number;
+  skippedByZoneMap: number;
+  skippedByDictionary: number;
+  skippedByIndex: number;
   bytesRead: number;
 }
 

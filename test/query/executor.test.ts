@@ -107,6 +107,9 @@ class FakeQueryPool {
         rowsMatched: rows,
         pagesRead: 1,
         pagesSkipped: 0,
+        skippedByZoneMap: 0,
+        skippedByDictionary: 0,
+        skippedByIndex: 0,
         bytesRead: 50,
       };
     } finally {

@@ -16,6 +16,9 @@ pub struct ScanAnswer {
     pub rows_matched: f64,
     pub pages_read: f64,
     pub pages_skipped: f64,
+    pub skipped_by_zone_map: f64,
+    pub skipped_by_dictionary: f64,
+    pub skipped_by_index: f64,
     pub bytes_read: f64,
 }
 
@@ -71,6 +74,9 @@ fn answer(output: ScanOutput) -> ScanAnswer {
         rows_matched: output.stats.rows_matched as f64,
         pages_read: output.stats.pages_read as f64,
         pages_skipped: output.stats.pages_skipped as f64,
+        skipped_by_zone_map: output.stats.skipped_by_zone_map as f64,
+        skipped_by_dictionary: output.stats.skipped_by_dictionary as f64,
+        skipped_by_index: output.stats.skipped_by_index as f64,
         bytes_read: output.stats.bytes_read as f64,
     }
 }

@@ -80,20 +80,19 @@ pub(crate) fn append_chunk(
 
 /// The sections that pay for this column.
 fn sections_of(stored: &Stored<'_>, validity: Option<&Validity>) -> Vec<Section> {
-    let mut sections = Vec::new();
     match stored {
-        Stored::Codes { codes, entries } => sections.push(entry_counts::section(codes, validity, entries.len())),
+        Stored::Codes { codes, entries } => vec![entry_counts::section(codes, validity, entries.len())],
         Stored::Templates(templates) => {
             let entries = templates.entries().len();
-            sections.push(entry_counts::section(templates.codes(), validity, entries));
+            vec![entry_counts::section(templates.codes(), validity, entries)]
         }
         Stored::Text(text) => {
-            sections.extend(value_filter::section(text, validity));
-            sections.extend(gram_filter::section(text, validity));
+            // Identifiers are compared as a whole; hardly anybody searches within them, and they are full of grams.
+            let filter = value_filter::section(text, validity).or_else(|| gram_filter::section(text, validity));
+            filter.into_iter().collect()
         }
-        _ => {}
+        _ => Vec::new(),
     }
-    sections
 }
 
 fn append_sections(sections: &[Section], chunk_start: usize, out: &mut Vec<u8>) -> Vec<SectionEntry> {

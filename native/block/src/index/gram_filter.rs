@@ -70,6 +70,9 @@ pub fn section(text: &Text, present: Option<&Validity>) -> Option<Section> {
             None => (0..rows).for_each(&mut add),
             Some(present) => validity::for_each_present(&validity::slice(&present.words, first, rows), &mut add),
         }
+        if sample.shift > SAMPLE_SHIFT_MAX {
+            return None;
+        }
     }
     sample.shrink(room_bytes);
     while page_filter::estimate_bytes(sample.entries.len(), pages, REMAINDER_BITS) > room_bytes {
@@ -122,5 +125,60 @@ impl Sample {
         self.shift += 1;
         let shift = self.shift;
         self.entries.retain(|&entry| page_filter::is_sampled(entry, shift));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grams(text: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        for_each_gram(text.as_bytes(), |gram| {
+            all.push(String::from_utf8(gram.to_le_bytes().to_vec()).unwrap())
+        });
+        all
+    }
+
+    #[test]
+    fn grams_are_runs_of_eight_with_a_digit() {
+        assert_eq!(grams("blk_123456789"), ["12345678", "23456789"]);
+        assert_eq!(grams("terminating ABCDEFG7H"), ["abcdefg7", "bcdefg7h"]);
+        assert_eq!(grams("1234567 8abcdefä12345678"), ["12345678"]);
+        assert_eq!(grams("12345678"), ["12345678"]);
+        assert!(grams("1234567").is_empty() && grams("").is_empty());
+    }
+
+    #[test]
+    fn grams_of_a_part_are_grams_of_the_whole() {
+        let text = "x 10.251.43.21:50010 blk_-1608999687919862906 7f0C9e21-AAbb00112233 é9999999999";
+        let whole = grams(text);
+        for (start, _) in text.char_indices() {
+            for (length, _) in text[start..].char_indices() {
+                assert!(
+                    grams(&text[start..start + length])
+                        .iter()
+                        .all(|gram| whole.contains(gram))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn texts_full_of_identifiers_are_sampled_into_their_budget() {
+        let mut text = Text::default();
+        for row in 0..20_000u64 {
+            let id = hash(row);
+            text.push(
+                format!("the order {id:016x} was taken on by the depot and is on its way to the customer").as_bytes(),
+            );
+        }
+        let section = section(&text, None).unwrap();
+        assert!(
+            section.bytes.len() <= text.bytes.len() / TEXT_SHARE,
+            "{} bytes",
+            section.bytes.len()
+        );
+        assert!(section.bytes[2] > 0, "not sampled");
     }
 }

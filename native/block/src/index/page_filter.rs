@@ -375,3 +375,104 @@ fn bits(bytes: &[u8], at: usize, count: u32) -> u64 {
     let mask = if count == 64 { u64::MAX } else { (1 << count) - 1 };
     word >> (at % 8) & mask
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hashes(seed: u64, count: u64) -> impl Iterator<Item = u64> {
+        (0..count).map(move |index| xxhash_rust::xxh3::xxh3_64(&(seed << 32 | index).to_le_bytes()))
+    }
+
+    fn pages_of(filter: &[u8], pages: usize, hash: u64) -> PageSet {
+        let head = Head::parse(filter, pages, filter.len()).unwrap();
+        let sector = head.sector_of(hash);
+        let bytes = &filter[head.sector_range(sector)];
+        head.check_sector(sector, bytes).unwrap();
+        head.pages(&head.sector(sector, bytes).unwrap(), hash)
+    }
+
+    #[test]
+    fn every_entry_is_found_on_its_page() {
+        for (count, pages, remainder_bits) in [
+            (0, 1, 5),
+            (1, 1, 0),
+            (7, 3, 2),
+            (2048, 8, 5),
+            (2049, 64, 0),
+            (9000, 5, 16),
+            (65_536, 8, 5),
+        ] {
+            let mut entries: Vec<u64> = hashes(1, count)
+                .enumerate()
+                .map(|(index, hash)| entry(hash, index % pages))
+                .collect();
+            // The first is on the last page too, and twice on its own.
+            if let Some(&first) = entries.first() {
+                entries.extend([entry(first, pages - 1), first]);
+            }
+            sort_distinct(&mut entries);
+            let filter = build(&entries, pages, remainder_bits, 0);
+            for (index, hash) in hashes(1, count).enumerate() {
+                let found = pages_of(&filter, pages, hash);
+                assert!(
+                    found >> (index % pages) & 1 == 1,
+                    "{count} {pages} {remainder_bits}: {index}"
+                );
+                assert!(index > 0 || found >> (pages - 1) & 1 == 1);
+            }
+        }
+    }
+
+    #[test]
+    fn false_positives_and_bytes_are_as_stated() {
+        let mut entries: Vec<u64> = hashes(1, 65_536)
+            .enumerate()
+            .map(|(index, hash)| entry(hash, index / 8192))
+            .collect();
+        sort_distinct(&mut entries);
+        for remainder_bits in [0, 3, 5, 8] {
+            let filter = build(&entries, 8, remainder_bits, 0);
+            let bits = filter.len() as f64 * 8.0 / 65_536.0;
+            assert!(bits < f64::from(2 + remainder_bits + 3) + 0.06, "{bits} bits an entry");
+            let tries = 40_000;
+            let found: u32 = hashes(2, tries)
+                .map(|hash| pages_of(&filter, 8, hash).count_ones())
+                .sum();
+            let rate = f64::from(found) / tries as f64;
+            let stated = 0.5f64.powi(remainder_bits as i32);
+            assert!(
+                rate < stated * 1.2 && rate > stated * 0.8,
+                "{rate} pages a lookup, {stated} stated"
+            );
+        }
+    }
+
+    #[test]
+    fn damage_is_told() {
+        let mut entries: Vec<u64> = hashes(1, 3000).map(|hash| entry(hash, 0)).collect();
+        sort_distinct(&mut entries);
+        let filter = build(&entries, 1, 5, 0);
+        let check = |bytes: &[u8]| -> Result<(), Damage> {
+            let head_bytes = Head::bytes_of(bytes)?;
+            if head_bytes > bytes.len() {
+                return Err(Damage::new("cut short"));
+            }
+            let head = Head::parse(bytes, 1, bytes.len())?;
+            (0..head.sector_count()).try_for_each(|sector| {
+                let part = &bytes[head.sector_range(sector)];
+                head.check_sector(sector, part)?;
+                head.sector(sector, part).map(|_| ())
+            })
+        };
+        check(&filter).unwrap();
+        for at in 0..filter.len() {
+            let mut damaged = filter.clone();
+            damaged[at] ^= 0x10;
+            assert!(check(&damaged).is_err(), "byte {at}");
+        }
+        for end in 0..filter.len() {
+            assert!(check(&filter[..end]).is_err(), "cut at {end}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod functions;
 mod generate;
+mod indexed;
 mod reference;
 mod value;
 

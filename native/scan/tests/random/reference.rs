@@ -139,12 +139,17 @@ impl<'a> Evaluator<'a> {
                 },
                 Value::Text(text),
             ) => {
-                let fold = |text: &str| {
-                    if *ignore_case {
-                        text.to_lowercase()
-                    } else {
-                        text.to_owned()
-                    }
+                // Simple case folding, as Arrow's ILIKE: a character for a character, and the long s is an s.
+                let fold = |text: &str| -> String {
+                    let fold = |c: char| match c {
+                        _ if !*ignore_case => c,
+                        'ſ' => 's',
+                        _ => {
+                            let mut lower = c.to_lowercase();
+                            lower.next().filter(|_| lower.next().is_none()).unwrap_or(c)
+                        }
+                    };
+                    text.chars().map(fold).collect()
                 };
                 let (text, pattern) = (fold(text), fold(pattern));
                 like(&text.chars().collect::<Vec<_>>(), &pattern.chars().collect::<Vec<_>>())

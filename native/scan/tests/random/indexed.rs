@@ -3,40 +3,12 @@
 //! Values of predicates come from the rows, whole, in parts and changed a little, so that indexes have something to say.
 //! `BASALT_TEST_LONG=1` makes 10,000 pairs of it; `SCAN_SEED` repeats one case.
 
-#[path = "random/reference.rs"]
-mod reference;
-#[path = "random/value.rs"]
-mod value;
-
+use crate::generate::Random;
+use crate::reference::{self, Evaluator};
+use crate::value;
 use basalt_block::{Batch, Column, EncodeOptions, PAGE_ROWS, Strings, Text, Validity, Values, encode_block};
 use basalt_scan::request::*;
 use basalt_scan::{Part, ScanStats, scan};
-use reference::Evaluator;
-
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
-    }
-}
 
 const TEXTS: [&str; 6] = ["trace_id", "user", "path", "message", "number", "tags"];
 const WORDS: [&str; 24] = [
@@ -226,8 +198,8 @@ fn like(random: &mut Random, text: &str) -> String {
 }
 
 fn regex(random: &mut Random, text: &str) -> String {
-    let part = regex_syntax_escape(&part_of(random, text));
-    let other = regex_syntax_escape(&part_of(random, text));
+    let part = regex::escape(&part_of(random, text));
+    let other = regex::escape(&part_of(random, text));
     match random.below(10) {
         0 => part,
         1 => format!("{part}.*{other}"),
@@ -240,10 +212,6 @@ fn regex(random: &mut Random, text: &str) -> String {
         8 => format!("({part}){{1,3}}"),
         _ => format!("(?:{part}|{other}|x)+"),
     }
-}
-
-fn regex_syntax_escape(text: &str) -> String {
-    regex::escape(text)
 }
 
 fn leaf(random: &mut Random, rows: &[reference::Row]) -> Filter {
