@@ -7,3 +7,4 @@ mod merge;
 mod round_trip;
 mod sections;
 mod support;
+mod templates;

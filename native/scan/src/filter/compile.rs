@@ -6,7 +6,7 @@ use crate::error::ScanError;
 use crate::kernels::float_key;
 use crate::plan::Plan;
 use crate::request::{Comparison, Filter, Literal, RequestType, ScanRequest, TimeRange};
-use crate::text::{Matcher, compile_contains, compile_like, compile_regex};
+use crate::text::{Matcher, TemplateTest, compile_contains, compile_like, compile_regex};
 
 /// Filters nested deeper than this are refused, so that no walk over one can exhaust the stack.
 pub const FILTER_DEPTH_MAX: usize = 1000;
@@ -145,11 +145,19 @@ fn leaf_node(filter: &Filter, plan: &Plan) -> Result<Node, ScanError> {
 
 fn text(plan: &Plan, column: &str, matcher: Matcher, negated: bool) -> Result<Test, ScanError> {
     match plan.column_type(plan.slot(column)?) {
-        RequestType::String | RequestType::Json => Ok(Test::Text { matcher, negated }),
+        RequestType::String | RequestType::Json => Ok(text_test(matcher, negated)),
         other => Err(ScanError::Request(format!(
             "a text predicate on {} column {column:?}",
             type_name(other)
         ))),
+    }
+}
+
+fn text_test(matcher: Matcher, negated: bool) -> Test {
+    Test::Text {
+        by_template: TemplateTest::of(&matcher),
+        matcher,
+        negated,
     }
 }
 
@@ -182,7 +190,7 @@ fn compare(plan: &Plan, column: &str, cmp: Comparison, value: &Literal) -> Resul
                 Comparison::Greater => (Matcher::AtMost(value), true),
                 Comparison::LessOrEqual => (Matcher::AtMost(value), false),
             };
-            Test::Text { matcher, negated }
+            text_test(matcher, negated)
         }
         _ => return Err(mismatch(column, column_type, value)),
     })
@@ -212,10 +220,10 @@ fn member(plan: &Plan, column: &str, values: &[Literal], negated: bool) -> Resul
                 Literal::String(x) => Ok(x.clone().into_bytes()),
                 _ => Err(mismatch(column, column_type, value)),
             };
-            Test::Text {
-                matcher: Matcher::Set(values.iter().map(bytes).collect::<Result<_, _>>()?),
+            text_test(
+                Matcher::Set(values.iter().map(bytes).collect::<Result<_, _>>()?),
                 negated,
-            }
+            )
         }
     })
 }

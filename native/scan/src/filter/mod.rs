@@ -11,7 +11,7 @@ pub use compile::{FILTER_DEPTH_MAX, compile};
 pub use evaluate::Scratch;
 pub use numbers::NumberTest;
 
-use crate::text::Matcher;
+use crate::text::{Matcher, TemplateTest};
 
 /// A compiled filter. Walks over one recurse, so what they keep on the stack is small: leaves are boxed and leaf
 /// functions are never inlined into the walk. Lists have at least two members and hold no list of their own kind.
@@ -44,6 +44,8 @@ pub enum Test {
     /// Over string and json columns.
     Text {
         matcher: Matcher,
+        /// What `matcher` says by templates.
+        by_template: TemplateTest,
         negated: bool,
     },
 }

@@ -70,7 +70,7 @@ fn value_verdict(test: &Test, min: &Bound, max: &Bound) -> Option<bool> {
             }
         }
         (
-            Test::Text { matcher, negated },
+            Test::Text { matcher, negated, .. },
             Bound::Text {
                 bytes: min,
                 truncated: min_cut,

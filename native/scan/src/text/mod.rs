@@ -3,6 +3,8 @@
 mod like;
 mod matcher;
 pub mod search;
+mod template;
 
 pub use like::compile_like;
 pub use matcher::{Matcher, compile_contains, compile_regex};
+pub use template::TemplateTest;
