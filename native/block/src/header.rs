@@ -35,6 +35,17 @@ pub enum ChunkFamily {
     Templates = 3,
 }
 
+impl ChunkFamily {
+    pub fn from_u8(value: u8) -> Option<Self> {
+        Some(match value {
+            1 => Self::Values,
+            2 => Self::Dictionary,
+            3 => Self::Templates,
+            _ => return None,
+        })
+    }
+}
+
 /// The least or greatest value of a column. Floats are in total order (`-0.0 < 0.0`) and never NaN.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Bound {
@@ -300,12 +311,9 @@ impl ColumnEntry {
         let (chunk_offset, chunk_bytes) = (cursor.u64()?, cursor.u64()?);
         cursor.take(16)?;
         let distinct = cursor.u32()?;
-        let family = match cursor.u8()? {
-            1 => ChunkFamily::Values,
-            2 => ChunkFamily::Dictionary,
-            3 => ChunkFamily::Templates,
-            other => return Err(Damage(format!("column {name} has chunk family {other}"))),
-        };
+        let code = cursor.u8()?;
+        let family =
+            ChunkFamily::from_u8(code).ok_or_else(|| Damage(format!("column {name} has chunk family {code}")))?;
         let sections = cursor.u8()?;
         if null_count as usize > rows {
             return Err(Damage(format!("column {name} has {null_count} nulls in {rows} rows")));

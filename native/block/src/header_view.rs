@@ -4,7 +4,7 @@
 use crate::column::ColumnType;
 use crate::cursor::{Cursor, Damage};
 use crate::error::BlockError;
-use crate::header::{self, BlockHeader, Bound, ColumnEntry, ENTRY_BYTES, FIXED_BYTES, FixedPart};
+use crate::header::{self, BlockHeader, Bound, ChunkFamily, ColumnEntry, ENTRY_BYTES, FIXED_BYTES, FixedPart};
 use crate::reader::read_exact;
 use crate::source::ReadAt;
 
@@ -30,6 +30,7 @@ pub struct ColumnView {
     pub null_count: u32,
     /// Entries of the dictionary, 0 when there is none.
     pub distinct: u32,
+    pub family: ChunkFamily,
     pub sections: u8,
 }
 
@@ -136,13 +137,15 @@ impl HeaderView {
         let null_count = cursor.u32()?;
         cursor.take(36)?;
         let distinct = cursor.u32()?;
-        cursor.take(1)?;
+        let family = ChunkFamily::from_u8(cursor.u8()?)
+            .ok_or_else(|| Damage(format!("column {index} has an unknown chunk family")))?;
         let sections = cursor.u8()?;
         Ok(ColumnView {
             index,
             column_type,
             null_count,
             distinct,
+            family,
             sections,
         })
     }

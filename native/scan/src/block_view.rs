@@ -8,8 +8,8 @@ use crate::error::ScanError;
 use crate::plan::Slot;
 use crate::request::RequestType;
 use basalt_block::{
-    BlockError, Bound, Chunk, ColumnView as HeaderColumn, HeaderView, PAGE_ROWS, Page, PageValues, ReadAt, Text,
-    open_chunk,
+    BlockError, Bound, Chunk, ChunkFamily, ColumnView as HeaderColumn, HeaderView, PAGE_ROWS, Page, PageValues, ReadAt,
+    Text, open_chunk,
 };
 use std::cell::Cell;
 use std::sync::Arc;
@@ -54,6 +54,9 @@ struct ColumnView<'s> {
     loaded: Option<usize>,
     page: Page,
     cast_page: Page,
+    /// Template numbers of page `templates_loaded`.
+    template_page: Page,
+    templates_loaded: Option<usize>,
 }
 
 /// The current page of a slot.
@@ -109,6 +112,8 @@ impl<'s> BlockView<'s> {
                 loaded: None,
                 page,
                 cast_page,
+                template_page: Page::default(),
+                templates_loaded: None,
             });
         }
         Ok(Self {
@@ -167,7 +172,19 @@ impl<'s> BlockView<'s> {
 
     /// Entries of the slot's dictionary, 0 if it has none.
     pub fn dictionary_entries(&self, slot: usize) -> usize {
-        self.columns[slot].entry.map_or(0, |entry| entry.distinct as usize)
+        self.distinct(slot, ChunkFamily::Dictionary)
+    }
+
+    /// Templates of the slot's strings, 0 if they are held otherwise.
+    pub fn template_count(&self, slot: usize) -> usize {
+        self.distinct(slot, ChunkFamily::Templates)
+    }
+
+    fn distinct(&self, slot: usize, family: ChunkFamily) -> usize {
+        self.columns[slot]
+            .entry
+            .filter(|entry| entry.family == family)
+            .map_or(0, |entry| entry.distinct as usize)
     }
 
     /// Least and greatest value in the stream's type, where the header has them.
@@ -185,6 +202,24 @@ impl<'s> BlockView<'s> {
         }
         self.open_chunk(slot)?;
         Ok(self.columns[slot].chunk.as_ref().and_then(Chunk::dictionary))
+    }
+
+    /// The templates of a slot whose values are strings in the block too: each string with every run of ASCII digits replaced
+    /// by one `0`.
+    pub fn templates(&mut self, slot: usize) -> Result<Option<&Text>, ScanError> {
+        if self.columns[slot].entry.is_none() || self.columns[slot].cast != Cast::Same {
+            return Ok(None);
+        }
+        self.open_chunk(slot)?;
+        Ok(self.columns[slot].chunk.as_ref().and_then(Chunk::templates))
+    }
+
+    /// Rows of each dictionary entry or template of a slot, where the block has them.
+    pub fn entry_counts(&mut self, slot: usize) -> Result<Option<Vec<u32>>, ScanError> {
+        if self.columns[slot].entry.is_none() || self.columns[slot].cast != Cast::Same {
+            return Ok(None);
+        }
+        self.ask_chunk(slot, Chunk::entry_counts)
     }
 
     /// Whether the slot may have an index of its values: none of what it says is read yet.
@@ -207,6 +242,33 @@ impl<'s> BlockView<'s> {
         match &self.columns[slot].chunk {
             Some(chunk) => ask(chunk).map_err(|error| ScanError::Block { offset, error }),
             None => Ok(None),
+        }
+    }
+
+    /// Validity and template numbers of a page of a slot that has templates, without reading its digits.
+    pub fn template_page(&mut self, slot: usize, page: usize) -> Result<(Option<&[u64]>, &[u32]), ScanError> {
+        self.open_chunk(slot)?;
+        let (rows, offset) = (self.page_rows(page), self.offset);
+        let column = &mut self.columns[slot];
+        if column.templates_loaded != Some(page)
+            && let Some(chunk) = &mut column.chunk
+        {
+            column.templates_loaded = None;
+            chunk
+                .read_template_page(page, &mut column.template_page)
+                .map_err(|error| ScanError::Block { offset, error })?;
+            self.pages_read += 1;
+            check_page(&column.template_page, rows, chunk.templates())
+                .map_err(|what| self.corrupt(slot, page, what))?;
+            self.columns[slot].templates_loaded = Some(page);
+        }
+        let page = &self.columns[slot].template_page;
+        match &page.values {
+            PageValues::Codes(numbers) => {
+                let validity = page.validity.as_ref().map(|validity| validity.words.as_slice());
+                Ok((validity, numbers))
+            }
+            _ => Err(ScanError::Internal("templates of a column that has none".to_owned())),
         }
     }
 

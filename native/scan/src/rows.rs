@@ -48,10 +48,12 @@ pub fn run(
             break;
         }
         scanner.with_block(part, |block, filter, work| {
-            if filter.is_everything() && slots.is_empty() {
+            if slots.is_empty()
+                && let Some(count) = filter.count(block)?
+            {
                 work.stats.rows_scanned += block.rows() as u64;
-                work.stats.rows_matched += block.rows() as u64;
-                return collector.count_only(block.rows());
+                work.stats.rows_matched += count;
+                return collector.count_only(count as usize);
             }
             for page in 0..block.page_count() {
                 if collector.left == 0 {

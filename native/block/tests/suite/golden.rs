@@ -3,7 +3,7 @@
 //! A file that is missing is written from its batch, so adding a case is adding a line; a file that is there is never
 //! rewritten. What decodes is compared with the batch by meaning, since later encoders may choose other encodings.
 
-use crate::support::{Random, assert_same, random_batch};
+use crate::support::{Random, assert_same, cell, random_batch};
 use basalt_block::*;
 use std::path::PathBuf;
 
@@ -70,6 +70,49 @@ fn segments_of_version_1_decode() {
         .map(|group| decode_block(&segment, group.offset).unwrap().rows)
         .sum();
     assert_eq!(rows, 600);
+}
+
+/// Sections and templates.
+#[test]
+fn segments_of_version_2_decode() {
+    let batches = [
+        random_batch(&mut Random(6), 3000, 8),
+        random_batch(&mut Random(6), 3000, 8),
+    ];
+    let make = || {
+        let options = EncodeOptions::segment(3);
+        let blocks: Vec<Vec<u8>> = batches
+            .iter()
+            .map(|batch| encode_block(batch, &OPTIONS).unwrap())
+            .collect();
+        let inputs: Vec<MergeInput<'_>> = blocks.iter().map(|source| MergeInput { source, offset: 0 }).collect();
+        let mut segment = Vec::new();
+        merge_blocks(&inputs, &mut segment, b"{\"stream\":\"golden\"}", &options).unwrap();
+        segment
+    };
+    let segment = stored("templates.segment", make);
+    let footer = read_footer(&segment, segment.len() as u64).unwrap();
+    let header = footer.group_headers().next().unwrap().unwrap();
+    assert!(
+        header
+            .columns
+            .iter()
+            .any(|entry| entry.family == ChunkFamily::Templates)
+    );
+    assert!(header.columns.iter().any(|entry| entry.sections > 0));
+    let decoded = decode_block(&segment, footer.groups[0].offset).unwrap();
+    verify_block(&segment, footer.groups[0].offset).unwrap();
+    let text_of = |batch: &Batch| {
+        let mut cells = Vec::new();
+        for column in &batch.columns {
+            cells.extend((0..batch.rows).map(|row| (column.name.clone(), cell(column, row))));
+        }
+        cells
+    };
+    let mut expected: Vec<_> = batches.iter().flat_map(text_of).collect();
+    let mut actual = text_of(&decoded);
+    (expected.sort(), actual.sort());
+    assert!(actual == expected, "a segment of version 2 gives other values");
 }
 
 /// Named by what is damaged; the text of the error is part of the contract with whoever repairs.

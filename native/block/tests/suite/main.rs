@@ -7,4 +7,5 @@ mod merge;
 mod round_trip;
 mod sections;
 mod support;
+mod templates;
 mod tools;

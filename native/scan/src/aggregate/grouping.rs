@@ -70,6 +70,11 @@ impl Grouping {
         }
     }
 
+    /// Without members all rows are in group 0.
+    pub fn has_no_members(&self) -> bool {
+        self.dimensions.is_empty()
+    }
+
     pub fn text_bytes(&self) -> usize {
         self.dimensions.iter().map(Dimension::text_bytes).sum()
     }

@@ -20,7 +20,7 @@ mod top;
 
 use crate::answer::{Answer, ScanOutput, arrow_type};
 use crate::bits::Rows;
-use crate::block_view::BlockView;
+use crate::block_view::{BlockView, PageView};
 use crate::error::ScanError;
 use crate::filter::BlockFilter;
 use crate::plan::Plan;
@@ -30,7 +30,7 @@ use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 use function::Functions;
 use gather::Gathered;
-use grouping::Grouping;
+use grouping::{Grouping, Ids};
 use state::State;
 
 /// One scan holds at most so many groups.
@@ -125,6 +125,23 @@ impl Aggregation {
             }
         }
         let count_only = constant && self.pending.iter().all(|&state| self.states[state].slot().is_none());
+        if count_only
+            && self.grouping.has_no_members()
+            && let Some(count) = filter.count(block)?
+        {
+            work.stats.rows_scanned += block.rows() as u64;
+            work.stats.rows_matched += count;
+            self.resize()?;
+            for &state in &self.pending {
+                self.states[state].add_page(
+                    PageView::Null,
+                    Rows::All(count as usize),
+                    Ids::One(0),
+                    &mut self.gathered,
+                )?;
+            }
+            return Ok(());
+        }
         for page in 0..block.page_count() {
             let selection = work.select(block, filter, page)?;
             if selection.count() > 0 {

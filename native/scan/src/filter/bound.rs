@@ -4,7 +4,8 @@
 use super::{Leaf, Node, Test, index, zone};
 use crate::block_view::BlockView;
 use crate::error::ScanError;
-use crate::text::Matcher;
+use crate::text::{Matcher, TemplateTest};
+use basalt_block::Text;
 use basalt_block::index::PageSet;
 
 /// What rules rows out before their pages are read. The later ones cost more to ask.
@@ -37,9 +38,19 @@ pub enum BoundKind<'p> {
     Or(Vec<BoundNode<'p>>),
     Leaf {
         leaf: &'p Leaf,
-        /// For text predicates where the column has a dictionary.
-        codes: Option<CodeTest>,
+        codes: Codes,
     },
+}
+
+/// What a text predicate says of the codes of a column, where it has any.
+pub enum Codes {
+    None,
+    /// Codes into a dictionary: the predicate is decided by them.
+    Dictionary(CodeTest),
+    /// Numbers of templates that decide the predicate.
+    Templates(CodeTest),
+    /// Numbers of templates: strings of others do not match, those of these are looked at.
+    Candidates(CodeTest),
 }
 
 /// A predicate on dictionary codes.
@@ -171,6 +182,7 @@ fn cost(node: &Node, block: &BlockView, time_slot: usize, depth: usize) -> Cost 
 fn leaf_block_cost(leaf: &Leaf, block: &BlockView) -> u32 {
     match &leaf.test {
         Test::Text { .. } if block.dictionary_entries(leaf.slot) > 0 => 30,
+        Test::Text { .. } if block.template_count(leaf.slot) > 0 => 100,
         _ if index::applies(leaf, block) => 10,
         _ => 1,
     }
@@ -184,6 +196,11 @@ fn leaf_page_cost(leaf: &Leaf, block: &BlockView, time_slot: usize) -> u32 {
         Test::Float64(_) => 20,
         Test::IsNull { .. } => 25,
         Test::Text { .. } if block.dictionary_entries(leaf.slot) > 0 => 30,
+        Test::Text { by_template, .. } if block.template_count(leaf.slot) > 0 => match by_template {
+            TemplateTest::Exact => 40,
+            TemplateTest::Needs(_) => 150,
+            TemplateTest::Unknown => 400,
+        },
         Test::Text { matcher, .. } => match matcher {
             Matcher::Regex(_) | Matcher::IgnoreCase { .. } => 500,
             _ => 200,
@@ -202,23 +219,55 @@ fn bind_leaf<'p>(leaf: &'p Leaf, block: &mut BlockView, time_slot: usize) -> Res
     if pages == 0 {
         return Ok(BlockFilter::Nothing(Some(Pruner::Index)));
     }
-    let mut codes = None;
-    if let Test::Text { matcher, negated, .. } = &leaf.test {
-        let no_nulls = block.null_count(leaf.slot) == 0;
-        if let Some(entries) = block.dictionary(leaf.slot)? {
-            let mut lowered = Vec::new();
-            let passes: Vec<u8> = (0..entries.len())
-                .map(|entry| u8::from(matcher.matches(entries.get(entry), &mut lowered) != *negated))
-                .collect();
-            match passes.iter().filter(|&&pass| pass == 1).count() {
-                0 => return Ok(BlockFilter::Nothing(Some(Pruner::Dictionary))),
-                count if count == passes.len() && no_nulls => return Ok(BlockFilter::Everything),
-                count => codes = Some(code_test(passes, count)),
+    let check = |codes| {
+        BlockFilter::Check(BoundNode {
+            pages,
+            kind: BoundKind::Leaf { leaf, codes },
+        })
+    };
+    let Test::Text {
+        matcher,
+        by_template,
+        negated,
+        ..
+    } = &leaf.test
+    else {
+        return Ok(check(Codes::None));
+    };
+    let no_nulls = block.null_count(leaf.slot) == 0;
+    // Every entry the same verdict decides the block.
+    let decide = |passes: Vec<u8>, codes: fn(CodeTest) -> Codes| match passes.iter().filter(|&&pass| pass == 1).count()
+    {
+        0 => BlockFilter::Nothing(Some(Pruner::Dictionary)),
+        count if count == passes.len() && no_nulls => BlockFilter::Everything,
+        count => check(codes(code_test(passes, count))),
+    };
+    if let Some(entries) = block.dictionary(leaf.slot)? {
+        return Ok(decide(entry_verdicts(matcher, *negated, entries), Codes::Dictionary));
+    }
+    let codes = match (by_template, block.templates(leaf.slot)?) {
+        (_, None) | (TemplateTest::Unknown, _) => Codes::None,
+        (TemplateTest::Exact, Some(templates)) => {
+            return Ok(decide(entry_verdicts(matcher, *negated, templates), Codes::Templates));
+        }
+        (TemplateTest::Needs(weaker), Some(templates)) => {
+            let possible = entry_verdicts(weaker, false, templates);
+            match possible.iter().filter(|&&possible| possible == 1).count() {
+                0 if !negated => return Ok(BlockFilter::Nothing(Some(Pruner::Dictionary))),
+                0 if no_nulls => return Ok(BlockFilter::Everything),
+                count => Codes::Candidates(code_test(possible, count)),
             }
         }
-    }
-    let kind = BoundKind::Leaf { leaf, codes };
-    Ok(BlockFilter::Check(BoundNode { pages, kind }))
+    };
+    Ok(check(codes))
+}
+
+/// 1 for each entry that passes.
+fn entry_verdicts(matcher: &Matcher, negated: bool, entries: &Text) -> Vec<u8> {
+    let mut lowered = Vec::new();
+    (0..entries.len())
+        .map(|entry| u8::from(matcher.matches(entries.get(entry), &mut lowered) != negated))
+        .collect()
 }
 
 fn code_test(passes: Vec<u8>, count: usize) -> CodeTest {
@@ -238,5 +287,47 @@ fn code_test(passes: Vec<u8>, count: usize) -> CodeTest {
         }
     } else {
         CodeTest::Table(passes)
+    }
+}
+
+impl CodeTest {
+    /// Sum of the counts of the codes that pass.
+    fn count(&self, counts: &[u32]) -> u64 {
+        let sum = |codes: &[u32]| -> u64 {
+            let known = codes.iter().filter_map(|&code| counts.get(code as usize));
+            known.map(|&count| u64::from(count)).sum()
+        };
+        match self {
+            Self::Few { codes, negated: false } => sum(codes),
+            Self::Few { codes, negated: true } => {
+                counts.iter().map(|&count| u64::from(count)).sum::<u64>() - sum(codes)
+            }
+            Self::Table(passes) => {
+                let passing = counts.iter().zip(passes).filter(|(_, pass)| **pass == 1);
+                passing.map(|(&count, _)| u64::from(count)).sum()
+            }
+        }
+    }
+}
+
+impl BlockFilter<'_> {
+    /// Rows of the block that pass, where that is known without reading a page.
+    pub fn count(&self, block: &mut BlockView) -> Result<Option<u64>, ScanError> {
+        match self {
+            Self::Nothing(_) => Ok(Some(0)),
+            Self::Everything => Ok(Some(block.rows() as u64)),
+            Self::Check(BoundNode {
+                kind:
+                    BoundKind::Leaf {
+                        leaf,
+                        codes: Codes::Dictionary(test) | Codes::Templates(test),
+                    },
+                ..
+            }) => {
+                let counts = block.entry_counts(leaf.slot)?;
+                Ok(counts.map(|counts| test.count(&counts)))
+            }
+            Self::Check(_) => Ok(None),
+        }
     }
 }

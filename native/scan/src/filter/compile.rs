@@ -6,7 +6,7 @@ use crate::error::ScanError;
 use crate::kernels::float_key;
 use crate::plan::Plan;
 use crate::request::{Comparison, Filter, Literal, RequestType, ScanRequest, TimeRange};
-use crate::text::{Matcher, Needs, compile_contains, compile_like, compile_regex};
+use crate::text::{Matcher, Needs, TemplateTest, compile_contains, compile_like, compile_regex};
 use ahash::AHashSet;
 
 /// Filters nested deeper than this are refused, so that no walk over one can exhaust the stack.
@@ -164,15 +164,20 @@ fn leaf_node(filter: &Filter, plan: &Plan) -> Result<Node, ScanError> {
 
 fn text(plan: &Plan, column: &str, matcher: Matcher, negated: bool, needs: Needs) -> Result<Test, ScanError> {
     match plan.column_type(plan.slot(column)?) {
-        RequestType::String | RequestType::Json => Ok(Test::Text {
-            matcher,
-            negated,
-            needs,
-        }),
+        RequestType::String | RequestType::Json => Ok(text_test(matcher, negated, needs)),
         other => Err(ScanError::Request(format!(
             "a text predicate on {} column {column:?}",
             type_name(other)
         ))),
+    }
+}
+
+fn text_test(matcher: Matcher, negated: bool, needs: Needs) -> Test {
+    Test::Text {
+        by_template: TemplateTest::of(&matcher),
+        matcher,
+        needs,
+        negated,
     }
 }
 
@@ -209,11 +214,7 @@ fn compare(plan: &Plan, column: &str, cmp: Comparison, value: &Literal) -> Resul
                 Comparison::Greater => (Matcher::AtMost(value), true),
                 Comparison::LessOrEqual => (Matcher::AtMost(value), false),
             };
-            Test::Text {
-                matcher,
-                negated,
-                needs,
-            }
+            text_test(matcher, negated, needs)
         }
         _ => return Err(mismatch(column, column_type, value)),
     })
@@ -244,11 +245,8 @@ fn member(plan: &Plan, column: &str, values: &[Literal], negated: bool) -> Resul
                 _ => Err(mismatch(column, column_type, value)),
             };
             let values: AHashSet<Vec<u8>> = values.iter().map(bytes).collect::<Result<_, _>>()?;
-            Test::Text {
-                needs: Needs::of_any(values.iter().map(|value| Needs::of_literal(value, false))),
-                matcher: Matcher::Set(values),
-                negated,
-            }
+            let needs = Needs::of_any(values.iter().map(|value| Needs::of_literal(value, false)));
+            text_test(Matcher::Set(values), negated, needs)
         }
     })
 }

@@ -1,6 +1,6 @@
 //! A bound filter over one page: a bitmap goes in and comes back with the rows that pass.
 
-use super::bound::{BlockFilter, BoundKind, BoundNode, CodeTest, Pruner};
+use super::bound::{BlockFilter, BoundKind, BoundNode, CodeTest, Codes, Pruner};
 use super::{Leaf, Test, zone};
 use crate::bits::Bits;
 use crate::block_view::{BlockView, PageView};
@@ -75,7 +75,7 @@ impl BoundNode<'_> {
             return Ok(());
         }
         match &self.kind {
-            BoundKind::Leaf { leaf, codes } => apply_leaf(leaf, codes.as_ref(), block, page, selected, scratch),
+            BoundKind::Leaf { leaf, codes } => apply_leaf(leaf, codes, block, page, selected, scratch),
             BoundKind::And(children) => {
                 for child in children {
                     child.apply(block, page, selected, scratch)?;
@@ -108,7 +108,7 @@ impl BoundNode<'_> {
 #[inline(never)]
 fn apply_leaf(
     leaf: &Leaf,
-    codes: Option<&CodeTest>,
+    codes: &Codes,
     block: &mut BlockView,
     page: usize,
     selected: &mut Bits,
@@ -122,6 +122,18 @@ fn apply_leaf(
             return Ok(());
         }
         None => {}
+    }
+    match codes {
+        Codes::Templates(test) => {
+            let (validity, numbers) = block.template_page(leaf.slot, page)?;
+            if let Some(words) = validity {
+                selected.and_validity(words, true);
+            }
+            test.and(numbers, selected);
+            return Ok(());
+        }
+        Codes::Candidates(test) => return apply_candidates(leaf, test, block, page, selected, scratch),
+        Codes::None | Codes::Dictionary(_) => {}
     }
     block.load(leaf.slot, page)?;
     let PageView::Values { validity, values, .. } = block.view(leaf.slot) else {
@@ -151,13 +163,59 @@ fn apply_leaf(
             search::and_text(matcher, *negated, text, selected, &mut scratch.search);
         }
         (Test::Text { .. }, PageValues::Codes(values)) => match codes {
-            Some(CodeTest::Few { codes, negated }) => {
-                kernels::and_codes_any(values, selected.words.as_mut_slice(), codes, *negated);
-            }
-            Some(CodeTest::Table(passes)) => kernels::and_codes_table(values, selected.words.as_mut_slice(), passes),
-            None => return Err(block.corrupt(leaf.slot, page, "codes without a dictionary")),
+            Codes::Dictionary(test) => test.and(values, selected),
+            _ => return Err(block.corrupt(leaf.slot, page, "codes without a dictionary")),
         },
         _ => return Err(block.corrupt(leaf.slot, page, "values of another type than the column's")),
     }
     Ok(())
+}
+
+/// Looks at the strings of rows whose templates may match, and at no string if there is no such row.
+#[inline(never)]
+fn apply_candidates(
+    leaf: &Leaf,
+    test: &CodeTest,
+    block: &mut BlockView,
+    page: usize,
+    selected: &mut Bits,
+    scratch: &mut Scratch,
+) -> Result<(), ScanError> {
+    let Test::Text { matcher, negated, .. } = &leaf.test else {
+        return Ok(());
+    };
+    let (validity, numbers) = block.template_page(leaf.slot, page)?;
+    if let Some(words) = validity {
+        selected.and_validity(words, true);
+    }
+    let mut matched = scratch.take(selected);
+    test.and(numbers, &mut matched);
+    if !matched.is_empty() {
+        block.load(leaf.slot, page)?;
+        let PageView::Values {
+            values: PageValues::Text(text),
+            ..
+        } = block.view(leaf.slot)
+        else {
+            return Err(block.corrupt(leaf.slot, page, "templates of values that are no text"));
+        };
+        search::and_text(matcher, false, text, &mut matched, &mut scratch.search);
+    }
+    if *negated {
+        selected.and_not(&matched);
+    } else {
+        selected.and(&matched);
+    }
+    scratch.spare.push(matched);
+    Ok(())
+}
+
+impl CodeTest {
+    fn and(&self, codes: &[u32], selected: &mut Bits) {
+        let words = selected.words.as_mut_slice();
+        match self {
+            Self::Few { codes: few, negated } => kernels::and_codes_any(codes, words, few, *negated),
+            Self::Table(passes) => kernels::and_codes_table(codes, words, passes),
+        }
+    }
 }

@@ -19,6 +19,7 @@ pub fn applies(leaf: &Leaf, block: &BlockView) -> bool {
         matcher,
         negated: false,
         needs,
+        ..
     } = &leaf.test
     else {
         return false;

@@ -12,7 +12,7 @@ pub use compile::{FILTER_DEPTH_MAX, compile};
 pub use evaluate::Scratch;
 pub use numbers::NumberTest;
 
-use crate::text::{Matcher, Needs};
+use crate::text::{Matcher, Needs, TemplateTest};
 
 /// A compiled filter. Walks over one recurse, so what they keep on the stack is small: leaves are boxed and leaf
 /// functions are never inlined into the walk. Lists have at least two members and hold no list of their own kind.
@@ -45,6 +45,8 @@ pub enum Test {
     /// Over string and json columns.
     Text {
         matcher: Matcher,
+        /// What `matcher` says by templates.
+        by_template: TemplateTest,
         negated: bool,
         /// What every string that `matcher` matches holds.
         needs: Needs,

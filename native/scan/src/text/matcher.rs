@@ -26,8 +26,7 @@ pub enum Matcher {
         middle: Vec<Finder<'static>>,
         suffix: Vec<u8>,
     },
-    /// On bytes: text that is not UTF-8 (damage that a checksum missed) does not match or does, but never panics.
-    Regex(Regex),
+    Regex(Expression),
     /// `ascii` answers for ASCII strings once they are in lower case, `full` for all others.
     IgnoreCase {
         ascii: Box<Matcher>,
@@ -40,7 +39,15 @@ pub enum FullCase {
     /// The string in lower case contains this.
     LowerContains(Box<Finder<'static>>),
     /// A case-insensitive expression.
-    Regex(Regex),
+    Regex(Expression),
+}
+
+/// A compiled regular expression with what it was compiled from.
+/// On bytes: text that is not UTF-8 (damage that a checksum missed) does not match or does, but never panics.
+pub struct Expression {
+    pub regex: Regex,
+    pub ignore_case: bool,
+    pub dot_matches_newline: bool,
 }
 
 impl Matcher {
@@ -57,7 +64,7 @@ impl Matcher {
             Self::Suffix(suffix) => text.ends_with(suffix),
             Self::Contains(finder) => finder.find(text).is_some(),
             Self::Sequence { prefix, middle, suffix } => matches_sequence(text, prefix, middle, suffix),
-            Self::Regex(regex) => regex.is_match(text),
+            Self::Regex(expression) => expression.regex.is_match(text),
             Self::IgnoreCase { ascii, full } => {
                 if text.is_ascii() {
                     lowered.clear();
@@ -86,7 +93,7 @@ impl FullCase {
             Self::LowerContains(finder) => finder
                 .find(String::from_utf8_lossy(text).to_lowercase().as_bytes())
                 .is_some(),
-            Self::Regex(regex) => regex.is_match(text),
+            Self::Regex(expression) => expression.regex.is_match(text),
         }
     }
 }
@@ -134,8 +141,8 @@ pub fn compile_regex(pattern: &str, ignore_case: bool) -> Result<Matcher, ScanEr
 }
 
 /// Linear time in the text; bounded memory.
-pub fn build_regex(pattern: &str, ignore_case: bool, dot_matches_newline: bool) -> Result<Regex, ScanError> {
-    RegexBuilder::new(pattern)
+pub fn build_regex(pattern: &str, ignore_case: bool, dot_matches_newline: bool) -> Result<Expression, ScanError> {
+    let regex = RegexBuilder::new(pattern)
         .case_insensitive(ignore_case)
         .dot_matches_new_line(dot_matches_newline)
         .size_limit(REGEX_BYTES_MAX)
@@ -148,7 +155,12 @@ pub fn build_regex(pattern: &str, ignore_case: bool, dot_matches_newline: bool) 
                 REGEX_BYTES_MAX >> 20
             )),
             other => ScanError::Request(format!("the regular expression {:?} is invalid: {other}", shortened(pattern))),
-        })
+        })?;
+    Ok(Expression {
+        regex,
+        ignore_case,
+        dot_matches_newline,
+    })
 }
 
 fn shortened(pattern: &str) -> String {

@@ -4,7 +4,9 @@ mod like;
 mod matcher;
 mod needs;
 pub mod search;
+mod template;
 
 pub use like::compile_like;
 pub use matcher::{Matcher, compile_contains, compile_regex};
 pub use needs::Needs;
+pub use template::TemplateTest;

@@ -14,7 +14,9 @@ use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::DFA;
 use regex_automata::nfa::thompson;
 use regex_automata::util::{start, syntax};
-use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{
+    Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look, Repetition,
+};
 
 pub enum TemplateTest {
     /// The pattern answers for a template as for each of its strings.
@@ -138,7 +140,11 @@ fn is_blind_regex(expression: &Expression) -> bool {
     let dfa = DFA::builder()
         .configure(DFA::config().cache_capacity(AUTOMATON_BYTES_MAX))
         .syntax(syntax)
-        .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(AUTOMATON_BYTES_MAX)))
+        .thompson(
+            thompson::Config::new()
+                .utf8(false)
+                .nfa_size_limit(Some(AUTOMATON_BYTES_MAX)),
+        )
         .build(expression.regex.as_str());
     dfa.is_ok_and(|dfa| states_are_blind(&dfa).unwrap_or(false))
 }
@@ -201,9 +207,7 @@ fn weaken(hir: &Hir) -> Hir {
         HirKind::Class(class) => weaken_class(class),
         // Inside a run there is no border of a word, in a template there is one beside it.
         HirKind::Look(look) => match look {
-            Look::Start | Look::End | Look::StartLF | Look::EndLF | Look::StartCRLF | Look::EndCRLF => {
-                Hir::look(*look)
-            }
+            Look::Start | Look::End | Look::StartLF | Look::EndLF | Look::StartCRLF | Look::EndCRLF => Hir::look(*look),
             _ => Hir::empty(),
         },
         HirKind::Repetition(repetition) => Hir::repetition(Repetition {
@@ -276,21 +280,46 @@ mod tests {
 
     impl Random {
         fn below(&mut self, limit: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (self.0 >> 33) % limit
         }
 
         fn text(&mut self, alphabet: &[&str], length: u64) -> String {
             let length = self.below(length + 1);
-            (0..length).map(|_| alphabet[self.below(alphabet.len() as u64) as usize]).collect()
+            (0..length)
+                .map(|_| alphabet[self.below(alphabet.len() as u64) as usize])
+                .collect()
         }
     }
 
     const TEXT: [&str; 10] = ["0", "1", "12", "7", "a", "b", "_", " ", "ä", "K"];
     const LIKE: [&str; 9] = ["%", "%", "_", "1", "2", "0", "a", "b", "ä"];
     const REGEX: [&str; 22] = [
-        "[0-9]+", "\\d", "[0-9]*", "[0-9]{2}", "(?-u:\\d)+", "a", "b", " ", "1", "0", ".", ".*", "[^0-9]", "[a-z0-9]+",
-        "(?:a|1)", "^", "$", "\\b", "(?-u:\\b)", "ä?", "k", "(?:12|b)+",
+        "[0-9]+",
+        "\\d",
+        "[0-9]*",
+        "[0-9]{2}",
+        "(?-u:\\d)+",
+        "a",
+        "b",
+        " ",
+        "1",
+        "0",
+        ".",
+        ".*",
+        "[^0-9]",
+        "[a-z0-9]+",
+        "(?:a|1)",
+        "^",
+        "$",
+        "\\b",
+        "(?-u:\\b)",
+        "ä?",
+        "k",
+        "(?:12|b)+",
     ];
 
     /// What the template test says must hold for the string; returns whether it decided.
@@ -305,7 +334,10 @@ mod tests {
             }
             TemplateTest::Needs(weaker) => {
                 let possible = weaker.matches(&template, &mut Vec::new());
-                assert!(possible || !truth, "{what} matches {text:?}, and its template was ruled out");
+                assert!(
+                    possible || !truth,
+                    "{what} matches {text:?}, and its template was ruled out"
+                );
                 !possible
             }
             TemplateTest::Unknown => false,
@@ -321,17 +353,25 @@ mod tests {
                 0 => {
                     let pattern = random.text(&LIKE, 7);
                     let ignore_case = random.below(2) == 0;
-                    (format!("LIKE {pattern:?} {ignore_case}"), compile_like(&pattern, ignore_case).unwrap())
+                    (
+                        format!("LIKE {pattern:?} {ignore_case}"),
+                        compile_like(&pattern, ignore_case).unwrap(),
+                    )
                 }
                 1 => {
                     let needle = random.text(&TEXT, 4);
                     let ignore_case = random.below(2) == 0;
-                    (format!("contains {needle:?} {ignore_case}"), compile_contains(&needle, ignore_case))
+                    (
+                        format!("contains {needle:?} {ignore_case}"),
+                        compile_contains(&needle, ignore_case),
+                    )
                 }
                 _ => {
                     let pattern = random.text(&REGEX, 5);
                     let ignore_case = random.below(2) == 0;
-                    let Ok(matcher) = compile_regex(&pattern, ignore_case) else { continue };
+                    let Ok(matcher) = compile_regex(&pattern, ignore_case) else {
+                        continue;
+                    };
                     (format!("regex {pattern:?} {ignore_case}"), matcher)
                 }
             };
@@ -344,7 +384,10 @@ mod tests {
                 ruled_out += usize::from(decided && !matches!(test, TemplateTest::Exact));
             }
         }
-        assert!(exact * 10 > checked && ruled_out * 10 > checked, "{exact} exact, {ruled_out} ruled out of {checked}");
+        assert!(
+            exact * 10 > checked && ruled_out * 10 > checked,
+            "{exact} exact, {ruled_out} ruled out of {checked}"
+        );
     }
 
     #[test]
@@ -376,7 +419,10 @@ mod tests {
         assert!(is_exact(&compile_regex("blk_-?[0-9]+ terminating", false).unwrap()));
         assert!(is_exact(&compile_regex("blk_-?[0-9]+ TERMINATING", true).unwrap()));
         assert!(is_exact(&compile_regex("error|warn(ing)?:", false).unwrap()));
-        assert!(!is_exact(&compile_regex("port [0-9]{5}", false).unwrap()), "counts digits");
+        assert!(
+            !is_exact(&compile_regex("port [0-9]{5}", false).unwrap()),
+            "counts digits"
+        );
         assert!(!is_exact(&compile_contains("10.0", false)));
     }
 }

@@ -35,7 +35,7 @@ pub const COLUMNS: [(&str, RequestType, &[u8]); 9] = [
     ("float", RequestType::Float64, b"fffib"),
     ("flag", RequestType::Bool, b"b"),
     ("level", RequestType::String, b"ssj"),
-    ("message", RequestType::String, b"m"),
+    ("message", RequestType::String, b"mll"),
     ("path", RequestType::String, b"p"),
     ("mixed", RequestType::String, b"sifbj"),
     ("tags", RequestType::Json, b"js"),
@@ -99,6 +99,20 @@ fn message(random: &mut Random) -> String {
     text.join(*random.pick(&[" ", "", "-"]))
 }
 
+/// Lines that differ in little but digits, which segments hold as templates.
+fn line(random: &mut Random) -> String {
+    let (a, b, c) = (random.below(300), random.below(12), random.next() >> random.below(64));
+    match random.below(7) {
+        0 => format!("Invalid user from 10.0.{b}.{a} port {c}"),
+        1 => format!("{a:05} retry {b}"),
+        2 => format!("2026-11-{b:02}T10:{b:02}:{:02}Z disk full", a % 60),
+        3 => format!("{c}"),
+        4 => format!("blk_{c} terminating {b} ünïcode"),
+        5 => String::new(),
+        _ => format!("Error {b}{b}: {a}ms_{c:020}"),
+    }
+}
+
 /// Long strings with a common start, so that bounds in headers are cut, within characters too.
 fn path(random: &mut Random) -> String {
     let mut text = "/".repeat(random.below(3) + 29);
@@ -115,6 +129,7 @@ fn json(random: &mut Random) -> String {
 fn strings(random: &mut Random, rows: usize, json_column: bool, kind: u8) -> Strings {
     let value = |random: &mut Random| match kind {
         b'm' => message(random),
+        b'l' => line(random),
         b'p' => path(random),
         _ if json_column => json(random),
         _ => level(random),
@@ -264,6 +279,7 @@ fn literal(random: &mut Random, name: &str) -> Literal {
             }
         },
         "flag" => Literal::Bool(random.chance(50)),
+        "message" if random.chance(50) => Literal::String(line(random)),
         "message" => Literal::String(message(random)),
         "path" => Literal::String(path(random)),
         "tags" => Literal::String(json(random)),
@@ -284,12 +300,80 @@ const COMPARISONS: [Comparison; 6] = [
     Comparison::GreaterOrEqual,
 ];
 const TEXT_COLUMNS: [&str; 5] = ["level", "message", "path", "mixed", "tags"];
-const PATTERNS: [&str; 20] = [
-    "", "%", "%error%", "error", "e%", "%r", "%a_b%", "%ÄÖ%", "%äö%", "_nfo", "%\\%%", "%dis%42%", "///%", "%[1%",
-    "tr%", "%\n%", "0.%", "%日%", "1", "%ERR%e%",
+const PATTERNS: [&str; 32] = [
+    "",
+    "%",
+    "%error%",
+    "error",
+    "e%",
+    "%r",
+    "%a_b%",
+    "%ÄÖ%",
+    "%äö%",
+    "_nfo",
+    "%\\%%",
+    "%dis%42%",
+    "///%",
+    "%[1%",
+    "tr%",
+    "%\n%",
+    "0.%",
+    "%日%",
+    "1",
+    "%ERR%e%",
+    "%Invalid user%",
+    "%user%port 1%",
+    "%10.0.1.1%",
+    "0%",
+    "%9",
+    "2026-11-0_T%",
+    "%blk_%terminating%",
+    "%1%1%",
+    "%12%3%",
+    "%error 1%",
+    "00%retry%",
+    "%_ms%0",
 ];
-const NEEDLES: [&str; 10] = ["error", "Err", "", "ÄÖ", "42", "日本", "/", "\"a\"", "tru", "ïc"];
-const EXPRESSIONS: [&str; 8] = ["^err", "o+", "\\d{2,}", "a.b", "(disk|full)", "ä", "^$", "[1-3]$"];
+const NEEDLES: [&str; 18] = [
+    "error",
+    "Err",
+    "",
+    "ÄÖ",
+    "42",
+    "日本",
+    "/",
+    "\"a\"",
+    "tru",
+    "ïc",
+    "Invalid user",
+    "10.0.1",
+    "0",
+    "11",
+    "1:",
+    "port 2",
+    "Z disk",
+    ".11",
+];
+const EXPRESSIONS: [&str; 18] = [
+    "^err",
+    "o+",
+    "\\d{2,}",
+    "a.b",
+    "(disk|full)",
+    "ä",
+    "^$",
+    "[1-3]$",
+    "blk_-?[0-9]+ terminating",
+    "port [0-9]{3,5}$",
+    "^[0-9]+$",
+    "[0-9]+\\.[0-9]+",
+    "\\b1\\d*",
+    "ms_0*[1-9]",
+    "user|blk",
+    "^\\d+ retry",
+    "11[:.]",
+    "T10:(0|1)[0-9]",
+];
 
 fn leaf(random: &mut Random) -> Filter {
     let column: String = random.pick(&COLUMNS).0.into();
