@@ -118,7 +118,8 @@ fn sample_repeats(text: &Text, validity: Option<&Validity>) -> bool {
     let taken = splitter.add(TextSlice::of(&sample), |_| true, &mut Vec::new());
     let (seen, templates) = (sample.len(), splitter.interner.len());
     // A mostly null column may show too few rows to tell; without digits there is nothing to gain.
-    taken.is_some() && (seen < 64 || templates * 8 < seen * 7) && !(seen >= 64 && splitter.lengths.is_empty())
+    let repeats = templates * 8 < seen * 7 && !splitter.lengths.is_empty();
+    taken.is_some() && (seen < 64 || repeats)
 }
 
 /// The entries in bytewise order; `codes` are translated.

@@ -3,7 +3,7 @@
 //! A file that is missing is written from its batch, so adding a case is adding a line; a file that is there is never
 //! rewritten. What decodes is compared with the batch by meaning, since later encoders may choose other encodings.
 
-use crate::support::{Random, assert_same, cell, random_batch};
+use crate::support::{Random, assert_same, cell, log_batch, random_batch};
 use basalt_block::*;
 use std::path::PathBuf;
 
@@ -75,10 +75,7 @@ fn segments_of_version_1_decode() {
 /// Sections and templates.
 #[test]
 fn segments_of_version_2_decode() {
-    let batches = [
-        random_batch(&mut Random(6), 3000, 8),
-        random_batch(&mut Random(6), 3000, 8),
-    ];
+    let batches = [log_batch(&mut Random(6), 1500, 0), log_batch(&mut Random(7), 1500, 4)];
     let make = || {
         let options = EncodeOptions::segment(3);
         let blocks: Vec<Vec<u8>> = batches

@@ -205,6 +205,13 @@ fn repeated_strings_become_a_dictionary_and_unique_ones_do_not() {
         (entry("few").distinct, entry("few").family),
         (300, ChunkFamily::Dictionary)
     );
+    // Of unique strings the template is what repeats.
+    assert_eq!(
+        (entry("many").distinct, entry("many").family),
+        (1, ChunkFamily::Templates)
+    );
+    let header = verify_block(&encode_block(&batch, &EncodeOptions::wal(1)).unwrap(), 0).unwrap();
+    let entry = |name: &str| &header.columns[header.find(name).unwrap()];
     assert_eq!((entry("many").distinct, entry("many").family), (0, ChunkFamily::Values));
 }
 

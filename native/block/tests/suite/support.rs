@@ -246,3 +246,71 @@ pub fn template(string: &[u8]) -> Vec<u8> {
     template.dedup_by(|a, b| *a == b'0' && *b == b'0');
     template
 }
+
+/// One line of a made-up log: runs of every length, leading zeros, slots that hardly change and slots that do.
+fn log_line(random: &mut Random, style: u64) -> String {
+    let zeros = "0".repeat(random.below(30) as usize);
+    // Long runs of zeros, which other encodings hold better, are rare.
+    let kind = match random.below(1500) {
+        0 => 6,
+        1 => 7,
+        _ => [0, 1, 2, 3, 4, 5, 8][(style + random.below(4)) as usize % 7],
+    };
+    match kind {
+        0 => format!(
+            "2026-11-{:02} 10.0.{}.{} closed by the other side of the connection",
+            random.below(3),
+            random.below(256),
+            random.below(4)
+        ),
+        1 if random.below(200) == 0 => format!("{}{}", zeros, random.next()),
+        1 => format!("{}", random.next()),
+        2 => format!(
+            "worker id{} of {:04} took the next batch y{}",
+            random.below(10),
+            random.below(30),
+            random.next()
+        ),
+        3 => String::new(),
+        4 => format!(
+            "ünïcode is found in field {} of table é{}",
+            random.below(100_000),
+            random.below(2)
+        ),
+        5 => "no digits at all, but long enough that it is copied in more than one piece of thirty-two bytes".into(),
+        6 => format!("{:0>255}", random.below(1000)),
+        7 => format!("{:0>130}/7", random.below(1000)),
+        _ => format!("{}", random.below(10)),
+    }
+}
+
+/// A batch of `_timestamp` and a column `line` of such lines.
+pub fn log_batch(random: &mut Random, rows: usize, null_percent: u64) -> Batch {
+    let style = random.below(9);
+    let mut text = Text::default();
+    let mut words = vec![0u64; rows.div_ceil(64)];
+    for row in 0..rows {
+        let present = random.below(100) >= null_percent;
+        words[row / 64] |= u64::from(present) << (row % 64);
+        let string = if present {
+            log_line(random, style)
+        } else {
+            String::new()
+        };
+        text.push(string.as_bytes());
+    }
+    let times = Column {
+        name: "_timestamp".into(),
+        validity: None,
+        values: Values::Int64((0..rows as i64).collect()),
+    };
+    let lines = Column {
+        name: "line".into(),
+        validity: (null_percent > 0).then_some(Validity { words }),
+        values: Values::String(Strings::Plain(text)),
+    };
+    Batch {
+        rows,
+        columns: vec![times, lines],
+    }
+}

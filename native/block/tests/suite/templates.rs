@@ -1,57 +1,10 @@
 //! Text of segments as templates and digits: every string comes back byte for byte, codes name its template, and damage
 //! is noticed.
 
-use crate::support::{Random, assert_same, template};
+use crate::support::{Random, assert_same, log_batch, template};
 use basalt_block::*;
 
 const SEGMENT: EncodeOptions = EncodeOptions::segment(1);
-
-/// One line of a made-up log: runs of every length, leading zeros, slots that hardly change and slots that do.
-fn line(random: &mut Random, style: u64) -> String {
-    let zeros = "0".repeat(random.below(30) as usize);
-    match (style + random.below(6)) % 9 {
-        0 => format!(
-            "2026-11-{:02} 10.0.{}.{} closed",
-            random.below(3),
-            random.below(256),
-            random.below(4)
-        ),
-        1 => format!("{}{}", zeros, random.next()),
-        2 => format!("id{}x{:04}y{}", random.below(10), random.below(30), random.next()),
-        3 => String::new(),
-        4 => format!("ünïcode {}é{}", random.below(100_000), random.below(2)),
-        5 => "no digits at all, but long enough that it is copied in more than one piece of thirty-two bytes".into(),
-        6 => format!("{:0>255}", random.below(1000)),
-        7 => format!("{:0>130}/7", random.below(1000)),
-        _ => format!("{}", random.below(10)),
-    }
-}
-
-fn column(random: &mut Random, rows: usize, null_percent: u64) -> Batch {
-    let style = random.below(9);
-    let mut text = Text::default();
-    let mut words = vec![0u64; rows.div_ceil(64)];
-    for row in 0..rows {
-        let present = random.below(100) >= null_percent;
-        words[row / 64] |= u64::from(present) << (row % 64);
-        let string = if present { line(random, style) } else { String::new() };
-        text.push(string.as_bytes());
-    }
-    let times = Column {
-        name: "_timestamp".into(),
-        validity: None,
-        values: Values::Int64((0..rows as i64).collect()),
-    };
-    let lines = Column {
-        name: "line".into(),
-        validity: (null_percent > 0).then_some(Validity { words }),
-        values: Values::String(Strings::Plain(text)),
-    };
-    Batch {
-        rows,
-        columns: vec![times, lines],
-    }
-}
 
 fn family(block: &Vec<u8>) -> ChunkFamily {
     let reader = BlockReader::open(block, 0).unwrap();
@@ -64,7 +17,7 @@ fn strings_come_back_byte_for_byte() {
     let mut templates = 0;
     for round in 0..60 {
         let rows = [100, 700, 3000, PAGE_ROWS, 2 * PAGE_ROWS + 65][round % 5];
-        let batch = column(&mut random, rows, [0, 0, 3, 60, 99][round / 5 % 5]);
+        let batch = log_batch(&mut random, rows, [0, 0, 3, 60, 99][round / 5 % 5]);
         let block = encode_block(&batch, &SEGMENT).unwrap();
         templates += usize::from(family(&block) == ChunkFamily::Templates);
         assert_same(&decode_block(&block, 0).unwrap(), &batch, &format!("round {round}"));
@@ -76,7 +29,7 @@ fn strings_come_back_byte_for_byte() {
 #[test]
 fn codes_name_the_template_of_each_string() {
     let mut random = Random(8);
-    let batch = column(&mut random, 3 * PAGE_ROWS / 2, 10);
+    let batch = log_batch(&mut random, 3 * PAGE_ROWS / 2, 10);
     let block = encode_block(&batch, &SEGMENT).unwrap();
     assert_eq!(family(&block), ChunkFamily::Templates);
     let reader = BlockReader::open(&block, 0).unwrap();
@@ -106,7 +59,7 @@ fn codes_name_the_template_of_each_string() {
 #[test]
 fn blocks_of_the_wal_and_columns_without_repeats_have_none() {
     let mut random = Random(3);
-    let batch = column(&mut random, 3000, 0);
+    let batch = log_batch(&mut random, 3000, 0);
     assert_ne!(
         family(&encode_block(&batch, &EncodeOptions::wal(1)).unwrap()),
         ChunkFamily::Templates
@@ -147,7 +100,7 @@ fn a_longer_run_than_templates_take_is_stored_otherwise() {
 #[test]
 fn hostile_templates_do_not_panic() {
     let mut random = Random(5);
-    let batch = column(&mut random, 400, 5);
+    let batch = log_batch(&mut random, 400, 5);
     let block = encode_block(&batch, &SEGMENT).unwrap();
     assert_eq!(family(&block), ChunkFamily::Templates);
     let reader = BlockReader::open(&block, 0).unwrap();
