@@ -18,6 +18,8 @@ pub const ENTRY_BYTES: usize = 16;
 pub fn name_of(kind: u8) -> String {
     match kind {
         ENTRY_COUNTS => "entry counts".into(),
+        VALUE_FILTER => "value filter".into(),
+        GRAM_FILTER => "gram filter".into(),
         other => format!("kind {other}"),
     }
 }
