@@ -119,6 +119,7 @@ fn texts_compare_with_numbers_without_failing() {
     );
     let world = World {
         streams: vec![mixed],
+        shares: 0,
         store: None,
     };
     for (predicate, codes) in [
