@@ -294,7 +294,8 @@ describe(`on the real server's data (BASALT_SEED=${seed})`, { timeout: TIMEOUT_M
     await server.kill();
     writeFileSync(name, wal);
     const damaged = await segmentOf('other');
-    flip(damaged, 3000);
+    const [{ offset, blockBytes }] = (await groupsOf(damaged)) as [GroupInfo];
+    flip(damaged, offset + blockBytes - 1);
     removeCatalog();
     expect(await repairAndStart()).toContain('it is damaged; what it was made from is all there');
     await expectRows();
