@@ -2,12 +2,14 @@
  * Which of the segments that lie there are live, from what they say of themselves: no row may come back that was replaced or deleted,
  * none may be lost, none may count twice.
  *
- * What a crash can leave. (1) Outputs of a merge whose commit had not happened: they have exactly the rows of its inputs, so they may stand
- * for them, committed or not, if all of them are there. (2) Only some of the outputs: then the inputs were not touched yet, and count instead.
- * (3) Inputs whose removal had not happened, since a query read them or the crash came first: every segment names those it replaced, and
- * those replaced before that were still there when it was written; so each is named by one that is there as long as any row of it is.
+ * What a crash can leave. (1) Outputs of a merge whose commit had not happened: they have exactly the rows of its inputs, so they may
+ * stand for them, committed or not, if all of them are there. (2) Only some of the outputs: then the inputs were not touched yet, and
+ * count instead. (3) Inputs whose removal had not happened, since a query read them or the crash came first: every segment names those
+ * it replaced, and those replaced before that were still there when it was written; so each is named by one that is there as long as any
+ * row of it is.
  * (4) Segments of a deleted stream: the log of deletions names a sequence up to which its rows are void.
- * (5) A damaged output whose inputs are all there still, in whole WAL files or segments: as if its merge had not been finished, nothing is lost.
+ * (5) A damaged output whose inputs are all there still, in whole WAL files or segments: as if its merge had not been finished, and
+ * nothing is lost.
  * (6) Outputs of a merge that failed after they were written, and was done again: both name the same inputs, and the later has them all.
  */
 import type { Deletion } from '../storage/deletion-log.js';

@@ -226,7 +226,8 @@ function rebuildCatalog(reason: string, findings: Findings, segments: Segment[])
     else live.push(segment);
     if (segment.facts.withoutLineage) {
       plan.warnings.push(
-        `${segment.path} is of a version that did not note what a segment replaced: if a merge was cut off by a crash, rows may be there twice`,
+        `${segment.path} is of a version that did not note what a segment replaced: ` +
+          'if a crash cut off a merge, rows may be there twice',
       );
     }
   }

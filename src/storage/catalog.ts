@@ -1,6 +1,6 @@
 /**
  * The catalog: which segments make up which stream, durable in SQLite (WAL journal, synchronous=FULL). Everything in it can be
- * rebuilt from the segments and the WAL except deletions, so a deletion is committed before it is answered.
+ * rebuilt from the segments, the WAL and the log of deletions (`src/maintenance`).
  * Main thread only; each call is one short transaction.
  */
 import Database from 'better-sqlite3';
@@ -97,7 +97,7 @@ export class Catalog {
       this.db?.close();
       throw new FatalError(
         `catalog ${path} cannot be opened (${String(cause)}). If it is locked, another server uses this data directory; ` +
-          'else restore it from a backup, or check the disk.',
+          'else `basalt repair` rebuilds it; look at the disk, too.',
         { cause },
       );
     }

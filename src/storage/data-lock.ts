@@ -13,6 +13,8 @@ const ATTEMPTS = 10;
 const PAUSE_MS = 100;
 
 export class DataLock {
+  private state: 'HELD' | 'RELEASED' = 'HELD';
+
   private constructor(private readonly fd: number) {}
 
   /** @throws FatalError when another process holds the lock, or the file cannot be written */
@@ -32,7 +34,10 @@ export class DataLock {
     }
   }
 
+  /** A second call does nothing. */
   release(): void {
+    if (this.state === 'RELEASED') return;
+    this.state = 'RELEASED';
     closeSync(this.fd);
   }
 }

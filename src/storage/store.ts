@@ -270,7 +270,7 @@ export class Store {
     if (this.streams.size === 0) {
       throw new FatalError(
         `the catalog ${this.layout.catalog} knows no stream, but ${this.layout.segments} holds ${unknown.length} segments. ` +
-          'The catalog was lost: restore it from a backup (or move the segments away to start empty).',
+          'The catalog was lost: run `basalt repair`, which rebuilds it from the segments.',
       );
     }
     // A merge that was cut off before its commit leaves one; its rows are still in the WAL.
@@ -304,7 +304,7 @@ export class Store {
     } catch (cause) {
       throw new FatalError(
         `segment ${path} (${row.rows} rows) cannot be opened: ${cause instanceof Error ? cause.message : cause}. ` +
-          'Restore the file from a backup; to start without its rows, move it away and delete its row from the catalog.',
+          'Restore the file from a backup, or run `basalt repair` to go on with what is left of it.',
         { cause },
       );
     }

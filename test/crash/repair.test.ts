@@ -254,12 +254,9 @@ describe(`on the real server's data (BASALT_SEED=${seed})`, { timeout: TIMEOUT_M
     const kept = join(server.dataDir, 'kept');
     mkdirSync(kept);
     const keep = () => {
-      for (const directory of ['segments', 'wal']) {
-        for (const name of readdirSync(join(server.dataDir, directory))) {
-          const target = join(kept, name);
-          if (/\.(seg|wal)$/.test(name) && !existsSync(target))
-            linkSync(join(server.dataDir, directory, name), target);
-        }
+      for (const path of segments()) {
+        const target = join(kept, basename(path));
+        if (!existsSync(target)) linkSync(path, target);
       }
     };
     for (let round = 0; round < 9; round++) {
@@ -297,7 +294,8 @@ describe(`on the real server's data (BASALT_SEED=${seed})`, { timeout: TIMEOUT_M
     await server.kill();
     writeFileSync(name, wal);
     const damaged = await segmentOf('other');
-    flip(damaged, 3000);
+    const [{ offset, blockBytes }] = (await groupsOf(damaged)) as [GroupInfo];
+    flip(damaged, offset + blockBytes - 1);
     removeCatalog();
     expect(await repairAndStart()).toContain('it is damaged; what it was made from is all there');
     await expectRows();

@@ -171,7 +171,7 @@ describe('refuses, naming the file and what to do', () => {
     const path = join(temporaryFolder(), 'catalog.sqlite');
     writeFileSync(path, 'this is not a database, but long enough to look like one'.repeat(100));
     expect(() => new Catalog(path)).toThrow(FatalError);
-    expect(() => new Catalog(path)).toThrow(/catalog\.sqlite.*restore it from a backup/s);
+    expect(() => new Catalog(path)).toThrow(/catalog\.sqlite.*basalt repair/s);
   });
 
   test('a catalog of a newer version, and leaves it as it is', () => {

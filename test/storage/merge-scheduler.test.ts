@@ -1,4 +1,5 @@
 /** What is merged when: the picks as pure functions, and the scheduler over a store and a pool that do as the test says. */
+import { basename } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { pino } from 'pino';
@@ -175,6 +176,7 @@ class Bench {
   ) {
     const store = {
       currentSequence: () => this.sequence,
+      lineage: () => ({ walMerged: { 'a.wal': 0, 'before.wal': 7 }, retired: ['old.seg'] }),
       allStreams: () => this.streams,
       isLive: (each: Stream) => this.streams.includes(each),
       newSegmentName: (each: Stream) => `${each.id}-${files++}.seg`,
@@ -237,7 +239,12 @@ describe('MergeScheduler', () => {
       stream: 's',
       streamCreatedUs: 5,
       firstSequence: 1,
-      walMerged: { 'a.wal': 1, 'b.wal': 2 },
+      walMerged: { 'before.wal': 7, 'a.wal': 1, 'b.wal': 2 },
+      walInputs: { 'a.wal': [1, 1], 'b.wal': [2, 2] },
+      inputs: [],
+      retired: ['old.seg'],
+      outputs: [basename(task.outputPath)],
+      sequence: bench.sequence,
     });
     await bench.finish(MERGE_ROWS);
     expect(bench.commits).toHaveLength(1);
