@@ -10,7 +10,9 @@ import type { RowFormat, ScanAnswer } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
 import { Leaf, type Morsel } from './leaf.js';
 import type { PlanContext } from './plan-context.js';
+import { overlapsTime } from './prune.js';
 import type { FeedResult, FeedTask, PlanResult, QueryTask, TaskFailure } from './query-task.js';
+import type { ScanRequest } from './scan-request.js';
 
 export interface QueryResult {
   /** Encoded rows, to be joined without separator. */
@@ -73,7 +75,7 @@ class QueryExecution {
     });
     const planned = performance.now();
     try {
-      this.leaves = plan.leaves.map((text, index) => this.openLeaf(text, index));
+      this.leaves = await Promise.all(plan.leaves.map((text, index) => this.openLeaf(text, index)));
       await this.scan(plan.run);
     } finally {
       await Promise.allSettled(this.scans);
@@ -94,10 +96,11 @@ class QueryExecution {
     };
   }
 
-  private openLeaf(text: string, index: number): Leaf {
-    const name = (JSON.parse(text) as { stream: string }).stream;
-    const snapshot = this.input.snapshots.find((each) => each.name === name);
-    if (!snapshot) throw new Error(`BUG: the plan reads ${name}, which it was not told of`);
+  private async openLeaf(text: string, index: number): Promise<Leaf> {
+    const request = JSON.parse(text) as ScanRequest;
+    const snapshot = this.input.snapshots.find((each) => each.name === request.stream);
+    if (!snapshot) throw new Error(`BUG: the plan reads ${request.stream}, which it was not told of`);
+    await snapshot.load((segment) => overlapsTime(request, segment));
     return new Leaf(index, text, snapshot);
   }
 

@@ -126,13 +126,14 @@ export class Leaf {
   private collect(stream: StreamSnapshot): void {
     for (const segment of stream.segments) {
       if (!overlapsTime(this.request, segment)) {
-        this.stats.blocks += segment.groups.length;
-        this.stats.prunedByTime += segment.groups.length;
+        this.stats.blocks += segment.rowGroups;
+        this.stats.prunedByTime += segment.rowGroups;
         continue;
       }
+      const { groups, headers } = stream.footer(segment);
       let headerOffset = 0;
-      for (const group of segment.groups) {
-        const header = segment.headers.subarray(headerOffset, headerOffset + group.headerBytes);
+      for (const group of groups) {
+        const header = headers.subarray(headerOffset, headerOffset + group.headerBytes);
         headerOffset += group.headerBytes;
         this.consider({ ...group, path: segment.lease.path }, group.bytes, header);
       }

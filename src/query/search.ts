@@ -9,7 +9,6 @@ import {
   SEARCH_SIZE_DEFAULT,
 } from '../config/limits.js';
 import { BasaltError, requestError } from '../errors/index.js';
-import { StreamSnapshot } from '../storage/snapshot.js';
 import type { Store } from '../storage/store.js';
 import { QueryAdmission } from './admission.js';
 import { type QueryResult, runQuery } from './executor.js';
@@ -95,7 +94,7 @@ export class SearchService {
     const { sql, start_time, end_time, from, size, track_total_hits, query_type } = body.query;
     const streams = this.store.streamsOf(organization);
     const names = streams.map(({ name }) => name);
-    const snapshots = namedStreams(sql, streams).map((stream) => new StreamSnapshot(stream));
+    const snapshots = namedStreams(sql, streams).map((stream) => this.store.snapshot(stream));
     const context = planContext(snapshots, names, Date.now() * 1000, {
       startTime: start_time,
       endTime: end_time,

@@ -7,9 +7,8 @@ import { runQuery } from '../../src/query/executor.js';
 import type { FeedResult, FeedTask, QueryTask, ScanTask } from '../../src/query/query-task.js';
 import type { Output } from '../../src/query/scan-request.js';
 import type { FileLease } from '../../src/storage/file-lease.js';
-import { StreamSnapshot } from '../../src/storage/snapshot.js';
 import type { Stream } from '../../src/storage/stream.js';
-import { liveBlock, makeStream } from './streams.js';
+import { liveBlock, makeStream, snapshotOf } from './streams.js';
 
 const ROWS: Output = { kind: 'rows', project: ['_timestamp'], limit: null };
 const COUNT: Output = { kind: 'aggregate', groups: [], aggregates: [{ kind: 'countRows' }] };
@@ -136,7 +135,7 @@ function run(pool: FakeQueryPool, stream: Stream | undefined, signal = new Abort
     size: null,
     defaultOrder: false,
   };
-  const snapshots = stream ? [new StreamSnapshot(stream)] : [];
+  const snapshots = stream ? [snapshotOf(stream)] : [];
   return runQuery(pool.asPool, { sql: 'SELECT', context, format: 'objects', snapshots, signal }).finally(
     () => {
       for (const snapshot of snapshots) snapshot.release();

@@ -27,7 +27,7 @@ pub use column::{Batch, Column, ColumnType, Strings, Text, Validity, Values};
 pub use cursor::Damage;
 pub use error::BlockError;
 pub use header::{BlockHeader, Bound, ChunkFamily, ColumnEntry};
-pub use merge::{MergeInput, merge_blocks};
+pub use merge::{MergeInput, RowSelection, TimeCut, bits_of, merge_blocks, merge_selected, rows_by_bucket};
 pub use reader::{BlockReader, Chunk, PAGE_ROWS, Page, PageValues, decode_block, verify_block};
 pub use segment::{GROUP_ROWS, GroupLocation, SegmentFooter, read_footer};
 pub use source::{FileSource, ReadAt};
