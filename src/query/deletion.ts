@@ -15,7 +15,7 @@ import type { Stream } from '../storage/stream.js';
 import { planContext } from './plan-context.js';
 import { insideTime, overlapsTime } from './prune.js';
 import type { PlanResult, QueryTask, TaskFailure } from './query-task.js';
-import { countsRowsOnly, type ScanRequest } from './scan-request.js';
+import type { ScanRequest } from './scan-request.js';
 
 export interface DeletionRequest {
   /** A SQL condition; absent: every row of the time range. */
@@ -105,9 +105,7 @@ export class DeletionService {
     this.options.queryPool.run(free).catch(() => {});
     const [text, ...others] = plan.leaves;
     if (text === undefined) return undefined;
-    // Only if the scan is to count what it finds, it is given the whole condition.
-    const counts = countsRowsOnly({ ...(JSON.parse(text) as ScanRequest), filter: null });
-    if (others.length > 0 || !counts) {
+    if (others.length > 0 || !countsAll(JSON.parse(text) as ScanRequest)) {
       throw requestError(400, 'the condition cannot be evaluated row by row', {
         hint: 'use comparisons, IN, BETWEEN, LIKE, match_all, regular expressions, IS NULL, and AND, OR, NOT of columns and constants',
       });
@@ -168,4 +166,13 @@ export class DeletionService {
     await store.settled();
     return removed;
   }
+}
+
+/**
+ * Whether the scan does the counting. Then no condition is left to check above it, so its own is the whole one; were it to give
+ * rows, even rows without columns, a filter could follow (`random() < 0.5` needs no column).
+ */
+function countsAll({ output }: ScanRequest): boolean {
+  if (output.kind !== 'aggregate' || output.groups.length > 0) return false;
+  return output.aggregates.length === 1 && output.aggregates[0]?.kind === 'countRows';
 }

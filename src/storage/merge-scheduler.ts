@@ -257,12 +257,12 @@ function hasBlocksUpTo(stream: Stream, sequence: number): boolean {
   return stream.blocks.some((block) => block.sequence <= sequence);
 }
 
-/** When the blocks of a stream are worth a merge; 0: at once, undefined: it has none. */
+/** When the blocks of a stream are worth a merge: when the oldest came, if that is so already; undefined: it has none. */
 export function blocksDueMs(stream: Stream, flushUpTo: number): number | undefined {
   const [oldest] = stream.blocks;
   if (!oldest) return undefined;
-  if (stream.blockRows >= MERGE_ROWS || stream.blocks.length >= MERGE_BLOCKS_MAX) return 0;
-  if (flushUpTo > 0 && hasBlocksUpTo(stream, flushUpTo)) return 0;
+  if (stream.blockRows >= MERGE_ROWS || stream.blocks.length >= MERGE_BLOCKS_MAX) return oldest.receivedMs;
+  if (flushUpTo > 0 && hasBlocksUpTo(stream, flushUpTo)) return oldest.receivedMs;
   return oldest.receivedMs + MERGE_AGE_MS;
 }
 

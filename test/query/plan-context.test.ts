@@ -38,6 +38,7 @@ test('carries the options, all names for suggestions, and the schema with the co
           { name: 'message', type: 'string' },
           { name: 'status', type: 'int64' },
         ],
+        startTime: null,
         fullTextColumns: ['log', 'message'],
       },
     ],

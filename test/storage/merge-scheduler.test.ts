@@ -221,7 +221,7 @@ describe('MergeScheduler', () => {
     vi.advanceTimersByTime(1000);
     await turn();
     expect(bench.tasks).toHaveLength(2);
-    expect(streams.map(({ merging }) => merging)).toEqual([true, true, false]);
+    expect(streams.filter(({ merging }) => merging)).toHaveLength(2);
   });
 
   test('holds the files that it reads until it has finished', async () => {

@@ -3,8 +3,8 @@
 use crate::failure;
 use crate::ingest::schema_text;
 use basalt_block::{
-    BlockError, BlockHeader, BlockReader, EncodeOptions, FileSource, MergeInput, RowSelection, TimeCut, merge_selected,
-    read_footer as read, rows_by_bucket, verify_block as verify,
+    BlockError, BlockHeader, BlockReader, EncodeOptions, FileSource, MergeInput, RowSelection, TimeCut,
+    check_block as check, merge_selected, read_footer as read, rows_by_bucket, verify_block as verify,
 };
 use basalt_scan::request::ScanRequest;
 use basalt_scan::{Part, RowMatcher};
@@ -226,6 +226,12 @@ pub fn read_footer(fd: i32, file_bytes: f64) -> napi::Result<SegmentFooter> {
 #[napi(catch_unwind)]
 pub fn verify_block(fd: i32, offset: f64) -> napi::Result<BlockSummary> {
     let header = verify(&FileSource::from_fd(fd), offset as u64).map_err(failure::bytes)?;
+    Ok(summary(&header))
+}
+
+#[napi(catch_unwind)]
+pub fn check_block(fd: i32, offset: f64) -> napi::Result<BlockSummary> {
+    let header = check(&FileSource::from_fd(fd), offset as u64).map_err(failure::bytes)?;
     Ok(summary(&header))
 }
 

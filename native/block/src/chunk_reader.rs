@@ -117,6 +117,31 @@ pub(crate) fn open<'s, S: ReadAt + ?Sized>(
     })
 }
 
+/// Checks every checksum of a chunk, whose bytes are given; decodes nothing. `offset` is where it is in the source.
+pub(crate) fn check_sums(bytes: &[u8], offset: u64, entry: &ColumnEntry, rows: usize) -> Result<(), BlockError> {
+    let at = |what: String| BlockError::corrupt(offset, format!("column {}{what}", entry.name));
+    let page_count = rows.div_ceil(PAGE_ROWS);
+    let head_bytes = directory_bytes(page_count);
+    let head = bytes.get(..head_bytes).unwrap_or_default();
+    let directory =
+        Directory::parse(head, page_count, bytes.len() as u64).map_err(|damage| at(format!(": {damage}")))?;
+    check_against_header(&directory, entry, rows).map_err(|damage| at(format!(": {damage}")))?;
+    // The directory was checked: dictionary and pages lie within the chunk.
+    if let Some(dictionary) = &directory.dictionary {
+        let part = &bytes[head_bytes..head_bytes + dictionary.bytes as usize];
+        if crc32fast::hash(part) != dictionary.crc {
+            return Err(at(": dictionary checksum".into()));
+        }
+    }
+    for (index, page) in directory.pages.iter().enumerate() {
+        let part = &bytes[page.offset as usize..page.offset as usize + page.bytes as usize];
+        if crc32fast::hash(part) != page.crc {
+            return Err(at(format!(", page {index}: checksum")));
+        }
+    }
+    Ok(())
+}
+
 fn check_against_header(directory: &Directory, entry: &ColumnEntry, rows: usize) -> Result<(), Damage> {
     let entries = directory.dictionary.map_or(0, |dictionary| dictionary.count);
     if entries as usize > rows {

@@ -28,7 +28,7 @@ pub use cursor::Damage;
 pub use error::BlockError;
 pub use header::{BlockHeader, Bound, ChunkFamily, ColumnEntry};
 pub use merge::{MergeInput, RowSelection, TimeCut, bits_of, merge_blocks, merge_selected, rows_by_bucket};
-pub use reader::{BlockReader, Chunk, PAGE_ROWS, Page, PageValues, decode_block, verify_block};
+pub use reader::{BlockReader, Chunk, PAGE_ROWS, Page, PageValues, check_block, decode_block, verify_block};
 pub use segment::{GROUP_ROWS, GroupLocation, SegmentFooter, read_footer};
 pub use source::{FileSource, ReadAt};
 pub use writer::{EncodeOptions, encode_block};

@@ -81,9 +81,48 @@ pub fn decode_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<Batch
 /// Reads every byte of the block: all checksums, and that every page decodes.
 pub fn verify_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<BlockHeader, BlockError> {
     let reader = BlockReader::open(source, offset)?;
-    let mut end = reader.header.header_bytes as u64;
+    check_layout(&reader.header, offset)?;
     let mut page = Page::default();
-    for (column, entry) in reader.header.columns.iter().enumerate() {
+    for column in 0..reader.header.columns.len() {
+        let mut chunk = reader.chunk(column)?;
+        for index in 0..chunk.page_count() {
+            chunk.read_page(index, &mut page)?;
+        }
+    }
+    Ok(Arc::unwrap_or_clone(reader.header))
+}
+
+/// Reads every byte of the block and checks all checksums, without decoding: a torn or damaged block is noticed, one that was written
+/// wrongly is not. One read, so a few times faster than `verify_block`.
+pub fn check_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<BlockHeader, BlockError> {
+    let reader = BlockReader::open(source, offset)?;
+    let header = reader.header;
+    check_layout(&header, offset)?;
+    let mut chunk = Vec::new();
+    for entry in &header.columns {
+        let at = offset.saturating_add(entry.chunk_offset);
+        let length =
+            usize::try_from(entry.chunk_bytes).map_err(|_| BlockError::corrupt(at, "a chunk of 2^64 bytes"))?;
+        source_has(source, at, entry.chunk_bytes)?;
+        chunk.resize(length, 0);
+        read_exact(source, &mut chunk, at)?;
+        chunk_reader::check_sums(&chunk, at, entry, header.rows)?;
+    }
+    Ok(Arc::unwrap_or_clone(header))
+}
+
+/// That the source has so many bytes there, before they are allocated: a header with a right checksum may claim any number.
+fn source_has<S: ReadAt + ?Sized>(source: &S, offset: u64, bytes: u64) -> Result<(), BlockError> {
+    match bytes {
+        0 => Ok(()),
+        _ => read_exact(source, &mut [0], offset.saturating_add(bytes - 1)),
+    }
+}
+
+/// Chunks must lie back to back from the header to the end of the block, so that no byte escapes the checksums.
+fn check_layout(header: &BlockHeader, offset: u64) -> Result<(), BlockError> {
+    let mut end = header.header_bytes as u64;
+    for entry in &header.columns {
         if entry.chunk_offset != end {
             let what = format!(
                 "chunk of column {} is at byte {} of the block, {end} expected",
@@ -93,19 +132,12 @@ pub fn verify_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<Block
         }
         // The header was checked: each chunk lies within the block.
         end += entry.chunk_bytes;
-        let mut chunk = reader.chunk(column)?;
-        for index in 0..chunk.page_count() {
-            chunk.read_page(index, &mut page)?;
-        }
     }
-    if end != reader.header.block_bytes {
-        let what = format!(
-            "chunks end at byte {end} of a block of {} bytes",
-            reader.header.block_bytes
-        );
+    if end != header.block_bytes {
+        let what = format!("chunks end at byte {end} of a block of {} bytes", header.block_bytes);
         return Err(BlockError::corrupt(offset, what));
     }
-    Ok(Arc::unwrap_or_clone(reader.header))
+    Ok(())
 }
 
 /// Decodes one column of all pages.
