@@ -31,17 +31,21 @@ import type { RemovalRow } from './storage/catalog.js';
 import { Collector } from './storage/collector.js';
 import { dataLayout } from './storage/layout.js';
 import { MergeScheduler } from './storage/merge-scheduler.js';
+import type { MergeWorkerData } from './storage/merge-task.js';
 import { Store } from './storage/store.js';
 import { WalSpares } from './storage/wal-spares.js';
 
 const DRAIN_TIMEOUT_MS = 30_000;
+const POOL_IDLE_MS = 30_000;
 
 const workersDirectory = join(dirname(fileURLToPath(import.meta.url)), '..', 'workers');
 
-function pool(worker: string, threads: number, workerData?: unknown): Piscina {
+/** With fewer `minThreads`, threads are started when they are needed, and end when they were idle for a while. */
+function pool(worker: string, threads: number, workerData?: unknown, minThreads = threads): Piscina {
   return new Piscina({
     filename: join(workersDirectory, `${worker}.js`),
-    minThreads: threads,
+    minThreads,
+    idleTimeout: POOL_IDLE_MS,
     maxThreads: threads,
     // A worker that waits in Atomics.wait never turns its event loop, and native buffers are only given back there: memory would grow.
     atomics: 'disabled',
@@ -57,6 +61,7 @@ class Server {
   private readonly ingestPool: Piscina;
   private readonly queryPool: Piscina;
   private readonly mergePool: Piscina;
+  private readonly urgentMergePool: Piscina;
   private readonly ingest: IngestFrontEnd;
   private readonly merges: MergeScheduler;
   private readonly search: SearchService;
@@ -99,8 +104,10 @@ class Server {
     );
     this.ingestPool = pool('ingest', config.ingestWorkers, ingestData);
     this.queryPool = pool('query', config.queryWorkers);
-    this.mergePool = pool('merge', Math.max(1, Math.floor(config.ingestWorkers / 2)));
-    this.merges = new MergeScheduler(this.store, this.mergePool, log, this.metrics);
+    const mergeThreads = Math.max(1, Math.floor(config.ingestWorkers / 2));
+    this.mergePool = pool('merge', mergeThreads, { nice: 10 } satisfies MergeWorkerData);
+    this.urgentMergePool = pool('merge', mergeThreads, { nice: 0 } satisfies MergeWorkerData, 0);
+    this.merges = new MergeScheduler(this.store, this.mergePool, this.urgentMergePool, log, this.metrics);
     this.search = new SearchService(this.store, this.queryPool);
     this.ingest = new IngestFrontEnd(
       new RingProducer(ring, RING_SLOTS),
@@ -184,7 +191,8 @@ class Server {
     await this.search.admission.idle();
     await this.collector.stop();
     await this.merges.stop();
-    await Promise.all([this.ingestPool.destroy(), this.queryPool.destroy(), this.mergePool.destroy()]);
+    const pools = [this.ingestPool, this.queryPool, this.mergePool, this.urgentMergePool];
+    await Promise.all(pools.map((each) => each.destroy()));
     this.listener?.close();
     await this.store.close();
     await this.catalogPool.destroy();

@@ -1,6 +1,7 @@
-/** Merge worker: one task merges blocks into durable segment files. Runs at low priority so that ingest and queries go first. */
+/** Merge worker: one task merges blocks into durable segment files. */
 import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { workerData } from 'piscina';
 import {
   countMatches,
   type MergeSelection,
@@ -10,10 +11,10 @@ import {
   setThreadNice,
 } from '../src/native/index.js';
 import { TEMPORARY_SUFFIX } from '../src/storage/layout.js';
-import type { MergeResult, MergeTask } from '../src/storage/merge-task.js';
+import type { MergeResult, MergeTask, MergeWorkerData } from '../src/storage/merge-task.js';
 import { PARTITION_MICROSECONDS, splitByDay } from '../src/storage/partition.js';
 
-setThreadNice(10);
+setThreadNice((workerData as MergeWorkerData | undefined)?.nice ?? 0);
 
 export default function merge(task: MergeTask): MergeResult {
   const started = performance.now();

@@ -52,6 +52,9 @@ export const MERGE_ROWS = 512 * 1024;
 /** Or when the oldest block is this old. */
 export const MERGE_AGE_MS = 60_000;
 
+/** With more unmerged rows than this, merges run at normal priority, so that ingest does not outrun them for long. */
+export const MERGE_URGENT_ROWS = 4 * MERGE_ROWS;
+
 /** Blocks of one merge; bounds open files and the length of a task message. */
 export const MERGE_BLOCKS_MAX = 8192;
 

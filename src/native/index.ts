@@ -157,6 +157,7 @@ interface NativeAddon {
   rowsByTime(fds: Int32Array, offsets: Float64Array, width: number): { bucket: number; rows: number }[];
   readFooter(fd: number, fileBytes: number): SegmentFooter;
   verifyBlock(fd: number, offset: number): BlockSummary;
+  checkBlock(fd: number, offset: number): BlockSummary;
   plan(sql: string, context: string): PlanAnswer;
   freePlan(plan: number): void;
   explainPlan(plan: number): string;
@@ -279,8 +280,11 @@ export const rowsByTime = guarded(addon.rowsByTime);
 /** Reads and checks a segment's footer only. */
 export const readFooter = guarded(addon.readFooter);
 
-/** Checks every checksum of the block at `offset`. @throws BasaltError 500 with the byte position */
+/** Checks every checksum of the block at `offset`, and that each page decodes. @throws BasaltError 500 with the byte position */
 export const verifyBlock = guarded(addon.verifyBlock);
+
+/** Checks every checksum of the block at `offset` without decoding, which is several times faster. @throws as `verifyBlock` */
+export const checkBlock = guarded(addon.checkBlock);
 
 /**
  * Plans SQL against the streams in `context` (JSON, see query/plan-context.ts). Free the handle.

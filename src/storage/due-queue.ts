@@ -1,4 +1,6 @@
-/** What is to be done when: the earliest first. A binary heap; an entry that was replaced by an earlier one is passed over when it is met. */
+/**
+ * What is to be done when: the earliest first. A binary heap; an entry that was replaced by an earlier one is passed over when it is met.
+ */
 export class DueQueue<T> {
   private readonly heap: { dueMs: number; item: T }[] = [];
   /** The entry that counts, of each item. */

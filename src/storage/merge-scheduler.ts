@@ -11,6 +11,7 @@ import {
   MERGE_BLOCKS_MAX,
   MERGE_BYTES_RUNNING_MAX,
   MERGE_ROWS,
+  MERGE_URGENT_ROWS,
   PARTITIONS_MAX,
   SEGMENT_ZSTD_LEVEL,
 } from '../config/limits.js';
@@ -54,6 +55,8 @@ export class MergeScheduler {
   constructor(
     private readonly store: Store,
     private readonly pool: Piscina,
+    /** For when there is too much to merge: threads of normal priority. */
+    private readonly urgentPool: Piscina,
     private readonly log: Logger,
     private readonly observer: MergeObserver,
   ) {}
@@ -110,7 +113,7 @@ export class MergeScheduler {
         zstdLevel: SEGMENT_ZSTD_LEVEL,
         removal,
       };
-      const { outputs, untouched, tookMs } = (await this.pool.run(task)) as MergeResult;
+      const { outputs, untouched, tookMs } = (await this.poolFor(inputs).run(task)) as MergeResult;
       if (untouched) return inputs.segments.reduce((sum, segment) => sum + segment.rows, 0);
       const written = outputs.map(({ index, footer }) => ({ file: files[index] as string, footer }));
       if (!(await this.store.commitMerge(stream, written, inputs))) return 0;
@@ -133,6 +136,13 @@ export class MergeScheduler {
       this.runningBytes -= bytes;
       for (const lease of leases) lease.release();
     }
+  }
+
+  /** Once too much has gathered in the WAL, its blocks are not merged behind everything else any more. */
+  private poolFor({ blocks }: MergeInputs): Piscina {
+    if (blocks.length === 0) return this.pool;
+    const rows = this.store.allStreams().reduce((sum, stream) => sum + stream.blockRows, 0);
+    return rows > MERGE_URGENT_ROWS ? this.urgentPool : this.pool;
   }
 
   /** Queues a stream for when it is due. */

@@ -1,6 +1,11 @@
 /** The messages between the merge scheduler and the merge workers. */
 import type { SegmentFooter } from '../native/index.js';
 
+export interface MergeWorkerData {
+  /** Scheduling priority of the thread: 0 as others, 10 after them. */
+  nice: number;
+}
+
 export interface MergeTask {
   /** Blocks in arrival order: WAL blocks or row groups of segments. */
   inputs: MergeInput[];

@@ -10,6 +10,7 @@ import {
   MERGE_BLOCKS_MAX,
   MERGE_BYTES_RUNNING_MAX,
   MERGE_ROWS,
+  MERGE_URGENT_ROWS,
   PARTITIONS_MAX,
 } from '../../src/config/limits.js';
 import { FileLease } from '../../src/storage/file-lease.js';
@@ -126,6 +127,7 @@ describe('pickBlocks', () => {
 class Bench {
   readonly tasks: {
     task: MergeTask;
+    urgent: boolean;
     resolve: (result: unknown) => void;
     reject: (error: unknown) => void;
   }[] = [];
@@ -155,11 +157,15 @@ class Bench {
         return true;
       },
     };
-    const run = (task: MergeTask) =>
-      new Promise((resolve, reject) => this.tasks.push({ task, resolve, reject }));
+    const poolOf = (urgent: boolean) => {
+      const run = (task: MergeTask) =>
+        new Promise((resolve, reject) => this.tasks.push({ task, urgent, resolve, reject }));
+      return { options: { maxThreads: threads }, run } as unknown as Piscina;
+    };
     this.scheduler = new MergeScheduler(
       store as unknown as Store,
-      { options: { maxThreads: threads }, run } as unknown as Piscina,
+      poolOf(false),
+      poolOf(true),
       pino({ level: 'silent' }),
       { merged: (rows) => this.merged.push(rows) },
     );
@@ -355,6 +361,21 @@ describe('MergeScheduler', () => {
     await turn();
     expect(bench.tasks).toHaveLength(1);
     expect(bench.commits).toHaveLength(1);
+  });
+
+  test('blocks are merged at normal priority once too much has gathered', async () => {
+    for (const [rows, urgent] of [
+      [MERGE_URGENT_ROWS, false],
+      [MERGE_URGENT_ROWS + 1, true],
+    ] as const) {
+      const bench = new Bench([stream([block(1, rows)])]);
+      bench.scheduler.start();
+      vi.advanceTimersByTime(250);
+      await turn();
+      expect(bench.tasks.map((task) => task.urgent)).toEqual([urgent]);
+      await bench.finish();
+      await bench.scheduler.stop();
+    }
   });
 
   test('a stream that is held is not merged; whoever wants it next waits', async () => {

@@ -100,7 +100,8 @@ export class StoreBench {
   async flush(): Promise<void> {
     const pool = { options: { maxThreads: 1 }, run: async (task: MergeTask) => merge(task) };
     const log = pino({ level: 'silent' });
-    const scheduler = new MergeScheduler(this.store, pool as unknown as Piscina, log, { merged: () => {} });
+    const piscina = pool as unknown as Piscina;
+    const scheduler = new MergeScheduler(this.store, piscina, piscina, log, { merged: () => {} });
     scheduler.start();
     try {
       await scheduler.flush();
