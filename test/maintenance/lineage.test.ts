@@ -191,7 +191,7 @@ class Model {
 /** Rows that the files give back without a catalog; a row that comes twice is told. */
 function recovered(model: Model, damaged: ReadonlySet<string> = new Set()) {
   const walFiles = new Set(model.wal.keys());
-  const around = { damaged, walFiles, wholeWalFiles: walFiles, deletions: model.deletions };
+  const around = { damaged, walFiles, wholeWalFiles: walFiles, deletions: model.deletions, removals: [] };
   const { live, dead, walMerged } = resolveLineage([...model.files.values()], around);
   const rows = live.flatMap((segment) => [...segment.rows]);
   for (const [file, { frames }] of model.wal) {
