@@ -61,7 +61,7 @@ export function resolveLineage<S extends LineageSegment>(segments: S[], around: 
   for (const { file, metadata } of believed) {
     for (const replaced of [...metadata.inputs, ...metadata.retired]) replacedBy.set(replaced, file);
   }
-  const removed = new Set(removals.flatMap(({ inputs }) => inputs));
+  const removed = new Set(removals.flatMap(({ inputs, retired }) => [...inputs, ...retired]));
   const voidUpTo = new Map(deletions.map((deletion) => [streamKeyOf(deletion), deletion.sequence]));
   for (const segment of believed) {
     const { file, metadata } = segment;
@@ -118,6 +118,7 @@ function replaceable<S extends LineageSegment>(segments: S[], around: Surroundin
       const usable = metadata.outputs.every((file) => present.has(file)) ? whole : present;
       const inputsThere = metadata.inputs.every((file) => usable.has(file) || foundFiles.has(file));
       const isKnown = () =>
+        around.removals.some((removal) => knowsCommit(removal, metadata)) ||
         segments.some((other) => !found.has(other) && knowsCommit(other.metadata, metadata));
       if (inputsThere && !isKnown()) continue;
       found.delete(segment);
@@ -128,7 +129,7 @@ function replaceable<S extends LineageSegment>(segments: S[], around: Surroundin
 }
 
 /** Whether `other` was written after the merge that wrote `metadata` had been committed. */
-function knowsCommit(other: SegmentMetadata, metadata: SegmentMetadata): boolean {
+function knowsCommit(other: Removal, metadata: SegmentMetadata): boolean {
   const gone = new Set([...other.inputs, ...other.retired]);
   if (metadata.outputs.some((file) => gone.has(file))) return true;
   if (other.outputs.some((file) => metadata.outputs.includes(file))) return false;
@@ -182,12 +183,8 @@ function mergedSequences(
     merged.set(key, ofStream);
     if (walFiles.has(file)) ofStream.set(file, Math.max(ofStream.get(file) ?? 0, sequence));
   };
-  for (const { metadata } of believed) {
-    for (const [file, sequence] of Object.entries(metadata.walMerged))
-      note(streamKeyOf(metadata), file, sequence);
-  }
-  for (const removal of removals) {
-    for (const [file, [, last]] of Object.entries(removal.walInputs)) note(streamKeyOf(removal), file, last);
+  for (const said of [...believed.map(({ metadata }) => metadata), ...removals]) {
+    for (const [file, sequence] of Object.entries(said.walMerged)) note(streamKeyOf(said), file, sequence);
   }
   return merged;
 }

@@ -4,6 +4,7 @@
  */
 import { closeSync, existsSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import type { SegmentMetadata } from './merge-task.js';
 
 export interface Deletion {
   organization: string;
@@ -12,17 +13,11 @@ export interface Deletion {
   sequence: number;
 }
 
-/** A merge that left rows out, or segments that were dropped: what it read must not be taken for live again. */
-export interface Removal {
-  organization: string;
-  stream: string;
-  /** Segment files that were read or dropped. */
-  inputs: string[];
-  /** By WAL file: least and greatest sequence of the blocks that were read. */
-  walInputs: Record<string, [number, number]>;
-  /** Segment files with the rows that stay. */
-  outputs: string[];
-}
+/** A merge that left rows out, or segments that were dropped: what it read must not be taken for live again. As a segment would say. */
+export type Removal = Pick<
+  SegmentMetadata,
+  'organization' | 'stream' | 'walMerged' | 'walInputs' | 'inputs' | 'retired' | 'outputs'
+>;
 
 export interface LoggedDeletions {
   /** The last of each stream. */

@@ -255,7 +255,7 @@ export class Store {
       const added = segments.map((segment, index) => this.liveSegment(ids[index] as number, segment));
       stream.swap(inputs, added);
       for (const { file, footer } of written) this.footers.put(this.segmentPath(file), footer);
-      if (removes) this.logRemoval(stream, inputs, written);
+      if (removes) await this.logRemoval(stream, inputs, written);
       this.releaseBlocks(inputs.blocks);
       this.retire(inputs.segments);
       this.onGrowth(stream);
@@ -274,7 +274,7 @@ export class Store {
         dropped.map(({ id }) => id),
       );
       stream.swap({ segments: dropped });
-      this.logRemoval(stream, { blocks: [], segments: dropped }, []);
+      await this.logRemoval(stream, { blocks: [], segments: dropped }, []);
       this.retire(dropped);
       return dropped;
     });
@@ -372,12 +372,19 @@ export class Store {
     return stream;
   }
 
-  private logRemoval(stream: Stream, { blocks, segments }: MergeInputs, written: WrittenSegment[]): void {
+  private async logRemoval(
+    stream: Stream,
+    { blocks, segments }: MergeInputs,
+    written: WrittenSegment[],
+  ): Promise<void> {
+    const merged = await this.catalog.change('walMergedOf', stream.organization, stream.name);
     const removal = {
       organization: stream.organization,
       stream: stream.name,
-      inputs: segments.map(({ file }) => file),
+      walMerged: Object.fromEntries(merged),
       walInputs: walRanges(blocks),
+      inputs: segments.map(({ file }) => file),
+      retired: [...this.retiredFiles],
       outputs: written.map(({ file }) => file),
     };
     try {

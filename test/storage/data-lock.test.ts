@@ -28,7 +28,9 @@ test('deletions: the last of each stream, whatever a crash cut off', () => {
   const removal = {
     organization: 'o',
     stream: 'a',
+    walMerged: { 'a.wal': 2 },
     inputs: ['1.seg'],
+    retired: [],
     walInputs: { 'a.wal': [1, 2] as [number, number] },
     outputs: [],
   };
