@@ -1,13 +1,14 @@
 /**
  * The server process: recovers the store, starts the worker pools, listens, and drains on SIGTERM.
  */
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BroadcastChannel } from 'node:worker_threads';
 import { type Logger, pino } from 'pino';
 import { Piscina } from 'piscina';
 import { type Config, parseAddress } from './config/index.js';
-import { RING_SLOTS } from './config/limits.js';
+import { RING_SLOTS, WAL_FILE_BYTES_MAX, WAL_IDLE_MS } from './config/limits.js';
 import { FATAL_EXIT_CODE, overloaded } from './errors/index.js';
 import { Authenticator, rootPassword } from './http/auth.js';
 import type { Exchange } from './http/exchange.js';
@@ -17,27 +18,35 @@ import { addNodeRoutes, type ServerState } from './http/node-routes.js';
 import { addQueryRoutes } from './http/query-routes.js';
 import { onBug, replyError } from './http/reply-error.js';
 import { Router } from './http/router.js';
+import { addStreamRoutes } from './http/stream-routes.js';
 import type { IngestWorkerData } from './ingest/batch-task.js';
 import { IngestFrontEnd } from './ingest/front-end.js';
 import { Metrics } from './metrics/index.js';
 import { QueryCaches } from './query/caches.js';
+import { DeletionService } from './query/deletion.js';
 import { GONE_FILES_CHANNEL } from './query/query-task.js';
 import { SearchService } from './query/search.js';
 import { allocateRing } from './ring/layout.js';
 import { RingProducer } from './ring/producer.js';
+import type { RemovalRow } from './storage/catalog.js';
+import { Collector } from './storage/collector.js';
 import { dataLayout } from './storage/layout.js';
 import { MergeScheduler } from './storage/merge-scheduler.js';
+import type { MergeWorkerData } from './storage/merge-task.js';
 import { Store } from './storage/store.js';
 import { WalSpares } from './storage/wal-spares.js';
 
 const DRAIN_TIMEOUT_MS = 30_000;
+const POOL_IDLE_MS = 30_000;
 
 const workersDirectory = join(dirname(fileURLToPath(import.meta.url)), '..', 'workers');
 
-function pool(worker: string, threads: number, workerData?: unknown): Piscina {
+/** With fewer `minThreads`, threads are started when they are needed, and end when they were idle for a while. */
+function pool(worker: string, threads: number, workerData?: unknown, minThreads = threads): Piscina {
   return new Piscina({
     filename: join(workersDirectory, `${worker}.js`),
-    minThreads: threads,
+    minThreads,
+    idleTimeout: POOL_IDLE_MS,
     maxThreads: threads,
     // A worker that waits in Atomics.wait never turns its event loop, and native buffers are only given back there: memory would grow.
     atomics: 'disabled',
@@ -50,24 +59,29 @@ class Server {
   private readonly metrics = new Metrics();
   private readonly router = new Router();
   private readonly routeOf = new WeakMap<Exchange, string>();
-  private readonly store: Store;
   private readonly ingestPool: Piscina;
   private readonly queryPool: Piscina;
   private readonly mergePool: Piscina;
+  private readonly urgentMergePool: Piscina;
   private readonly ingest: IngestFrontEnd;
   private readonly merges: MergeScheduler;
   private readonly caches: QueryCaches;
   private readonly search: SearchService;
   private readonly authenticator: Authenticator;
   private readonly spares: WalSpares;
+  private readonly deletions: DeletionService;
+  private readonly collector: Collector;
+  private lastBatchMs = Date.now();
+  private walHeld = true;
   private readonly goneFiles = new BroadcastChannel(GONE_FILES_CHANNEL);
   private listener: Listener | undefined;
 
   constructor(
     private readonly config: Config,
     private readonly log: Logger,
+    private readonly store: Store,
+    private readonly catalogPool: Piscina,
   ) {
-    this.store = new Store(dataLayout(config.dataDir), log);
     const { password, generated } = rootPassword(config, this.store.layout.rootPassword);
     if (generated) {
       log.warn(
@@ -75,7 +89,7 @@ class Server {
       );
     }
     this.authenticator = new Authenticator(config.rootUserEmail, password);
-    this.store.recover();
+    this.store.onFatal = (error) => this.fatal(error);
     this.store.onFileGone = (path) => this.goneFiles.postMessage(path);
     this.goneFiles.unref();
     const ring = allocateRing(RING_SLOTS, config.ringBytes);
@@ -92,8 +106,10 @@ class Server {
     );
     this.ingestPool = pool('ingest', config.ingestWorkers, ingestData);
     this.queryPool = pool('query', config.queryWorkers);
-    this.mergePool = pool('merge', Math.max(1, Math.floor(config.ingestWorkers / 2)));
-    this.merges = new MergeScheduler(this.store, this.mergePool, log, this.metrics);
+    const mergeThreads = Math.max(1, Math.floor(config.ingestWorkers / 2));
+    this.mergePool = pool('merge', mergeThreads, { nice: 10 } satisfies MergeWorkerData);
+    this.urgentMergePool = pool('merge', mergeThreads, { nice: 0 } satisfies MergeWorkerData, 0);
+    this.merges = new MergeScheduler(this.store, this.mergePool, this.urgentMergePool, log, this.metrics);
     this.caches = new QueryCaches(this.queryPool, this.store.layout.cache, config);
     this.search = new SearchService(this.store, this.queryPool, this.caches);
     this.ingest = new IngestFrontEnd(
@@ -102,6 +118,8 @@ class Server {
       () => this.store.walFiles.bytes,
       {
         batch: (result) => {
+          this.lastBatchMs = Date.now();
+          this.walHeld = true;
           this.store.addBatch(result);
           if (result.openedWalFile) this.spares.refill();
           this.metrics.batch(result);
@@ -109,6 +127,18 @@ class Server {
         fatal: (error) => this.fatal(error),
       },
     );
+    this.deletions = new DeletionService({
+      store: this.store,
+      merges: this.merges,
+      queryPool: this.queryPool,
+      cutWal: () => this.cutWal(),
+      log,
+    });
+    this.collector = new Collector(this.store, log, this.metrics, {
+      intervalMs: config.collectionIntervalSeconds * 1000,
+      thresholdBytes: config.collectionThresholdBytes,
+    });
+    this.collector.onIdle(() => this.letGoOfIdleWal());
     this.addGauges();
     this.addCacheMetrics();
     addNodeRoutes(this.router, {
@@ -117,14 +147,24 @@ class Server {
       flush: () => this.flush(),
     });
     addQueryRoutes(this.router, this.search, this.store);
+    addStreamRoutes(this.router, this.store, this.deletions);
     addIngestRoutes(this.router, this.ingest);
     onBug((error, traceId) =>
       log.error({ traceId, error: error instanceof Error ? error.stack : error }, 'internal error'),
     );
   }
 
-  async start(): Promise<void> {
+  /** @param removals deletions by query that a crash cut off */
+  async start(removals: RemovalRow[]): Promise<void> {
+    // They take hold of their streams in this turn, before any merge does.
+    this.deletions.resume(removals).catch((error: unknown) => {
+      this.log.error(
+        { error: String(error) },
+        'a deletion by query could not be finished; the next start tries again',
+      );
+    });
     this.merges.start();
+    this.collector.start();
     this.spares.refill();
     this.caches
       .open()
@@ -157,18 +197,36 @@ class Server {
     this.caches.close();
     await this.ingest.idle();
     await this.search.admission.idle();
+    await this.collector.stop();
     await this.merges.stop();
-    await Promise.all([this.ingestPool.destroy(), this.queryPool.destroy(), this.mergePool.destroy()]);
+    const pools = [this.ingestPool, this.queryPool, this.mergePool, this.urgentMergePool];
+    await Promise.all(pools.map((each) => each.destroy()));
     this.listener?.close();
+    await this.store.close();
+    await this.catalogPool.destroy();
     this.goneFiles.close();
-    this.store.close();
     this.log.info('stopped');
   }
 
-  /** Everything acknowledged so far into segments; under steady load the open WAL files are cut when they are full instead. */
+  /** Everything acknowledged so far into segments. When nothing else is being written, the disk holds little else afterwards. */
   private async flush(): Promise<void> {
     await this.merges.flush();
-    if (this.ingest.quiet) this.store.cutWal();
+    await this.cutWal();
+    if (this.ingest.quiet) await this.spares.drop();
+    await this.store.settled();
+    await this.store.catalog.change('shrink');
+  }
+
+  private cutWal(): Promise<void> {
+    return this.store.cutWal(() => this.ingest.batchesEnded());
+  }
+
+  /** @returns bytes of disk that are free again */
+  private async letGoOfIdleWal(): Promise<number> {
+    if (!this.walHeld || !this.ingest.quiet || Date.now() - this.lastBatchMs < WAL_IDLE_MS) return 0;
+    this.walHeld = false;
+    await this.cutWal();
+    return (await this.spares.drop()) * WAL_FILE_BYTES_MAX;
   }
 
   private handle(exchange: Exchange): void {
@@ -219,6 +277,19 @@ class Server {
       sum((stream) => stream.segments.length),
     );
     metrics.gauge(
+      'basalt_unmerged_rows',
+      'Rows served from the WAL',
+      sum((stream) => stream.blockRows),
+    );
+    metrics.gauge('basalt_footer_cache_bytes', 'Segment footers in memory', () => store.footers.bytes);
+    metrics.gauge('basalt_footer_cache_hits', 'Footers found in memory', () => store.footers.hits);
+    metrics.gauge('basalt_footer_cache_misses', 'Footers read from their files', () => store.footers.misses);
+    metrics.gauge(
+      'basalt_unremoved_files',
+      'Files that are not needed and could not be removed',
+      () => store.disposals.failedCount,
+    );
+    metrics.gauge(
       'basalt_unmerged_blocks',
       'Blocks served from the WAL',
       sum((stream) => stream.blocks.length),
@@ -257,8 +328,14 @@ class Server {
 export async function serve(config: Config): Promise<void> {
   // Synchronous: the last words before an exit must not be lost.
   const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
-  const server = new Server(config, log);
-  await server.start();
+  const catalogPool = pool('catalog', 1);
+  const { retentionDays: days, retentionBytes: bytes } = config;
+  const store = new Store(dataLayout(config.dataDir), log, catalogPool, { days, bytes });
+  const readers = pool('recovery', availableParallelism());
+  const { removals } = await store.recover((path) => readers.run(path));
+  await readers.destroy();
+  const server = new Server(config, log, store, catalogPool);
+  await server.start(removals);
   await new Promise<void>((resolve, reject) => {
     const stop = () => server.drain().then(resolve, reject);
     process.once('SIGTERM', stop);

@@ -20,6 +20,7 @@ export default function drain(): BatchResult | undefined {
     ...(rest.blocks.length > 0
       ? {
           walFile: drainer.wal.fileName,
+          walEpoch: drainer.wal.fileEpoch,
           openedWalFile: drainer.wal.takeOpened(),
           walBytes: drainer.wal.fileBytes,
         }

@@ -169,9 +169,11 @@ class MergedSegment {
     const footer = mergeBlocks(
       descriptors,
       Float64Array.from(this.#offsets),
+      new Uint8Array(this.#offsets.length),
       output,
       Buffer.from('{}'),
       SEGMENT_ZSTD_LEVEL,
+      {},
     );
     const rows = footer.groups.reduce((sum, group) => sum + group.rows, 0);
     if (rows !== this.#rows) throw new Error(`${rows} rows after the merge of ${this.#rows}`);

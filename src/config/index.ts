@@ -34,6 +34,14 @@ export const configSchema = z.strictObject({
   /** Disk for answers of scans over segments, compressed, in `<dataDir>/cache`; 0 keeps none. */
   diskCacheBytes: natural.default(1024 * 1024 * 1024),
   diskCacheTtlSeconds: positive.default(7 * 86_400),
+  /** Days of event time that are kept of streams without a setting of their own; 0: all. */
+  retentionDays: z.coerce.number().min(0).default(0),
+  /** Bytes of segments and WAL blocks that are kept of each such stream, the oldest go first; 0: all. */
+  retentionBytes: z.coerce.number().int().min(0).default(0),
+  /** Seconds between collections of expired and orphan files. */
+  collectionIntervalSeconds: positive.default(60),
+  /** A collection leaves expired segments of fewer bytes in all for a later one. */
+  collectionThresholdBytes: z.coerce.number().int().min(0).default(0),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 

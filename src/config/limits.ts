@@ -37,20 +37,40 @@ export const SHARED_BATCH_BYTES = 256 * 1024;
  */
 export const WAL_FILE_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Without a batch for this long, WAL files that hold nothing live and those prepared for more are let go of. */
+export const WAL_IDLE_MS = 60_000;
+
 /** Live WAL bytes over which ingest answers 503 until merges catch up; bounds disk use and recovery time. */
 export const WAL_BYTES_MAX = 8 * 1024 * 1024 * 1024;
 
-/** A stream's blocks are merged when they hold this many rows; also the most rows of one merge (bounds its memory). */
+/** A WAL file that was not prepared is closed past this size: by then a prepared one is likely to be ready. */
+export const WAL_UNPREPARED_BYTES_MAX = 4 * 1024 * 1024;
+
+/** A stream's blocks are merged when they hold this many rows; also the most rows of one such merge (bounds its memory). */
 export const MERGE_ROWS = 512 * 1024;
 
 /** Or when the oldest block is this old. */
 export const MERGE_AGE_MS = 60_000;
 
+/** With more unmerged rows than this, merges run at normal priority, so that ingest does not outrun them for long. */
+export const MERGE_URGENT_ROWS = 4 * MERGE_ROWS;
+
 /** Blocks of one merge; bounds open files and the length of a task message. */
 export const MERGE_BLOCKS_MAX = 8192;
 
-/** Segments of fewer rows are merged again with their neighbours, when this many have gathered. */
+/** Encoded bytes that all running merges together may read; one merge may always run. */
+export const MERGE_BYTES_RUNNING_MAX = 1024 * 1024 * 1024;
+
+/** Segments of like size are merged when this many have gathered, until they have about so many rows. */
 export const COMPACT_SEGMENTS = 8;
+export const SEGMENT_ROWS_MAX = 4 * 1024 * 1024;
+
+/** A day whose rows in a merge fill a row group gets a segment of its own; so many days of one merge at most. */
+export const PARTITION_ROWS_MIN = 64 * 1024;
+export const PARTITIONS_MAX = 16;
+
+/** Footers of segments held in memory for pruning; a query holds those that it needs beyond it. */
+export const FOOTER_CACHE_BYTES = 128 * 1024 * 1024;
 
 /** zstd levels: the WAL block is short-lived, the segment is not. */
 export const WAL_ZSTD_LEVEL = 1;
@@ -97,3 +117,4 @@ if (BODY_BYTES_MAX * 2 > RING_BYTES_DEFAULT)
   throw new Error('BUG: the ring must hold two bodies of the largest size');
 if ((RING_SLOTS & (RING_SLOTS - 1)) !== 0) throw new Error('BUG: RING_SLOTS must be a power of two');
 if (WAL_FILE_BYTES_MAX * 4 > WAL_BYTES_MAX) throw new Error('BUG: the WAL limit must span several files');
+if (SEGMENT_ROWS_MAX < MERGE_ROWS * 2) throw new Error('BUG: a segment must hold several merges');

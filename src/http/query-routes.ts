@@ -43,8 +43,10 @@ export function addQueryRoutes(router: Router, search: SearchService, store: Sto
       },
     )
     .add('DELETE', '/api/:organization/streams/:stream', (exchange, { organization = '', stream = '' }) => {
-      store.deleteStream(organization, stream);
-      exchange.reply(200, JSON.stringify({ code: 200, message: 'stream deleted' }));
+      store
+        .deleteStream(organization, stream)
+        .then(() => exchange.reply(200, JSON.stringify({ code: 200, message: 'stream deleted' })))
+        .catch((error: unknown) => replyError(exchange, error));
     });
 }
 
@@ -112,7 +114,8 @@ function describeStream(stream: Stream, withSchema: boolean) {
       full_text_search_keys: [],
       index_fields: [],
       bloom_filter_fields: [],
-      data_retention: 0,
+      data_retention: stream.retention.days ?? 0,
+      data_retention_bytes: stream.retention.bytes ?? 0,
     },
     total_fields: stream.schema.size,
   };

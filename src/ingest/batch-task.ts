@@ -8,7 +8,7 @@ export interface IngestWorkerData {
   ringSlots: number;
   /** One BigInt64 word: the last frame sequence number given out, over all workers. */
   sequence: SharedArrayBuffer;
-  /** One Int32 word: raised when the main thread has closed all WAL files; each worker then goes on in a new one. */
+  /** One Int32 word: once it is raised, each worker goes on in a new WAL file. */
   walEpoch: SharedArrayBuffer;
   walDirectory: string;
   /** Distinguishes this process's WAL files from those of earlier ones. */
@@ -67,6 +67,8 @@ export interface BatchResult {
   closedWalFile?: string;
   /** The file appended to and its size; absent when the batch stored nothing. */
   walFile?: string;
+  /** Value of the epoch word when that file was begun. */
+  walEpoch?: number;
   /** Whether the batch began that file. */
   openedWalFile?: boolean;
   walBytes?: number;

@@ -50,6 +50,7 @@ export class IngestFrontEnd {
   private heapBytes = 0;
   private requestCount = 0;
   private activeTasks = 0;
+  private readonly tasks = new Set<Promise<void>>();
   private wakeScheduled = false;
   /** Requests in a batch lately, as a running mean. */
   private usualRequests = 1;
@@ -70,6 +71,11 @@ export class IngestFrontEnd {
   /** Whether no worker is in a batch and every finished batch has been told: the WAL cannot change until this turn ends. */
   get quiet(): boolean {
     return this.activeTasks === 0;
+  }
+
+  /** Resolves when every batch that is under way now has ended and was told to the observer. */
+  async batchesEnded(): Promise<void> {
+    await Promise.all(this.tasks);
   }
 
   get ringBytes(): number {
@@ -240,14 +246,16 @@ export class IngestFrontEnd {
     );
     while (this.activeTasks < wanted) {
       this.activeTasks++;
-      this.pool
+      const task: Promise<void> = this.pool
         .run(undefined)
         .then((result: BatchResult | undefined) => {
           this.activeTasks--;
           if (result) this.finish(result);
           if (this.ring.readyCount > 0) this.startTasks();
         })
-        .catch((error: unknown) => this.observer.fatal(error));
+        .catch((error: unknown) => this.observer.fatal(error))
+        .finally(() => this.tasks.delete(task));
+      this.tasks.add(task);
     }
   }
 

@@ -6,7 +6,7 @@
  */
 import { closeSync, fdatasyncSync, fsyncSync, openSync, writeSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
-import { WAL_FILE_BYTES_MAX } from '../config/limits.js';
+import { WAL_FILE_BYTES_MAX, WAL_UNPREPARED_BYTES_MAX } from '../config/limits.js';
 import { FatalError } from '../errors/index.js';
 import { encodeFileHeader, WAL_FILE_HEADER_BYTES } from '../storage/wal-format.js';
 import { claimSpare } from '../storage/wal-spares.js';
@@ -18,6 +18,8 @@ export class WalWriter {
   private fd = -1;
   private file = '';
   private sizeBytes = 0;
+  /** Where the file is full. */
+  private limitBytes = 0;
   private fileCount = 0;
   private readonly epoch: Int32Array;
   private openedEpoch = 0;
@@ -38,6 +40,11 @@ export class WalWriter {
 
   get fileBytes(): number {
     return this.sizeBytes;
+  }
+
+  /** The epoch in which the file was begun: once a later one is raised, the next append goes to another file. */
+  get fileEpoch(): number {
+    return this.openedEpoch;
   }
 
   /** Whether a file was begun since the last call. */
@@ -74,7 +81,7 @@ export class WalWriter {
 
   /** Closes the file if it is full; the next append opens another. @returns the closed file's name */
   rotateIfFull(): string | undefined {
-    if (this.state !== 'OPEN' || this.sizeBytes < WAL_FILE_BYTES_MAX) return undefined;
+    if (this.state !== 'OPEN' || this.sizeBytes < this.limitBytes) return undefined;
     this.close();
     return this.file;
   }
@@ -85,9 +92,12 @@ export class WalWriter {
   }
 
   private open(): void {
+    this.openedEpoch = Atomics.load(this.epoch, 0);
     this.file = `${this.prefix}-${String(this.fileCount++).padStart(6, '0')}.wal`;
     const path = join(this.directory, this.file);
-    this.fd = openSync(path, claimSpare(this.directory, path) ? 'r+' : 'wx');
+    const prepared = claimSpare(this.directory, path);
+    this.limitBytes = prepared ? WAL_FILE_BYTES_MAX : WAL_UNPREPARED_BYTES_MAX;
+    this.fd = openSync(path, prepared ? 'r+' : 'wx');
     writeSync(this.fd, encodeFileHeader(Date.now() * 1000), 0, WAL_FILE_HEADER_BYTES, 0);
     this.sizeBytes = WAL_FILE_HEADER_BYTES;
     fdatasyncSync(this.fd);
@@ -97,7 +107,6 @@ export class WalWriter {
     } finally {
       closeSync(directoryFd);
     }
-    this.openedEpoch = Atomics.load(this.epoch, 0);
     this.state = 'OPEN';
     this.opened = true;
   }

@@ -6,7 +6,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { CATALOG_VERSION, type SegmentRow, type StreamRow } from '../storage/catalog.js';
+import { CATALOG_VERSION, type RemovalRow, type SegmentRow, type StreamRow } from '../storage/catalog.js';
 import type { Deletion } from '../storage/deletion-log.js';
 
 export interface CatalogContents {
@@ -15,6 +15,8 @@ export interface CatalogContents {
   retired: string[];
   walMerged: (Deletion & { file: string })[];
   deletions: Deletion[];
+  /** Deletions by query that are not finished. */
+  removals: RemovalRow[];
 }
 
 export type CatalogSnapshot =
@@ -82,7 +84,7 @@ function readCopy(path: string): CatalogSnapshot {
       if (problems.length < PROBLEMS_MAX)
         problems.push(`row ${row.rowid} of ${row.table} belongs to no stream`);
     }
-    const contents = readContents(db);
+    const contents = readContents(db, version);
     return problems.length === 0 ? { state: 'whole', contents } : { state: 'damaged', problems, contents };
   } catch (error) {
     problems.push(error instanceof Error ? error.message : String(error));
@@ -92,13 +94,23 @@ function readCopy(path: string): CatalogSnapshot {
   }
 }
 
-function readContents(db: Database.Database): CatalogContents {
+/** Catalogs of version 1 know neither retention nor deletion by query. */
+function readContents(db: Database.Database, version: number): CatalogContents {
   const all = (sql: string) => db.prepare(sql).all() as never;
   return {
-    streams: all('SELECT * FROM streams'),
-    segments: all('SELECT * FROM segments ORDER BY first_sequence'),
+    streams: all(
+      version === 1
+        ? 'SELECT *, NULL AS retention_days, NULL AS retention_bytes FROM streams'
+        : 'SELECT * FROM streams',
+    ),
+    segments: all(
+      version === 1
+        ? 'SELECT *, (rows + 65535) / 65536 AS row_groups FROM segments ORDER BY first_sequence'
+        : 'SELECT * FROM segments ORDER BY first_sequence',
+    ),
     retired: (all('SELECT file FROM retired') as { file: string }[]).map(({ file }) => file),
     walMerged: all('SELECT * FROM wal_merged'),
     deletions: all('SELECT * FROM deletions'),
+    removals: version === 1 ? [] : all('SELECT * FROM removals ORDER BY id'),
   };
 }

@@ -10,9 +10,11 @@
  * (4) Segments of a deleted stream: the log of deletions names a sequence up to which its rows are void.
  * (5) A damaged output whose inputs are all there still, in whole WAL files or segments: as if its merge had not been finished, and
  * nothing is lost.
- * (6) Outputs of a merge that failed after they were written, and was done again: both name the same inputs, and the later has them all.
+ * (6) Inputs of a merge that left rows out, or segments that were dropped: the log of deletions names them once that is committed. They are
+ * dead whatever became of the outputs, and so is any other merge that read them.
+ * (7) Outputs of a merge that failed after they were written, and was done again: both name the same inputs, and the later has them all.
  */
-import type { Deletion } from '../storage/deletion-log.js';
+import type { Deletion, Removal } from '../storage/deletion-log.js';
 import type { SegmentMetadata } from '../storage/merge-task.js';
 
 export interface LineageSegment {
@@ -39,13 +41,18 @@ export interface Surroundings {
   walFiles: ReadonlySet<string>;
   wholeWalFiles: ReadonlySet<string>;
   deletions: Deletion[];
+  removals: Removal[];
 }
 
 /** @param segments all whose end can be read, since that tells what they are */
 export function resolveLineage<S extends LineageSegment>(segments: S[], around: Surroundings): Lineage<S> {
-  const { walFiles, deletions } = around;
+  const { walFiles, deletions, removals } = around;
   const dead = new Map<S, string>();
-  for (const segment of replaceable(segments, around)) {
+  const overtaken = segments.filter((segment) => removals.some((removal) => overtakes(removal, segment)));
+  for (const segment of overtaken)
+    dead.set(segment, 'its merge was not finished, and rows of its inputs were deleted');
+  const others = segments.filter((segment) => !dead.has(segment));
+  for (const segment of replaceable(others, around)) {
     const state = around.damaged.has(segment.file) ? 'it is damaged' : 'its merge was not finished';
     dead.set(segment, `${state}; what it was made from is all there`);
   }
@@ -54,12 +61,15 @@ export function resolveLineage<S extends LineageSegment>(segments: S[], around: 
   for (const { file, metadata } of believed) {
     for (const replaced of [...metadata.inputs, ...metadata.retired]) replacedBy.set(replaced, file);
   }
+  const removed = new Set(removals.flatMap(({ inputs, retired }) => [...inputs, ...retired]));
   const voidUpTo = new Map(deletions.map((deletion) => [streamKeyOf(deletion), deletion.sequence]));
   for (const segment of believed) {
     const { file, metadata } = segment;
     const successor = replacedBy.get(file);
     if (metadata.firstSequence <= (voidUpTo.get(streamKeyOf(metadata)) ?? -1))
       dead.set(segment, 'its stream was deleted');
+    else if (removed.has(file))
+      dead.set(segment, 'its rows were deleted, or are in a segment without the deleted ones');
     else if (successor !== undefined) dead.set(segment, `its rows are in ${successor}`);
   }
   for (const [segment, other] of doneAgain(believed.filter((segment) => !dead.has(segment))))
@@ -67,8 +77,19 @@ export function resolveLineage<S extends LineageSegment>(segments: S[], around: 
   return {
     live: segments.filter((segment) => !dead.has(segment)),
     dead: [...dead].map(([segment, reason]) => ({ segment, reason })),
-    walMerged: mergedSequences(believed, walFiles),
+    walMerged: mergedSequences(believed, removals, walFiles),
   };
+}
+
+/** Whether a merge read what the removal read, and is not its own. */
+function overtakes(
+  { organization, stream, inputs, walInputs, outputs }: Removal,
+  segment: LineageSegment,
+): boolean {
+  const { file, metadata } = segment;
+  if (metadata.organization !== organization || metadata.stream !== stream || outputs.includes(file))
+    return false;
+  return sameRows({ inputs, walInputs }, metadata);
 }
 
 /**
@@ -78,8 +99,10 @@ export function resolveLineage<S extends LineageSegment>(segments: S[], around: 
 function replaceable<S extends LineageSegment>(segments: S[], around: Surroundings): Set<S> {
   const present = new Set(segments.map(({ file }) => file));
   const whole = new Set([...present].filter((file) => !around.damaged.has(file)));
+  const removals = new Set(around.removals.flatMap(({ outputs }) => outputs));
   const found = new Set(
-    segments.filter(({ metadata: { outputs, inputs, walInputs } }) => {
+    segments.filter(({ file, metadata: { outputs, inputs, walInputs } }) => {
+      if (removals.has(file)) return false;
       const walFiles = Object.keys(walInputs);
       const incomplete = !outputs.every((file) => whole.has(file));
       const hasInputs = inputs.length + walFiles.length > 0;
@@ -95,6 +118,7 @@ function replaceable<S extends LineageSegment>(segments: S[], around: Surroundin
       const usable = metadata.outputs.every((file) => present.has(file)) ? whole : present;
       const inputsThere = metadata.inputs.every((file) => usable.has(file) || foundFiles.has(file));
       const isKnown = () =>
+        around.removals.some((removal) => knowsCommit(removal, metadata)) ||
         segments.some((other) => !found.has(other) && knowsCommit(other.metadata, metadata));
       if (inputsThere && !isKnown()) continue;
       found.delete(segment);
@@ -105,7 +129,7 @@ function replaceable<S extends LineageSegment>(segments: S[], around: Surroundin
 }
 
 /** Whether `other` was written after the merge that wrote `metadata` had been committed. */
-function knowsCommit(other: SegmentMetadata, metadata: SegmentMetadata): boolean {
+function knowsCommit(other: Removal, metadata: SegmentMetadata): boolean {
   const gone = new Set([...other.inputs, ...other.retired]);
   if (metadata.outputs.some((file) => gone.has(file))) return true;
   if (other.outputs.some((file) => metadata.outputs.includes(file))) return false;
@@ -115,6 +139,8 @@ function knowsCommit(other: SegmentMetadata, metadata: SegmentMetadata): boolean
   );
   return merged || metadata.inputs.some((file) => other.retired.includes(file));
 }
+
+type Sources = Pick<SegmentMetadata, 'inputs' | 'walInputs'>;
 
 /** Pairs of live segments of different merges that read the same, the earlier one first. */
 function doneAgain<S extends LineageSegment>(live: S[]): [S, S][] {
@@ -138,7 +164,7 @@ function doneAgain<S extends LineageSegment>(live: S[]): [S, S][] {
   return pairs;
 }
 
-function sameRows(a: SegmentMetadata, b: SegmentMetadata): boolean {
+function sameRows(a: Sources, b: Sources): boolean {
   if (a.inputs.some((file) => b.inputs.includes(file))) return true;
   return Object.entries(a.walInputs).some(([file, [first, last]]) => {
     const other = b.walInputs[file];
@@ -148,16 +174,17 @@ function sameRows(a: SegmentMetadata, b: SegmentMetadata): boolean {
 
 function mergedSequences(
   believed: LineageSegment[],
+  removals: Removal[],
   walFiles: ReadonlySet<string>,
 ): Map<string, Map<string, number>> {
   const merged = new Map<string, Map<string, number>>();
-  for (const { metadata } of believed) {
-    const key = streamKeyOf(metadata);
+  const note = (key: string, file: string, sequence: number) => {
     const ofStream = merged.get(key) ?? new Map<string, number>();
     merged.set(key, ofStream);
-    for (const [file, sequence] of Object.entries(metadata.walMerged)) {
-      if (walFiles.has(file)) ofStream.set(file, Math.max(ofStream.get(file) ?? 0, sequence));
-    }
+    if (walFiles.has(file)) ofStream.set(file, Math.max(ofStream.get(file) ?? 0, sequence));
+  };
+  for (const said of [...believed.map(({ metadata }) => metadata), ...removals]) {
+    for (const [file, sequence] of Object.entries(said.walMerged)) note(streamKeyOf(said), file, sequence);
   }
   return merged;
 }

@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import { FatalError } from '../errors/index.js';
 import type { SegmentRow } from '../storage/catalog.js';
-import type { Deletion } from '../storage/deletion-log.js';
+import type { Deletion, Removal } from '../storage/deletion-log.js';
 import type { DataLayout } from '../storage/layout.js';
 import type { SegmentMetadata } from '../storage/merge-task.js';
 import { contradictions, harmless } from './catalog-problems.js';
@@ -46,6 +46,7 @@ export interface Findings {
   files: SurveyedFile[];
   catalog: CatalogSnapshot;
   deletions: Deletion[];
+  removals: Removal[];
   damagedDeletionLines: number;
 }
 
@@ -68,7 +69,7 @@ export function planRepair(layout: DataLayout, findings: Findings): RepairPlan {
       : rebuildCatalog(reason, findings, segments);
   if (findings.damagedDeletionLines > 0) {
     plan.warnings.push(
-      `${layout.deletions}: ${findings.damagedDeletionLines} damaged lines; a stream that they deleted may come back`,
+      `${layout.deletions}: ${findings.damagedDeletionLines} damaged lines; what they deleted may come back`,
     );
   }
   return plan;
@@ -103,7 +104,7 @@ function isDamaged({ result }: Segment): boolean {
   return result.findings.length > 0;
 }
 
-function surroundings({ files, deletions, catalog }: Findings, segments: Segment[]): Surroundings {
+function surroundings({ files, deletions, removals, catalog }: Findings, segments: Segment[]): Surroundings {
   const wal = files.filter(({ kind, result }) => kind === 'wal' && result.state === 'wal');
   const whole = wal.filter(({ result }) => result.state === 'wal' && result.damage.length === 0);
   const known = 'contents' in catalog ? (catalog.contents?.deletions ?? []) : [];
@@ -112,6 +113,7 @@ function surroundings({ files, deletions, catalog }: Findings, segments: Segment
     walFiles: new Set(wal.map(({ path }) => basename(path))),
     wholeWalFiles: new Set(whole.map(({ path }) => basename(path))),
     deletions: latest([...deletions, ...known]),
+    removals,
   };
 }
 
@@ -125,9 +127,9 @@ function latest(deletions: Deletion[]): Deletion[] {
 }
 
 function rebuildReason(findings: Findings, segments: Segment[]): string | undefined {
-  const { catalog, files, deletions } = findings;
+  const { catalog, files, deletions, removals } = findings;
   if (catalog.state === 'missing')
-    return segments.length + deletions.length > 0 ? 'the catalog is not there' : undefined;
+    return segments.length + deletions.length + removals.length > 0 ? 'the catalog is not there' : undefined;
   if (catalog.state !== 'whole') return 'the catalog is damaged';
   const [contradiction] = contradictions(catalog.contents, files);
   if (contradiction) return `${contradiction.where}: ${contradiction.what}`;

@@ -4,7 +4,7 @@
  */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { Catalog, type NewSegment } from '../storage/catalog.js';
+import { Catalog, type NewSegment, type StreamKey } from '../storage/catalog.js';
 import type { DataLayout } from '../storage/layout.js';
 import { mergeSchema, parseSchema, type Schema } from '../storage/schema.js';
 import { streamKeyOf } from './lineage.js';
@@ -68,30 +68,36 @@ function fillCatalog(catalog: Catalog, { live, walMerged, deletions, old }: Rebu
     catalog.deleteStream(0, organization, stream, sequence);
   }
   const deleted = new Set(deletions.map(streamKeyOf));
-  const streams = new Map<string, { id: number; schema: Schema }>();
-  for (const { organization, name, created_us } of old?.streams ?? []) {
-    const key = streamKeyOf({ organization, stream: name });
-    // An old catalog may not know of the deletion yet; if the stream came back, its segments or its WAL frames tell.
-    if (deleted.has(key)) continue;
-    streams.set(key, { id: catalog.addStream(organization, name, created_us), schema: new Map() });
+  const streams = new Map<string, { stream: StreamKey; schema: Schema }>();
+  // An old catalog may not know of the deletion yet; if the stream came back, its segments or its WAL frames tell.
+  const kept = (old?.streams ?? []).filter(
+    ({ organization, name }) => !deleted.has(streamKeyOf({ organization, stream: name })),
+  );
+  for (const { id, organization, name, created_us, retention_days, retention_bytes } of kept) {
+    const stream = { id, organization, name, createdUs: created_us };
+    catalog.setRetention(stream, { days: retention_days, bytes: retention_bytes });
+    streams.set(streamKeyOf({ organization, stream: name }), { stream, schema: new Map() });
+    // What was not finished goes on with the next start.
+    for (const { stream_id, request, sequence } of old?.removals ?? [])
+      if (stream_id === id) catalog.beginRemoval(stream, request, sequence);
   }
+  let lastId = Math.max(0, ...kept.map(({ id }) => id));
   const ordered = live.toSorted((a, b) => a.metadata.firstSequence - b.metadata.firstSequence);
   for (const segment of ordered) {
-    const { organization, stream, streamCreatedUs, sequence } = segment.metadata;
+    const { organization, stream: name, streamCreatedUs, sequence } = segment.metadata;
     const key = streamKeyOf(segment.metadata);
     let known = streams.get(key);
     if (!known) {
-      known = { id: catalog.addStream(organization, stream, streamCreatedUs), schema: new Map() };
+      const stream = { id: ++lastId, organization, name, createdUs: streamCreatedUs };
+      known = { stream, schema: new Map() };
       streams.set(key, known);
     }
     for (const text of segment.facts.schemas) mergeSchema(known.schema, parseSchema(text));
     catalog.commitMerge({
-      streamId: known.id,
-      organization,
-      stream,
-      segment: newSegment(segment),
+      stream: known.stream,
+      segments: [newSegment(segment)],
       replacedSegments: [],
-      walMerged: walMerged.get(key) ?? new Map(),
+      walMerged: new Map(),
       schema: known.schema,
       sequence: Math.max(
         sequence,
@@ -100,11 +106,24 @@ function fillCatalog(catalog: Catalog, { live, walMerged, deletions, old }: Rebu
       ),
     });
   }
+  for (const [key, merged] of walMerged) noteMerged(catalog, streams.get(key)?.stream, key, merged);
+}
+
+/** Also of streams all of whose merged rows were deleted: what is merged of a WAL file must not come back from it. */
+function noteMerged(
+  catalog: Catalog,
+  known: StreamKey | undefined,
+  key: string,
+  walMerged: Map<string, number>,
+): void {
+  if (walMerged.size === 0) return;
+  const [organization = '', name = ''] = key.split('/');
+  catalog.noteWalMerged(known ?? { organization, name }, walMerged);
 }
 
 function newSegment({ facts, metadata }: LiveSegment): NewSegment {
-  const { file, rows, bytes, timeMin, timeMax }: SegmentFacts = facts;
-  return { file, rows, bytes, timeMin, timeMax, firstSequence: metadata.firstSequence };
+  const { file, rows, rowGroups, bytes, timeMin, timeMax }: SegmentFacts = facts;
+  return { file, rows, rowGroups, bytes, timeMin, timeMax, firstSequence: metadata.firstSequence };
 }
 
 /** Under a name that is free there. */

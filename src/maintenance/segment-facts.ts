@@ -6,6 +6,7 @@ export interface SegmentFacts {
   file: string;
   bytes: number;
   rows: number;
+  rowGroups: number;
   /** Microseconds, both inclusive. */
   timeMin: number;
   timeMax: number;
@@ -24,6 +25,7 @@ export function segmentFacts(file: string, footer: SegmentFooter): SegmentFacts 
     file,
     bytes: fileBytes,
     rows: groups.reduce((sum, group) => sum + group.rows, 0),
+    rowGroups: groups.length,
     timeMin: Math.min(...groups.map((group) => group.timeMin)),
     timeMax: Math.max(...groups.map((group) => group.timeMax)),
     schemas: [...new Set(groups.map((group) => group.schema))],

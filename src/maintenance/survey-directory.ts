@@ -7,6 +7,12 @@ import { dataFiles, type SurveyObserver, survey } from './survey.js';
 
 export async function surveyDirectory(layout: DataLayout, observer: SurveyObserver): Promise<Findings> {
   const files = await survey(dataFiles(layout), observer);
-  const { deletions, damagedLines } = readDeletions(layout.deletions);
-  return { files, catalog: readCatalog(layout.catalog), deletions, damagedDeletionLines: damagedLines };
+  const { deletions, removals, damagedLines } = readDeletions(layout.deletions);
+  return {
+    files,
+    catalog: readCatalog(layout.catalog),
+    deletions,
+    removals,
+    damagedDeletionLines: damagedLines,
+  };
 }

@@ -32,6 +32,17 @@ export class Metrics {
   private readonly mergedBytes = this.counter('basalt_merge_bytes_total', 'Bytes of segments written');
   private readonly mergeSeconds = this.counter('basalt_merge_seconds_total', 'Time in merges');
 
+  private readonly collectedFiles = this.counter('basalt_collected_files_total', 'Files taken away by kind', [
+    'kind',
+  ]);
+  private readonly collectedBytes = this.counter('basalt_collected_bytes_total', 'Bytes given back by kind', [
+    'kind',
+  ]);
+  private readonly collectionErrors = this.counter(
+    'basalt_collection_errors_total',
+    'Steps of collections that failed',
+  );
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
@@ -66,6 +77,15 @@ export class Metrics {
     this.mergedRows.inc(rows);
     this.mergedBytes.inc(bytes);
     this.mergeSeconds.inc(tookMs / 1000);
+  }
+
+  collected(kind: string, files: number, bytes: number): void {
+    this.collectedFiles.inc({ kind }, files);
+    this.collectedBytes.inc({ kind }, bytes);
+  }
+
+  failed(): void {
+    this.collectionErrors.inc();
   }
 
   private counter(name: string, help: string, labelNames: string[] = []): Counter {

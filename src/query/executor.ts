@@ -14,7 +14,9 @@ import { Leaf, type Morsel } from './leaf.js';
 import type { Partial, PartialCache } from './partial-cache.js';
 import type { PlanCache } from './plan-cache.js';
 import type { PlanContext } from './plan-context.js';
+import { overlapsTime } from './prune.js';
 import type { FeedResult, FeedTask, QueryTask, TaskFailure } from './query-task.js';
+import type { ScanRequest } from './scan-request.js';
 
 export interface QueryResult {
   /** Encoded rows, to be joined without separator. */
@@ -104,7 +106,8 @@ class QueryExecution {
     const plan = lease.plan;
     const planned = performance.now();
     try {
-      this.leaves = plan.leaves.map((text, index) => this.openLeaf(text, index, plan.deferred[index]));
+      const leaves = plan.leaves.map((text, index) => this.openLeaf(text, index, plan.deferred[index]));
+      this.leaves = await Promise.all(leaves);
       await this.scan(plan.handle);
       const result: QueryResult = {
         pieces: this.pieces,
@@ -133,13 +136,26 @@ class QueryExecution {
     return this.task<PlanAnswer>({ kind: 'plan', sql, context: JSON.stringify(context()) });
   }
 
-  private openLeaf(text: string, index: number, deferred?: boolean): Leaf {
-    const name = (JSON.parse(text) as { stream: string }).stream;
-    const snapshot = this.input.snapshots.find((each) => each.name === name);
-    if (!snapshot) throw new Error(`BUG: the plan reads ${name}, which it was not told of`);
+  private async openLeaf(text: string, index: number, deferred?: boolean): Promise<Leaf> {
+    const snapshot = deferred ? this.snapshotOf(text) : await this.loadFooters(text);
     const leaf = new Leaf(index, text, snapshot, this.input.partials !== undefined, deferred);
     if (groupsRows(leaf.request)) this.gatherings.set(leaf, new Gathering(this.pool.options.maxThreads));
     return leaf;
+  }
+
+  /** So that a leaf may begin this request. */
+  private async loadFooters(text: string): Promise<StreamSnapshot> {
+    const request = JSON.parse(text) as ScanRequest;
+    const snapshot = this.snapshotOf(text);
+    await snapshot.load((segment) => overlapsTime(request, segment));
+    return snapshot;
+  }
+
+  private snapshotOf(text: string): StreamSnapshot {
+    const name = (JSON.parse(text) as ScanRequest).stream;
+    const snapshot = this.input.snapshots.find((each) => each.name === name);
+    if (!snapshot) throw new Error(`BUG: the plan reads ${name}, which it was not told of`);
+    return snapshot;
   }
 
   /** Alternates between keeping the scan workers busy and feeding the run, until the run is done. */
@@ -188,6 +204,7 @@ class QueryExecution {
       format: this.input.format,
     });
     this.runHandle = feed.run;
+    for (const { text } of feed.requests) await this.loadFooters(text);
     for (const leaf of this.leaves) {
       leaf.queuedBytes = feed.queuedBytes[leaf.index] ?? 0;
       leaf.satisfied ||= feed.satisfied[leaf.index] ?? false;

@@ -11,7 +11,7 @@ import {
 import type { StreamSnapshot } from '../storage/snapshot.js';
 import { groupsRows } from './combine.js';
 import { type BlockTest, blockTest, insideTime, overlapsTime } from './prune.js';
-import { countsRowsOnly, type ScanRequest } from './scan-request.js';
+import { countsRowsOnly, replaceTime, type ScanRequest } from './scan-request.js';
 
 /** A block to scan. */
 export interface Part {
@@ -59,10 +59,6 @@ const RUN_GROUPS = 4;
 /** Likewise where rows are grouped: the fewer answers, the less often a group is in several. */
 const GROUPING_RUN_GROUPS = 16;
 
-/** As the planner writes it. Inside a JSON string its quotes would be escaped, so it is found nowhere else. */
-const TIME_MEMBER = /"time":\{"min":(?:null|-?\d+),"max":(?:null|-?\d+)\}/;
-const ALL_TIME = '"time":{"min":null,"max":null}';
-
 export class Leaf {
   request: ScanRequest;
   stats: PruneStats = noBlocks();
@@ -106,7 +102,7 @@ export class Leaf {
     this.request = JSON.parse(text) as ScanRequest;
     // A range of time that a group lies wholly in does not matter to it: without the range, a query of "the last day" finds the answers
     // that it got a minute ago.
-    this.timelessText = text.replace(TIME_MEMBER, ALL_TIME);
+    this.timelessText = replaceTime(text, { min: null, max: null });
     this.requestKey = createHash('sha256').update(this.timelessText).digest('base64url');
     this.mayMatch = blockTest(this.request);
     this.deferred = false;
@@ -206,14 +202,15 @@ export class Leaf {
     const runGroups = groupsRows(this.request) ? GROUPING_RUN_GROUPS : RUN_GROUPS;
     for (const segment of stream.segments) {
       if (!overlapsTime(this.request, segment)) {
-        this.stats.blocks += segment.groups.length;
-        this.stats.prunedByTime += segment.groups.length;
+        this.stats.blocks += segment.rowGroups;
+        this.stats.prunedByTime += segment.rowGroups;
         continue;
       }
       const file = basename(segment.lease.path);
+      const { groups, headers } = stream.footer(segment);
       let headerOffset = 0;
-      for (const [index, group] of segment.groups.entries()) {
-        const header = segment.headers.subarray(headerOffset, headerOffset + group.headerBytes);
+      for (const [index, group] of groups.entries()) {
+        const header = headers.subarray(headerOffset, headerOffset + group.headerBytes);
         headerOffset += group.headerBytes;
         const keeps = this.keepsAnswers && insideTime(this.request, group);
         const run = keeps ? `${file}/${Math.floor(index / runGroups)}` : undefined;

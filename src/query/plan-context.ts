@@ -2,8 +2,17 @@
 import type { ColumnType } from '../storage/schema.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
 
+/** What the planner is told of a stream. */
+export type PlannedStream = Pick<StreamSnapshot, 'name' | 'schema' | 'expiredBefore'>;
+
 export interface PlanContext {
-  streams: { name: string; columns: { name: string; type: ColumnType }[]; fullTextColumns: string[] }[];
+  streams: {
+    name: string;
+    columns: { name: string; type: ColumnType }[];
+    /** Rows before have expired, microseconds. */
+    startTime: number | null;
+    fullTextColumns: string[];
+  }[];
   /** All stream names of the organization, for "did you mean". */
   streamNames: string[];
   nowUs: number;
@@ -33,7 +42,7 @@ export function namedStreams<S extends { name: string }>(sql: string, streams: S
 }
 
 export function planContext(
-  snapshots: StreamSnapshot[],
+  streams: PlannedStream[],
   streamNames: string[],
   nowUs: number,
   options: PlanOptions,
@@ -41,16 +50,16 @@ export function planContext(
   return {
     ...options,
     nowUs,
-    streams: snapshots.map(describe),
+    streams: streams.map(describe),
     streamNames: streamNames.slice(0, SUGGESTED_NAMES_MAX),
   };
 }
 
-function describe({ name, schema }: StreamSnapshot): PlanContext['streams'][number] {
+function describe({ name, schema, expiredBefore }: PlannedStream): PlanContext['streams'][number] {
   const columns = [...schema].map(([column, type]) => ({ name: column, type }));
   const fullTextColumns = FULL_TEXT_COLUMNS.filter((column) => {
     const type = schema.get(column);
     return type === 'string' || type === 'json';
   });
-  return { name, columns, fullTextColumns };
+  return { name, columns, startTime: expiredBefore ?? null, fullTextColumns };
 }

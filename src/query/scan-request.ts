@@ -59,3 +59,11 @@ export function countsRowsOnly({ filter, output }: ScanRequest): boolean {
   if (output.kind !== 'aggregate' || output.groups.length > 0) return false;
   return output.aggregates.every((aggregate) => aggregate.kind === 'countRows');
 }
+
+/** As the planner writes it. Inside a JSON string its quotes would be escaped, so it is found nowhere else. */
+const TIME_MEMBER = /"time":\{"min":(?:null|-?\d+),"max":(?:null|-?\d+)\}/;
+
+/** The planner's text with another range of time, microseconds. */
+export function replaceTime(text: string, { min, max }: ScanRequest['time']): string {
+  return text.replace(TIME_MEMBER, `"time":{"min":${min},"max":${max}}`);
+}

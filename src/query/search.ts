@@ -10,7 +10,6 @@ import {
 } from '../config/limits.js';
 import { BasaltError, requestError } from '../errors/index.js';
 import type { RowFormat } from '../native/index.js';
-import { StreamSnapshot } from '../storage/snapshot.js';
 import type { Store } from '../storage/store.js';
 import type { Stream } from '../storage/stream.js';
 import { QueryAdmission } from './admission.js';
@@ -74,7 +73,7 @@ interface ResolvedQuery {
   sql: string;
   format: RowFormat;
   options: PlanOptions;
-  streams: Stream[];
+  streams: { stream: Stream; expiredBefore: number | undefined }[];
   /** Of all streams of the organization. */
   names: string[];
   planKey: string;
@@ -125,7 +124,10 @@ export class SearchService {
   private resolve(organization: string, body: SearchBody): ResolvedQuery {
     const { start_time, end_time, from, size, track_total_hits, query_type } = body.query;
     const all = this.store.streamsOf(organization);
-    const streams = namedStreams(body.query.sql, all);
+    const streams = namedStreams(body.query.sql, all).map((stream) => ({
+      stream,
+      expiredBefore: this.store.expiredBefore(stream),
+    }));
     const options: PlanOptions = {
       startTime: start_time,
       endTime: end_time,
@@ -135,10 +137,13 @@ export class SearchService {
     };
     const sql = track_total_hits ? countingSql(body.query.sql) : body.query.sql;
     const format = query_type === 'table' ? 'arrays' : 'objects';
-    const schemas = streams.map(({ name, schemaVersion }) => `${name}:${schemaVersion}`);
+    // The plan has the time from which on rows may be seen in its leaves.
+    const schemas = streams.map(
+      ({ stream, expiredBefore }) => `${stream.name}:${stream.schemaVersion}:${expiredBefore ?? ''}`,
+    );
     const planKey = JSON.stringify([organization, schemas, options, sql]);
     // Versions are told apart even between streams of one name, so a name need not be here.
-    const answerKey = `${streams.map(({ version }) => version).join()} ${format} ${planKey}`;
+    const answerKey = `${streams.map(({ stream }) => stream.version).join()} ${format} ${planKey}`;
     return { sql, format, options, streams, names: all.map(({ name }) => name), planKey, answerKey };
   }
 
@@ -149,7 +154,7 @@ export class SearchService {
   ): Promise<QueryResult> {
     const { sql, format, options, streams, names, planKey, answerKey } = query;
     const { answers, partials, plans } = this.caches;
-    const snapshots = streams.map((stream) => new StreamSnapshot(stream));
+    const snapshots = streams.map(({ stream, expiredBefore }) => this.store.snapshot(stream, expiredBefore));
     const seconds = body.timeout || QUERY_TIMEOUT_SECONDS_DEFAULT;
     const timeout = AbortSignal.timeout(seconds * 1000);
     try {

@@ -1,27 +1,29 @@
 /**
  * The catalog: which segments make up which stream, durable in SQLite (WAL journal, synchronous=FULL). Everything in it can be
- * rebuilt from the segments, the WAL and the log of deletions (`src/maintenance`).
- * Main thread only; each call is one short transaction.
+ * rebuilt from the segments, the WAL and the log of deletions (`src/maintenance`), except settings.
+ * Lives on the catalog thread (`src/storage/catalog-host.ts`), since a commit waits for the disk; each call is one short transaction.
  */
 import Database from 'better-sqlite3';
 import { FatalError } from '../errors/index.js';
 import type { Schema } from './schema.js';
 
-export const CATALOG_VERSION = 1;
+export const CATALOG_VERSION = 2;
 
 const DDL = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS streams (
   id INTEGER PRIMARY KEY, organization TEXT NOT NULL, name TEXT NOT NULL, created_us INTEGER NOT NULL,
+  -- Days of event time and bytes of segments that are kept; null: as configured for all streams.
+  retention_days REAL, retention_bytes INTEGER,
   UNIQUE (organization, name)) STRICT;
 CREATE TABLE IF NOT EXISTS fields (
   stream_id INTEGER NOT NULL REFERENCES streams(id) ON DELETE CASCADE, name TEXT NOT NULL, type TEXT NOT NULL,
   PRIMARY KEY (stream_id, name)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (
   id INTEGER PRIMARY KEY, stream_id INTEGER NOT NULL REFERENCES streams(id) ON DELETE CASCADE, file TEXT NOT NULL UNIQUE,
-  rows INTEGER NOT NULL, bytes INTEGER NOT NULL, time_min REAL NOT NULL, time_max REAL NOT NULL,
-  first_sequence INTEGER NOT NULL) STRICT;
--- Files that a merge replaced or a deletion dropped: whatever the next start still finds of them may go.
+  rows INTEGER NOT NULL, row_groups INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  time_min REAL NOT NULL, time_max REAL NOT NULL, first_sequence INTEGER NOT NULL) STRICT;
+-- Segment files that are not live: replaced, dropped, or still being written. What the next start finds of them goes.
 CREATE TABLE IF NOT EXISTS retired (file TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS segments_stream ON segments(stream_id);
 -- Blocks of a WAL file that are in segments: all frames of the stream with a sequence up to this one.
@@ -32,6 +34,18 @@ CREATE TABLE IF NOT EXISTS wal_merged (
 CREATE TABLE IF NOT EXISTS deletions (
   organization TEXT NOT NULL, stream TEXT NOT NULL, sequence INTEGER NOT NULL,
   PRIMARY KEY (organization, stream)) STRICT, WITHOUT ROWID;
+-- Deletions by query that are not finished: the next start goes on with them. Rows up to the sequence are concerned.
+CREATE TABLE IF NOT EXISTS removals (
+  id INTEGER PRIMARY KEY, stream_id INTEGER NOT NULL REFERENCES streams(id) ON DELETE CASCADE,
+  request TEXT NOT NULL, sequence INTEGER NOT NULL) STRICT;
+`;
+
+/** From version 1, whose groups were full but for the last of a segment. */
+const MIGRATION_2 = `
+ALTER TABLE streams ADD COLUMN retention_days REAL;
+ALTER TABLE streams ADD COLUMN retention_bytes INTEGER;
+ALTER TABLE segments ADD COLUMN row_groups INTEGER NOT NULL DEFAULT 1;
+UPDATE segments SET row_groups = (rows + 65535) / 65536;
 `;
 
 export interface StreamRow {
@@ -39,6 +53,8 @@ export interface StreamRow {
   organization: string;
   name: string;
   created_us: number;
+  retention_days: number | null;
+  retention_bytes: number | null;
 }
 
 export interface SegmentRow {
@@ -46,15 +62,48 @@ export interface SegmentRow {
   stream_id: number;
   file: string;
   rows: number;
+  row_groups: number;
   bytes: number;
   time_min: number;
   time_max: number;
   first_sequence: number;
 }
 
+export interface RemovalRow {
+  id: number;
+  stream_id: number;
+  /** The scan request whose rows go, as JSON. */
+  request: string;
+  sequence: number;
+}
+
+/** All that a start needs to know. */
+export interface CatalogContents {
+  /** The highest frame sequence known to be given out; WAL files may hold higher ones. */
+  sequence: number;
+  streams: StreamRow[];
+  fields: { stream_id: number; name: string; type: string }[];
+  /** In order of arrival. */
+  segments: SegmentRow[];
+  /** Per WAL file and stream: the last merged sequence. */
+  walMerged: { file: string; organization: string; stream: string; sequence: number }[];
+  deletions: { organization: string; stream: string; sequence: number }[];
+  retired: string[];
+  removals: RemovalRow[];
+}
+
+/** A stream as the main thread knows it; its row is made with the first change that needs it. */
+export interface StreamKey {
+  readonly id: number;
+  readonly organization: string;
+  readonly name: string;
+  readonly createdUs: number;
+}
+
 export interface NewSegment {
   file: string;
   rows: number;
+  rowGroups: number;
   bytes: number;
   timeMin: number;
   timeMax: number;
@@ -62,18 +111,23 @@ export interface NewSegment {
   firstSequence: number;
 }
 
-/** One merge, made live: the new segment, and what it replaces. */
+/** One merge, made live: the new segments, and what they replace. */
 export interface MergeCommit {
-  streamId: number;
-  organization: string;
-  stream: string;
-  segment: NewSegment;
+  stream: StreamKey;
+  segments: NewSegment[];
   replacedSegments: number[];
   /** Per WAL file: the last merged sequence of this stream. */
   walMerged: Map<string, number>;
   schema: Schema;
   /** The highest sequence given out so far. */
   sequence: number;
+}
+
+export interface Retention {
+  /** Days of event time; null: as configured for all streams, 0: for ever. */
+  days: number | null;
+  /** Bytes of segments; likewise. */
+  bytes: number | null;
 }
 
 export class Catalog {
@@ -88,11 +142,9 @@ export class Catalog {
       this.db.pragma('journal_mode = WAL');
       this.db.pragma('synchronous = FULL');
       this.db.pragma('foreign_keys = ON');
-      const version = this.db.pragma('user_version', { simple: true }) as number;
-      if (version > CATALOG_VERSION)
-        throw new Error(`catalog version ${version} is newer than ${CATALOG_VERSION}`);
-      this.db.exec(DDL);
-      this.db.pragma(`user_version = ${CATALOG_VERSION}`);
+      // Deleted rows are overwritten: a condition of a deletion by query may hold what is to be forgotten.
+      this.db.pragma('secure_delete = ON');
+      this.upgrade();
     } catch (cause) {
       this.db?.close();
       throw new FatalError(
@@ -103,20 +155,21 @@ export class Catalog {
     }
   }
 
-  streams(): StreamRow[] {
-    return this.db.prepare('SELECT id, organization, name, created_us FROM streams').all() as StreamRow[];
-  }
-
-  fields(): { stream_id: number; name: string; type: string }[] {
-    return this.db.prepare('SELECT stream_id, name, type FROM fields').all() as never;
-  }
-
-  segments(): SegmentRow[] {
-    return this.db.prepare('SELECT * FROM segments ORDER BY first_sequence').all() as SegmentRow[];
-  }
-
-  walMerged(): { file: string; organization: string; stream: string; sequence: number }[] {
-    return this.db.prepare('SELECT * FROM wal_merged').all() as never;
+  contents(): CatalogContents {
+    const all = (sql: string) => this.db.prepare(sql).all() as never[];
+    const sequence = this.db.prepare("SELECT value FROM meta WHERE key = 'sequence'").get() as
+      | { value: number }
+      | undefined;
+    return {
+      sequence: sequence?.value ?? 0,
+      streams: all('SELECT * FROM streams'),
+      fields: all('SELECT stream_id, name, type FROM fields'),
+      segments: all('SELECT * FROM segments ORDER BY first_sequence, id'),
+      walMerged: all('SELECT * FROM wal_merged'),
+      deletions: all('SELECT * FROM deletions'),
+      retired: all('SELECT file FROM retired').map(({ file }) => file),
+      removals: all('SELECT * FROM removals ORDER BY id'),
+    };
   }
 
   /** Last merged sequence of one stream by WAL file. */
@@ -127,53 +180,94 @@ export class Catalog {
     return select.raw().all(organization, stream) as [string, number][];
   }
 
-  deletions(): { organization: string; stream: string; sequence: number }[] {
-    return this.db.prepare('SELECT * FROM deletions').all() as never;
+  addStream(stream: StreamKey): void {
+    this.withoutSync(() => this.ensureStream(stream));
   }
 
-  /** The highest frame sequence known to be given out; WAL files may hold higher ones. */
-  sequence(): number {
-    const row = this.db.prepare("SELECT value FROM meta WHERE key = 'sequence'").get() as
-      | { value: number }
-      | undefined;
-    return row?.value ?? 0;
+  /** Notes files that are about to be written, so that a start after a crash removes what there is of them. */
+  beginSegments(files: string[]): void {
+    this.withoutSync(() => {
+      const insert = this.db.prepare('INSERT OR IGNORE INTO retired (file) VALUES (?)');
+      for (const file of files) insert.run(file);
+    });
   }
 
-  addStream(organization: string, name: string, createdUs: number): number {
-    const insert = this.db.prepare('INSERT INTO streams (organization, name, created_us) VALUES (?, ?, ?)');
-    return Number(insert.run(organization, name, createdUs).lastInsertRowid);
-  }
-
-  /** Makes a segment live in one transaction. @returns its id */
-  commitMerge(commit: MergeCommit): number {
+  /** Makes segments live and retires what they replace in one transaction. @returns their ids, in order */
+  commitMerge(commit: MergeCommit): number[] {
     const run = this.db.transaction(() => {
-      const { segment, streamId } = commit;
+      const { stream } = commit;
+      this.ensureStream(stream);
       for (const id of commit.replacedSegments) this.retireSegments('id = ?', id);
-      const id = this.db
-        .prepare(
-          `INSERT INTO segments (stream_id, file, rows, bytes, time_min, time_max, first_sequence)
-           VALUES (?, ?, ?, ?, ?, ?, ?)`,
-        )
-        .run(
-          streamId,
-          segment.file,
-          segment.rows,
-          segment.bytes,
-          segment.timeMin,
-          segment.timeMax,
-          segment.firstSequence,
-        ).lastInsertRowid;
+      const ids = commit.segments.map((segment) => this.insertSegment(stream.id, segment));
       const field = this.db.prepare('INSERT OR REPLACE INTO fields (stream_id, name, type) VALUES (?, ?, ?)');
-      for (const [name, type] of commit.schema) field.run(streamId, name, type);
-      const merged = this.db.prepare(
-        'INSERT OR REPLACE INTO wal_merged (file, organization, stream, sequence) VALUES (?, ?, ?, ?)',
-      );
-      for (const [file, sequence] of commit.walMerged)
-        merged.run(file, commit.organization, commit.stream, sequence);
+      for (const [name, type] of commit.schema) field.run(stream.id, name, type);
+      this.noteWalMerged(stream, commit.walMerged);
       this.storeSequence(commit.sequence);
-      return Number(id);
+      return ids;
     });
     return run();
+  }
+
+  /** Blocks of the stream up to these sequences are in segments, or deleted; by WAL file. */
+  noteWalMerged(
+    stream: Pick<StreamKey, 'organization' | 'name'>,
+    walMerged: ReadonlyMap<string, number>,
+  ): void {
+    const merged = this.db.prepare(
+      'INSERT OR REPLACE INTO wal_merged (file, organization, stream, sequence) VALUES (?, ?, ?, ?)',
+    );
+    for (const [file, sequence] of walMerged) merged.run(file, stream.organization, stream.name, sequence);
+  }
+
+  /** Puts a segment in the place of one that was damaged, or nothing. */
+  replaceSegment(file: string, replacement: NewSegment | undefined): void {
+    if (!replacement) {
+      this.db.prepare('DELETE FROM segments WHERE file = ?').run(file);
+      return;
+    }
+    const { rows, rowGroups, bytes, timeMin, timeMax, firstSequence } = replacement;
+    this.db
+      .prepare(
+        `UPDATE segments SET file = ?, rows = ?, row_groups = ?, bytes = ?, time_min = ?, time_max = ?, first_sequence = ?
+         WHERE file = ?`,
+      )
+      .run(replacement.file, rows, rowGroups, bytes, timeMin, timeMax, firstSequence, file);
+  }
+
+  /** Takes segments out of their streams, for good. */
+  dropSegments(ids: number[]): void {
+    this.db.transaction(() => {
+      for (const id of ids) this.retireSegments('id = ?', id);
+    })();
+  }
+
+  setRetention(stream: StreamKey, retention: Retention): void {
+    this.db.transaction(() => {
+      this.ensureStream(stream);
+      this.db
+        .prepare('UPDATE streams SET retention_days = ?, retention_bytes = ? WHERE id = ?')
+        .run(retention.days, retention.bytes, stream.id);
+    })();
+  }
+
+  /** Notes a deletion by query before it begins. @returns its id */
+  beginRemoval(stream: StreamKey, request: string, sequence: number): number {
+    return this.db.transaction(() => {
+      this.ensureStream(stream);
+      const insert = this.db.prepare('INSERT INTO removals (stream_id, request, sequence) VALUES (?, ?, ?)');
+      return Number(insert.run(stream.id, request, sequence).lastInsertRowid);
+    })();
+  }
+
+  /** The deletion is done: nothing of it is left in the catalog's files either. */
+  endRemoval(id: number): void {
+    this.db.prepare('DELETE FROM removals WHERE id = ?').run(id);
+    this.shrink();
+  }
+
+  /** Empties the journal. */
+  shrink(): void {
+    this.db.pragma('wal_checkpoint(TRUNCATE)');
   }
 
   /** Forgets a stream and voids its frames up to `sequence`. */
@@ -188,34 +282,12 @@ export class Catalog {
     })();
   }
 
-  /** Puts a segment in the place of one that was damaged, or nothing. */
-  replaceSegment(file: string, replacement: NewSegment | undefined): void {
-    if (!replacement) {
-      this.db.prepare('DELETE FROM segments WHERE file = ?').run(file);
-      return;
-    }
-    this.db
-      .prepare(
-        'UPDATE segments SET file = ?, rows = ?, bytes = ?, time_min = ?, time_max = ?, first_sequence = ? WHERE file = ?',
-      )
-      .run(
-        replacement.file,
-        replacement.rows,
-        replacement.bytes,
-        replacement.timeMin,
-        replacement.timeMax,
-        replacement.firstSequence,
-        file,
-      );
-  }
-
-  retired(): string[] {
-    return (this.db.prepare('SELECT file FROM retired').all() as { file: string }[]).map(({ file }) => file);
-  }
-
-  /** A retired segment file has been removed. */
-  forgetSegmentFile(file: string): void {
-    this.withoutSync(() => this.db.prepare('DELETE FROM retired WHERE file = ?').run(file));
+  /** Retired segment files have been removed. */
+  forgetSegmentFiles(files: string[]): void {
+    this.withoutSync(() => {
+      const forget = this.db.prepare('DELETE FROM retired WHERE file = ?');
+      for (const file of files) forget.run(file);
+    });
   }
 
   /** A WAL file is gone: what was noted about it is void. */
@@ -227,11 +299,44 @@ export class Catalog {
     this.db.close();
   }
 
-  /** For notes about files that are gone already: losing one in a crash costs nothing, a sync costs the main thread milliseconds. */
+  private upgrade(): void {
+    const version = this.db.pragma('user_version', { simple: true }) as number;
+    if (version > CATALOG_VERSION)
+      throw new Error(`catalog version ${version} is newer than ${CATALOG_VERSION}`);
+    this.db.transaction(() => {
+      if (version === 1) this.db.exec(MIGRATION_2);
+      this.db.exec(DDL);
+      this.db.pragma(`user_version = ${CATALOG_VERSION}`);
+    })();
+  }
+
+  /** For notes whose loss in a power cut costs nothing; a crash of the process alone loses none. */
   private withoutSync(change: () => void): void {
     this.db.pragma('synchronous = NORMAL');
-    change();
-    this.db.pragma('synchronous = FULL');
+    try {
+      this.db.transaction(change)();
+    } finally {
+      this.db.pragma('synchronous = FULL');
+    }
+  }
+
+  private ensureStream({ id, organization, name, createdUs }: StreamKey): void {
+    this.db
+      .prepare(`INSERT INTO streams (id, organization, name, created_us) VALUES (?, ?, ?, ?)
+         ON CONFLICT (id) DO NOTHING`)
+      .run(id, organization, name, createdUs);
+  }
+
+  private insertSegment(streamId: number, segment: NewSegment): number {
+    this.db.prepare('DELETE FROM retired WHERE file = ?').run(segment.file);
+    const insert = this.db.prepare(
+      `INSERT INTO segments (stream_id, file, rows, row_groups, bytes, time_min, time_max, first_sequence)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    const { file, rows, rowGroups, bytes, timeMin, timeMax, firstSequence } = segment;
+    return Number(
+      insert.run(streamId, file, rows, rowGroups, bytes, timeMin, timeMax, firstSequence).lastInsertRowid,
+    );
   }
 
   private retireSegments(condition: string, value: number): void {

@@ -1,31 +1,32 @@
 /**
  * Decides what is merged when: WAL blocks into segments once a stream has enough rows or the oldest is old enough, small segments
- * into larger ones. One merge a stream at a time, on the merge workers. State of a stream: idle → merging → idle.
+ * into larger ones. Streams wait in a queue by the time they are due, so that a tick looks at no stream that is not. One merge a stream
+ * at a time, on the merge workers, within a byte budget. State of a stream: idle → merging (or held by somebody else) → idle.
  */
 
-import { basename } from 'node:path';
 import type { Logger } from 'pino';
 import type { Piscina } from 'piscina';
 import {
-  COMPACT_SEGMENTS,
   MERGE_AGE_MS,
   MERGE_BLOCKS_MAX,
+  MERGE_BYTES_RUNNING_MAX,
   MERGE_ROWS,
+  MERGE_URGENT_ROWS,
+  PARTITIONS_MAX,
   SEGMENT_ZSTD_LEVEL,
 } from '../config/limits.js';
+import { DueQueue } from './due-queue.js';
 import type { FileLease } from './file-lease.js';
-import type { MergeResult, MergeTask, SegmentMetadata } from './merge-task.js';
-import type { Store } from './store.js';
-import type { LiveBlock, LiveSegment, Stream } from './stream.js';
-
-interface Pick {
-  blocks: LiveBlock[];
-  segments: LiveSegment[];
-}
+import type { MergeInput, MergeResult, MergeTask } from './merge-task.js';
+import { MIXED, partitionOf } from './partition.js';
+import { firstSequenceOf, type MergeInputs, mergedUpTo, type Store, walRanges } from './store.js';
+import type { LiveBlock, Stream } from './stream.js';
 
 interface Flush {
   /** Blocks up to this sequence are to be merged. */
   sequence: number;
+  /** Streams that may still have some. */
+  streams: Set<Stream>;
   resolve: () => void;
   reject: (error: unknown) => void;
 }
@@ -41,18 +42,28 @@ export interface MergeObserver {
 
 export class MergeScheduler {
   private readonly running = new Set<Promise<void>>();
-  private flushes: Flush[] = [];
+  private runningBytes = 0;
+  /** Streams with blocks, by when these are due. */
+  private readonly due = new DueQueue<Stream>();
+  /** Streams with a full tier, in order of that. */
+  private readonly compactable = new Set<Stream>();
+  private readonly flushes = new Set<Flush>();
+  /** Who waits for a stream that is being merged. */
+  private readonly holders = new Map<Stream, (() => void)[]>();
   private timer: NodeJS.Timeout | undefined;
-  private failure: unknown;
 
   constructor(
     private readonly store: Store,
     private readonly pool: Piscina,
+    /** For when there is too much to merge: threads of normal priority. */
+    private readonly urgentPool: Piscina,
     private readonly log: Logger,
     private readonly observer: MergeObserver,
   ) {}
 
   start(): void {
+    this.store.onGrowth = (stream) => this.consider(stream);
+    for (const stream of this.store.allStreams()) this.consider(stream);
     this.timer = setInterval(() => this.tick(), TICK_MS);
   }
 
@@ -66,74 +77,189 @@ export class MergeScheduler {
   /** Turns every block that is live now into segments; resolves when they are live. */
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.flushes.push({ sequence: this.store.currentSequence(), resolve, reject });
+      const streams = new Set(this.store.allStreams().filter(({ blocks }) => blocks.length > 0));
+      const flush = { sequence: this.store.currentSequence(), streams, resolve, reject };
+      this.flushes.add(flush);
+      for (const stream of streams) this.consider(stream);
+      this.settle(flush);
       this.tick();
     });
   }
 
-  private tick(): void {
-    if (this.failure !== undefined) {
-      for (const flush of this.flushes.splice(0)) flush.reject(this.failure);
-      this.failure = undefined;
+  /** Keeps merges off a stream until what it returns is called. Waits for a merge that runs. */
+  async hold(stream: Stream): Promise<() => void> {
+    if (stream.merging) {
+      await new Promise<void>((resolve) => {
+        this.holders.set(stream, [...(this.holders.get(stream) ?? []), resolve]);
+      });
     }
-    this.flushes = this.flushes.filter((flush) => {
-      const waiting = this.store.allStreams().some((stream) => hasBlocksUpTo(stream, flush.sequence));
-      if (!waiting) flush.resolve();
-      return waiting;
-    });
-    const flushUpTo = Math.max(0, ...this.flushes.map((flush) => flush.sequence));
-    for (const stream of this.store.allStreams()) {
-      if (stream.merging || this.running.size >= this.pool.options.maxThreads) continue;
-      if (Date.now() < stream.mergeNotBeforeMs) continue;
-      const pick = pickBlocks(stream, flushUpTo, Date.now()) ?? pickSegments(stream);
-      if (pick) this.run(stream, pick);
+    stream.merging = true;
+    return () => this.release(stream);
+  }
+
+  /** Merges inputs of a stream that the caller holds, without the rows that the scan request `removal` matches. @returns rows that stay */
+  async rewrite(stream: Stream, inputs: MergeInputs, removal?: string): Promise<number> {
+    const leases: FileLease[] = [...inputs.segments, ...inputs.blocks].map((part) => part.lease);
+    for (const lease of leases) lease.acquire();
+    const bytes = bytesOf(inputs);
+    this.runningBytes += bytes;
+    const files = this.store.beginSegments(stream, spansDays(inputs) ? PARTITIONS_MAX + 1 : 1);
+    const unused = new Set(files);
+    try {
+      const task: MergeTask = {
+        inputs: await this.taskInputs(inputs),
+        outputPaths: files.map((file) => this.store.segmentPath(file)),
+        metadata: await segmentMetadata(this.store, stream, inputs),
+        zstdLevel: SEGMENT_ZSTD_LEVEL,
+        removal,
+      };
+      const { outputs, untouched, tookMs } = (await this.poolFor(inputs).run(task)) as MergeResult;
+      if (untouched) return inputs.segments.reduce((sum, segment) => sum + segment.rows, 0);
+      const written = outputs.map(({ index, footer }) => ({ file: files[index] as string, footer }));
+      if (!(await this.store.commitMerge(stream, written, inputs, removal !== undefined))) return 0;
+      let rows = 0;
+      let writtenBytes = 0;
+      for (const { file, footer } of written) {
+        unused.delete(file);
+        rows += footer.groups.reduce((sum, group) => sum + group.rows, 0);
+        writtenBytes += footer.fileBytes;
+      }
+      this.observer.merged(rows, writtenBytes, tookMs);
+      const outputFiles = written.length;
+      this.log.debug(
+        { stream: stream.name, rows, writtenBytes, outputFiles, tookMs: Math.round(tookMs) },
+        'merged',
+      );
+      return rows;
+    } finally {
+      this.store.abandonSegments([...unused]);
+      this.runningBytes -= bytes;
+      for (const lease of leases) lease.release();
     }
   }
 
-  private run(stream: Stream, pick: Pick): void {
+  /** Once too much has gathered in the WAL, its blocks are not merged behind everything else any more. */
+  private poolFor({ blocks }: MergeInputs): Piscina {
+    if (blocks.length === 0) return this.pool;
+    const rows = this.store.allStreams().reduce((sum, stream) => sum + stream.blockRows, 0);
+    return rows > MERGE_URGENT_ROWS ? this.urgentPool : this.pool;
+  }
+
+  /** Queues a stream for when it is due. */
+  private consider(stream: Stream): void {
+    if (stream.merging) return;
+    if (stream.tiers.due) this.compactable.add(stream);
+    const dueMs = blocksDueMs(stream, this.flushSequence(stream));
+    if (dueMs !== undefined) this.due.push(stream, Math.max(dueMs, stream.mergeNotBeforeMs));
+  }
+
+  private flushSequence(stream: Stream): number {
+    let sequence = 0;
+    for (const flush of this.flushes)
+      if (flush.streams.has(stream)) sequence = Math.max(sequence, flush.sequence);
+    return sequence;
+  }
+
+  private tick(): void {
+    while (this.running.size < this.pool.options.maxThreads) {
+      const next = this.nextBlocks() ?? this.nextSegments();
+      if (!next) return;
+      this.run(next.stream, next.inputs);
+    }
+  }
+
+  private nextBlocks(): { stream: Stream; inputs: MergeInputs } | undefined {
+    const nowMs = Date.now();
+    for (let stream = this.due.popDue(nowMs); stream; stream = this.due.popDue(nowMs)) {
+      if (stream.merging || !this.store.isLive(stream)) continue;
+      const blocks = pickBlocks(stream, this.flushSequence(stream), nowMs);
+      const inputs = { blocks: blocks ?? [], segments: [] };
+      if (blocks && this.affords(inputs)) return { stream, inputs };
+      // Not due after all, or too much at once: it is looked at again when it is due, or when a merge has ended.
+      const dueMs = blocksDueMs(stream, this.flushSequence(stream));
+      if (dueMs !== undefined) this.due.push(stream, Math.max(dueMs, nowMs + 1));
+      if (blocks) return undefined;
+    }
+    return undefined;
+  }
+
+  private nextSegments(): { stream: Stream; inputs: MergeInputs } | undefined {
+    const nowMs = Date.now();
+    for (const stream of this.compactable) {
+      if (stream.merging || stream.mergeNotBeforeMs > nowMs) continue;
+      const segments = this.store.isLive(stream) ? stream.tiers.pick() : undefined;
+      if (!segments) {
+        this.compactable.delete(stream);
+        continue;
+      }
+      const inputs = { blocks: [], segments };
+      if (this.affords(inputs)) return { stream, inputs };
+    }
+    return undefined;
+  }
+
+  private affords(inputs: MergeInputs): boolean {
+    return this.running.size === 0 || this.runningBytes + bytesOf(inputs) <= MERGE_BYTES_RUNNING_MAX;
+  }
+
+  private run(stream: Stream, inputs: MergeInputs): void {
     stream.merging = true;
-    const merge = this.merge(stream, pick)
-      .catch((error: unknown) => {
-        this.failure = error;
-        stream.mergeNotBeforeMs = Date.now() + RETRY_MS;
-        this.log.error(
-          { stream: stream.name, error: String(error) },
-          'merge failed; its blocks stay in the WAL',
-        );
-      })
+    const merge = this.rewrite(stream, inputs)
+      .then(
+        () => {},
+        (error: unknown) => {
+          stream.mergeNotBeforeMs = Date.now() + RETRY_MS;
+          this.log.error(
+            { stream: stream.name, error: String(error) },
+            'merge failed; what it read stays as it is',
+          );
+          for (const flush of this.flushes) if (flush.streams.has(stream)) this.end(flush, error);
+        },
+      )
       .finally(() => {
-        stream.merging = false;
         this.running.delete(merge);
-        if (this.timer && this.failure === undefined) this.tick();
+        this.release(stream);
       });
     this.running.add(merge);
   }
 
-  private async merge(stream: Stream, pick: Pick): Promise<void> {
-    const leases: FileLease[] = [...pick.segments, ...pick.blocks].map((part) => part.lease);
-    for (const lease of leases) lease.acquire();
-    try {
-      const file = this.store.newSegmentName(stream);
-      const outputPath = this.store.segmentPath(file);
-      const task: MergeTask = {
-        inputs: mergeInputs(pick),
-        outputPath,
-        metadata: JSON.stringify(segmentMetadata(this.store, stream, pick, file)),
-        zstdLevel: SEGMENT_ZSTD_LEVEL,
-      };
-      const { footer, tookMs } = (await this.pool.run(task)) as MergeResult;
-      // A stream deleted meanwhile has no use for the file; the next start removes it.
-      if (!this.store.isLive(stream)) return;
-      this.store.commitMerge(stream, file, footer, pick.blocks, pick.segments);
-      const rows = footer.groups.reduce((sum, group) => sum + group.rows, 0);
-      this.observer.merged(rows, footer.fileBytes, tookMs);
-      this.log.debug(
-        { stream: stream.name, rows, bytes: footer.fileBytes, tookMs: Math.round(tookMs) },
-        'merged',
-      );
-    } finally {
-      for (const lease of leases) lease.release();
+  private release(stream: Stream): void {
+    for (const flush of this.flushes) this.settle(flush, stream);
+    const [next, ...later] = this.holders.get(stream) ?? [];
+    if (later.length > 0) this.holders.set(stream, later);
+    else this.holders.delete(stream);
+    if (next) {
+      next();
+      return;
     }
+    stream.merging = false;
+    this.consider(stream);
+    if (this.timer) this.tick();
+  }
+
+  /** Takes streams off a flush that have nothing of it any more, and ends it when there is none left. */
+  private settle(flush: Flush, only?: Stream): void {
+    for (const stream of only ? [only] : [...flush.streams]) {
+      const waiting = this.store.isLive(stream) && hasBlocksUpTo(stream, flush.sequence);
+      if (!waiting) flush.streams.delete(stream);
+    }
+    if (flush.streams.size === 0) this.end(flush);
+  }
+
+  private end(flush: Flush, error?: unknown): void {
+    if (!this.flushes.delete(flush)) return;
+    if (error === undefined) flush.resolve();
+    else flush.reject(error);
+  }
+
+  private async taskInputs({ blocks, segments }: MergeInputs): Promise<MergeInput[]> {
+    const inputs: MergeInput[] = [];
+    for (const { lease } of segments) {
+      const { groups } = await this.store.footers.get(lease.path);
+      for (const { offset } of groups) inputs.push({ path: lease.path, offset, reusable: true });
+    }
+    for (const { lease, offset } of blocks) inputs.push({ path: lease.path, offset, reusable: false });
+    return inputs;
   }
 }
 
@@ -141,93 +267,70 @@ function hasBlocksUpTo(stream: Stream, sequence: number): boolean {
   return stream.blocks.some((block) => block.sequence <= sequence);
 }
 
+/** When the blocks of a stream are worth a merge: when the oldest came, if that is so already; undefined: it has none. */
+export function blocksDueMs(stream: Stream, flushUpTo: number): number | undefined {
+  const [oldest] = stream.blocks;
+  if (!oldest) return undefined;
+  if (stream.blockRows >= MERGE_ROWS || stream.blocks.length >= MERGE_BLOCKS_MAX) return oldest.receivedMs;
+  if (flushUpTo > 0 && hasBlocksUpTo(stream, flushUpTo)) return oldest.receivedMs;
+  return oldest.receivedMs + MERGE_AGE_MS;
+}
+
 /**
  * The oldest blocks up to one merge's size, when they are worth a merge. A prefix in sequence order, so that one number a WAL file
  * notes it.
  */
-export function pickBlocks(stream: Stream, flushUpTo: number, nowMs: number): Pick | undefined {
-  if (stream.blocks.length === 0) return undefined;
-  let rows = 0;
-  let due = stream.blocks.length >= MERGE_BLOCKS_MAX;
-  for (const block of stream.blocks) {
-    rows += block.rows;
-    due ||= rows >= MERGE_ROWS || nowMs - block.receivedMs >= MERGE_AGE_MS || block.sequence <= flushUpTo;
-  }
-  if (!due) return undefined;
-  const sorted = stream.blocks.toSorted((a, b) => a.sequence - b.sequence);
+export function pickBlocks(stream: Stream, flushUpTo: number, nowMs: number): LiveBlock[] | undefined {
+  const dueMs = blocksDueMs(stream, flushUpTo);
+  return dueMs === undefined || dueMs > nowMs ? undefined : firstBlocks(stream, Number.POSITIVE_INFINITY);
+}
+
+/** The first blocks in sequence order, up to that sequence and to one merge's size. */
+export function firstBlocks(stream: Stream, upTo: number): LiveBlock[] {
   const blocks: LiveBlock[] = [];
   let taken = 0;
-  for (const block of sorted) {
+  for (const block of stream.blocks.toSorted((a, b) => a.sequence - b.sequence)) {
+    if (block.sequence > upTo) break;
     if (blocks.length > 0 && (taken + block.rows > MERGE_ROWS || blocks.length >= MERGE_BLOCKS_MAX)) break;
     blocks.push(block);
     taken += block.rows;
   }
-  return { blocks, segments: [] };
+  return blocks;
 }
 
-/**
- * Segments of one size tier, when enough have gathered; the tiers grow by COMPACT_SEGMENTS, so that each row is rewritten once a tier,
- * O(log n) times in all.
- */
-export function pickSegments(stream: Stream): Pick | undefined {
-  const tiers = new Map<number, LiveSegment[]>();
-  for (const segment of stream.segments) {
-    if (segment.rows >= MERGE_ROWS / 2) continue;
-    const tier = Math.floor(Math.log(segment.rows) / Math.log(COMPACT_SEGMENTS));
-    tiers.set(tier, [...(tiers.get(tier) ?? []), segment]);
-  }
-  for (const [, segments] of [...tiers].sort(([a], [b]) => a - b)) {
-    if (segments.length < COMPACT_SEGMENTS) continue;
-    const picked = fitting(segments);
-    if (picked.length >= 2) {
-      return { blocks: [], segments: picked };
+function bytesOf({ blocks, segments }: MergeInputs): number {
+  return (
+    blocks.reduce((sum, { blockBytes }) => sum + blockBytes, 0) +
+    segments.reduce((sum, { bytes }) => sum + bytes, 0)
+  );
+}
+
+function spansDays({ blocks, segments }: MergeInputs): boolean {
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const list of [blocks, segments]) {
+    for (const { timeMin, timeMax } of list) {
+      min = Math.min(min, timeMin);
+      max = Math.max(max, timeMax);
     }
   }
-  return undefined;
+  return partitionOf(min, max) === MIXED;
 }
 
-/** As many of the segments, in order of arrival, as one merge may hold. */
-function fitting(segments: LiveSegment[]): LiveSegment[] {
-  const picked: LiveSegment[] = [];
-  let rows = 0;
-  for (const segment of segments.toSorted((a, b) => a.firstSequence - b.firstSequence)) {
-    if (rows + segment.rows > MERGE_ROWS) break;
-    picked.push(segment);
-    rows += segment.rows;
-  }
-  return picked;
-}
-
-function mergeInputs(pick: Pick): MergeTask['inputs'] {
-  const inputs = pick.segments.flatMap((segment) =>
-    segment.groups.map((group) => ({ path: segment.lease.path, offset: group.offset })),
-  );
-  for (const block of pick.blocks) inputs.push({ path: block.lease.path, offset: block.offset });
-  return inputs;
-}
-
-function segmentMetadata(store: Store, stream: Stream, pick: Pick, file: string): SegmentMetadata {
-  const { walMerged, retired } = store.lineage(stream);
-  const walInputs: SegmentMetadata['walInputs'] = {};
-  for (const { walFile, sequence } of pick.blocks) {
-    const [first, last] = walInputs[walFile] ?? [sequence, sequence];
-    walInputs[walFile] = [Math.min(first, sequence), Math.max(last, sequence)];
-    walMerged[walFile] = Math.max(walMerged[walFile] ?? 0, sequence);
-  }
-  const sequences = [
-    ...pick.blocks.map((block) => block.sequence),
-    ...pick.segments.map((segment) => segment.firstSequence),
-  ];
+async function segmentMetadata(
+  store: Store,
+  stream: Stream,
+  inputs: MergeInputs,
+): Promise<MergeTask['metadata']> {
+  const { walMerged, retired, sequence } = await store.lineage(stream);
   return {
     organization: stream.organization,
     stream: stream.name,
     streamCreatedUs: stream.createdUs,
-    firstSequence: Math.min(...sequences),
-    walMerged,
-    walInputs,
-    inputs: pick.segments.map((segment) => basename(segment.lease.path)),
+    firstSequence: firstSequenceOf(inputs),
+    walMerged: { ...walMerged, ...Object.fromEntries(mergedUpTo(inputs.blocks)) },
+    walInputs: walRanges(inputs.blocks),
+    inputs: inputs.segments.map(({ file }) => file),
     retired,
-    outputs: [file],
-    sequence: store.currentSequence(),
+    sequence,
   };
 }

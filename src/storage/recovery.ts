@@ -5,7 +5,7 @@
  * it is not: it is skipped, reported, and the file is kept for the operator.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { verifyBlock } from '../native/index.js';
+import { checkBlock } from '../native/index.js';
 import {
   checkFileHeader,
   decodeFrame,
@@ -90,7 +90,7 @@ function readFrame(fd: number, offset: number, fileBytes: number): RecoveredBloc
   const blockOffset = offset + frame.headerBytes;
   if (blockOffset + frame.blockBytes > fileBytes) return 'the block is cut off';
   try {
-    const summary = verifyBlock(fd, blockOffset);
+    const summary = checkBlock(fd, blockOffset);
     if (summary.blockBytes !== frame.blockBytes) return 'frame and block disagree about the length';
     return {
       frame,

@@ -1,18 +1,24 @@
 /**
- * The store: all streams, what is live of each, and the swaps between WAL and segments. Owns the catalog. Main thread only; every
- * change is complete within one turn of the event loop, so a query sees either all of it or none.
+ * The store: all streams, what is live of each, and the swaps between WAL and segments. Main thread only. A change that must last is
+ * committed on the catalog thread first; the lists change in the turn of the event loop in which the commit is known to be durable, all
+ * at once, so a query sees either all of it or none. Changes are made one after another.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { FOOTER_CACHE_BYTES } from '../config/limits.js';
 import { FatalError, requestError } from '../errors/index.js';
 import type { BatchResult, DurableBlock } from '../ingest/batch-task.js';
-import { readFooter, type SegmentFooter } from '../native/index.js';
-import { Catalog, type SegmentRow } from './catalog.js';
+import type { SegmentFooter } from '../native/index.js';
+import type { CatalogContents, NewSegment, RemovalRow, Retention } from './catalog.js';
+import type { CatalogPool } from './catalog-task.js';
+import { CatalogThread } from './catalog-thread.js';
 import { DataLock } from './data-lock.js';
-import { appendDeletion } from './deletion-log.js';
+import { appendDeletion, appendRemoval } from './deletion-log.js';
+import { FileDisposals } from './file-disposal.js';
 import { FileLease } from './file-lease.js';
+import { FooterCache } from './footer-cache.js';
 import {
   createDirectories,
   type DataLayout,
@@ -21,15 +27,43 @@ import {
   WAL_SUFFIX,
 } from './layout.js';
 import type { SegmentMetadata } from './merge-task.js';
-import { readWalFile } from './recovery.js';
+import { readWalFile, type WalContents } from './recovery.js';
+import { expiredBefore, expiredSegments, type RetentionDefaults } from './retention.js';
 import type { ColumnType } from './schema.js';
+import { checkSegments, clearSegmentFolder } from './segment-folder.js';
+import { StreamSnapshot } from './snapshot.js';
 import { type LiveBlock, type LiveSegment, Stream } from './stream.js';
 import { WalFiles } from './wal-files.js';
 import { WAL_FILE_HEADER_BYTES } from './wal-format.js';
 
+/** A segment file that was written and is not live yet. */
+export interface WrittenSegment {
+  file: string;
+  footer: SegmentFooter;
+}
+
+/** What a merge read. */
+export interface MergeInputs {
+  blocks: readonly LiveBlock[];
+  segments: readonly LiveSegment[];
+}
+
+export type WalReader = (path: string) => Promise<WalContents>;
+
+/** What a start found. */
+export interface Recovered {
+  segments: number;
+  blocks: number;
+  rows: number;
+  /** Deletions by query that a crash cut off. */
+  removals: RemovalRow[];
+}
+
 export class Store {
-  readonly catalog: Catalog;
+  readonly catalog: CatalogThread;
   readonly walFiles: WalFiles;
+  readonly footers = new FooterCache(FOOTER_CACHE_BYTES);
+  readonly disposals: FileDisposals;
   private readonly lock: DataLock;
   /** One BigInt64: the last frame sequence given out; shared with the ingest workers. */
   readonly sequenceBuffer = new SharedArrayBuffer(8);
@@ -38,45 +72,70 @@ export class Store {
   readonly bootId = randomBytes(6).toString('hex');
   /** Paths of files that are gone, for those who keep descriptors. */
   onFileGone: (path: string) => void = () => {};
+  /** There is more to merge of this stream than before. */
+  onGrowth: (stream: Stream) => void = () => {};
+  /** The catalog's disk failed: going on could lose data. */
+  onFatal: (error: FatalError) => void = () => {};
   private readonly sequence = new BigInt64Array(this.sequenceBuffer);
   private readonly streams = new Map<string, Stream>();
   private readonly voidUpTo = new Map<string, number>();
-  /** Replaced segment files that queries still read. */
-  private readonly retiredFiles = new Set<string>();
   private segmentCount = 0;
+  /** Segment files that are being written, live, or on their way out. */
+  private readonly ownFiles = new Set<string>();
+  /** Replaced or dropped segment files that are still there. */
+  private readonly retiredFiles = new Set<string>();
+  private lastStreamId = 0;
+  /** Settles with the last change that was asked for. */
+  private changes: Promise<unknown> = Promise.resolve();
+  /** Notes on their way to the catalog that nobody waits for. */
+  private readonly notes = new Set<Promise<void>>();
 
   constructor(
     readonly layout: DataLayout,
     private readonly log: Logger,
+    catalogPool: CatalogPool,
+    private readonly retention: RetentionDefaults = { days: 0, bytes: 0 },
   ) {
     createDirectories(layout);
     this.lock = DataLock.acquire(layout.lock);
-    try {
-      this.catalog = new Catalog(layout.catalog);
-    } catch (error) {
-      this.lock.release();
-      throw error;
-    }
-    this.walFiles = new WalFiles(layout.wal, layout.quarantine, (name, path) => {
-      this.catalog.forgetWalFile(name);
+    this.catalog = new CatalogThread(catalogPool);
+    this.disposals = new FileDisposals((path, error) =>
+      log.error({ path, error: String(error) }, 'a file that is not needed cannot be removed'),
+    );
+    this.walFiles = new WalFiles(layout.wal, layout.quarantine, this.disposals, (name, path) => {
+      this.note(this.catalog.change('forgetWalFile', name));
       this.onFileGone(path);
     });
   }
 
-  /** Brings back what the catalog and the WAL hold. Call once, before anything else. */
-  recover(): { segments: number; blocks: number; rows: number } {
+  /**
+   * Brings back what the catalog and the WAL hold. Call once, before anything else.
+   * @param readWal reads one WAL file; the calls are made at once, so that threads can share the work
+   * @returns deletions by query that a crash cut off, beside what there is
+   * @throws FatalError when the catalog, a segment or a WAL file cannot be used; nothing was changed then
+   */
+  async recover(readWal: WalReader = async (path) => readWalFile(path)): Promise<Recovered> {
     const started = performance.now();
-    Atomics.store(this.sequence, 0, BigInt(this.catalog.sequence()));
-    for (const { organization, stream, sequence } of this.catalog.deletions()) {
+    let contents: CatalogContents;
+    try {
+      contents = await this.catalog.open(this.layout.catalog);
+    } catch (error) {
+      this.lock.release();
+      throw error;
+    }
+    Atomics.store(this.sequence, 0, BigInt(contents.sequence));
+    for (const { organization, stream, sequence } of contents.deletions) {
       this.voidUpTo.set(streamKey(organization, stream), sequence);
     }
-    this.openSegments();
-    const recovered = this.replayWal();
+    this.openSegments(contents);
+    const opened = performance.now();
+    const blocks = await this.replayWal(contents, readWal);
     const rows = this.allStreams().reduce((sum, stream) => sum + stream.rows, 0);
-    const segments = this.allStreams().reduce((sum, stream) => sum + stream.segments.length, 0);
-    const tookMs = Math.round(performance.now() - started);
-    this.log.info({ segments, walBlocks: recovered, rows, tookMs }, 'recovered');
-    return { segments, blocks: recovered, rows };
+    const segments = contents.segments.length;
+    const now = performance.now();
+    const [catalogMs, walMs] = [Math.round(opened - started), Math.round(now - opened)];
+    this.log.info({ segments, walBlocks: blocks, rows, catalogMs, walMs }, 'recovered');
+    return { segments, blocks, rows, removals: contents.removals };
   }
 
   currentSequence(): number {
@@ -95,94 +154,159 @@ export class Store {
     return this.streams.get(streamKey(organization, name));
   }
 
+  /** @throws BasaltError 404 */
+  get(organization: string, name: string): Stream {
+    const stream = this.find(organization, name);
+    if (!stream) throw requestError(404, 'stream not found');
+    return stream;
+  }
+
+  /** Rows of the stream with an earlier event time (microseconds) have expired; undefined: none has. */
+  expiredBefore(stream: Stream): number | undefined {
+    return expiredBefore(stream.retention, this.retention, Date.now() * 1000);
+  }
+
+  /** Segments of the stream that may go. */
+  expiredSegments(stream: Stream): LiveSegment[] {
+    return expiredSegments(stream, this.retention, Date.now() * 1000);
+  }
+
+  /** What a query sees of a stream now. Release it. */
+  snapshot(stream: Stream, expiredBefore = this.expiredBefore(stream)): StreamSnapshot {
+    return new StreamSnapshot(stream, this.footers, expiredBefore);
+  }
+
   /** Makes the blocks of a durable batch live. Blocks of a stream that was deleted meanwhile are void. */
-  addBatch(batch: Pick<BatchResult, 'blocks' | 'walFile' | 'walBytes' | 'closedWalFile'>): void {
-    if (batch.walFile !== undefined) this.walFiles.touch(batch.walFile, batch.walBytes ?? 0);
+  addBatch(batch: Pick<BatchResult, 'blocks' | 'walFile' | 'walBytes' | 'walEpoch' | 'closedWalFile'>): void {
+    const { walFile, walBytes, walEpoch } = batch;
+    if (walFile !== undefined) this.walFiles.touch(walFile, walBytes ?? 0, walEpoch);
     for (const block of batch.blocks) this.addBlock(block);
     if (batch.closedWalFile) this.walFiles.close(batch.closedWalFile);
   }
 
-  /** Lets go of the WAL files whose blocks are all in segments, open ones too. Only while no ingest worker is in a batch. */
-  cutWal(): void {
-    Atomics.add(new Int32Array(this.walEpochBuffer), 0, 1);
-    this.walFiles.closeAll();
+  /**
+   * Lets go of the WAL files whose blocks are all in segments, open ones too.
+   * @param batchesEnded resolves when every batch that is under way now has ended and was made live
+   */
+  async cutWal(batchesEnded: () => Promise<void>): Promise<void> {
+    const epoch = Atomics.add(new Int32Array(this.walEpochBuffer), 0, 1) + 1;
+    await batchesEnded();
+    this.walFiles.closeBefore(epoch);
   }
 
-  /** A new segment's path, never used before. */
-  newSegmentName(stream: Stream): string {
-    return `${stream.id}-${this.bootId}-${String(this.segmentCount++).padStart(6, '0')}${SEGMENT_SUFFIX}`;
+  /** Names for `count` new segments, never used before. The caller gives them to `commitMerge` or `abandonSegments`. */
+  beginSegments(stream: Stream, count: number): string[] {
+    const files = Array.from({ length: count }, () => {
+      const number = String(this.segmentCount++).padStart(6, '0');
+      return `${stream.id}-${this.bootId}-${number}${SEGMENT_SUFFIX}`;
+    });
+    for (const file of files) this.ownFiles.add(file);
+    this.note(this.catalog.change('beginSegments', files));
+    return files;
+  }
+
+  /** The files, as far as they were written, go. */
+  abandonSegments(files: string[]): void {
+    for (const file of files)
+      this.disposals.start({ path: this.segmentPath(file), onGone: () => this.forget(file) });
+  }
+
+  /** Whether a file of the segment folder, finished or not, is of use or taken care of. */
+  ownsSegmentFile(file: string): boolean {
+    return this.ownFiles.has(
+      file.endsWith(TEMPORARY_SUFFIX) ? file.slice(0, -TEMPORARY_SUFFIX.length) : file,
+    );
   }
 
   segmentPath(file: string): string {
     return join(this.layout.segments, file);
   }
 
-  /** What a segment of the stream that is written now says of those before it. */
-  lineage(stream: Stream): Pick<SegmentMetadata, 'walMerged' | 'retired'> {
-    const walMerged = Object.fromEntries(this.catalog.walMergedOf(stream.organization, stream.name));
-    return { walMerged, retired: [...this.retiredFiles] };
+  /** What a segment of the stream that is written now says of those before it. Its sequence is of no other merge nor frame. */
+  async lineage(stream: Stream): Promise<Pick<SegmentMetadata, 'walMerged' | 'retired' | 'sequence'>> {
+    // A merge that was committed before has its files in `retired` before it asks.
+    const merged = await this.catalog.change('walMergedOf', stream.organization, stream.name);
+    const sequence = Number(Atomics.add(this.sequence, 0, 1n)) + 1;
+    return { walMerged: Object.fromEntries(merged), retired: [...this.retiredFiles], sequence };
   }
 
-  /** Swaps a merge's inputs for its output: catalog first, then memory, then the old files go. */
+  /**
+   * Swaps a merge's inputs for its outputs: catalog first, then memory, then the old files go.
+   * @param removes whether the merge left rows out
+   * @returns false when the stream was deleted meanwhile; the outputs are not live then
+   */
   commitMerge(
     stream: Stream,
-    file: string,
-    footer: SegmentFooter,
-    blocks: LiveBlock[],
-    segments: LiveSegment[],
-  ): void {
-    const times = footer.groups;
-    const walMerged = new Map<string, number>();
-    for (const block of blocks) {
-      walMerged.set(block.walFile, Math.max(walMerged.get(block.walFile) ?? 0, block.sequence));
-    }
-    const first = Math.min(
-      ...segments.map((segment) => segment.firstSequence),
-      blocks[0]?.sequence ?? Infinity,
-    );
-    const row = {
-      file,
-      rows: times.reduce((sum, group) => sum + group.rows, 0),
-      bytes: footer.fileBytes,
-      timeMin: Math.min(...times.map((group) => group.timeMin)),
-      timeMax: Math.max(...times.map((group) => group.timeMax)),
-      firstSequence: first,
-    };
-    const id = this.catalog.commitMerge({
-      streamId: stream.id,
-      organization: stream.organization,
-      stream: stream.name,
-      segment: row,
-      replacedSegments: segments.map((segment) => segment.id),
-      walMerged,
-      schema: stream.schema,
-      sequence: this.currentSequence(),
+    written: WrittenSegment[],
+    inputs: MergeInputs,
+    removes = false,
+  ): Promise<boolean> {
+    return this.change(async () => {
+      if (!this.isLive(stream)) return false;
+      const segments = written.map((each) => newSegment(each, inputs));
+      const ids = await this.catalog.change('commitMerge', {
+        stream: keyOf(stream),
+        segments,
+        replacedSegments: inputs.segments.map(({ id }) => id),
+        walMerged: mergedUpTo(inputs.blocks),
+        schema: stream.schema,
+        sequence: this.currentSequence(),
+      });
+      const added = segments.map((segment, index) => this.liveSegment(ids[index] as number, segment));
+      stream.swap(inputs, added);
+      for (const { file, footer } of written) this.footers.put(this.segmentPath(file), footer);
+      if (removes) await this.logRemoval(stream, inputs, written);
+      this.releaseBlocks(inputs.blocks);
+      this.retire(inputs.segments);
+      this.onGrowth(stream);
+      return true;
     });
-    const gone = new Set<LiveBlock | LiveSegment>([...blocks, ...segments]);
-    stream.blocks = stream.blocks.filter((block) => !gone.has(block));
-    stream.segments = stream.segments.filter((segment) => !gone.has(segment));
-    const { groups, headers } = footer;
-    stream.segments.push({ ...row, id, lease: this.segmentLease(file), groups, headers });
-    stream.segments.sort((a, b) => a.firstSequence - b.firstSequence);
-    stream.changed();
-    this.releaseBlocks(blocks);
-    this.retire(segments);
   }
 
-  /** Forgets a stream and all its rows. @throws BasaltError 404 */
-  deleteStream(organization: string, name: string): void {
-    const stream = this.find(organization, name);
-    if (!stream) throw requestError(404, 'stream not found');
-    const sequence = this.currentSequence();
-    appendDeletion(this.layout.deletions, { organization, stream: name, sequence });
-    this.catalog.deleteStream(stream.id, organization, name, sequence);
-    this.voidUpTo.set(streamKey(organization, name), sequence);
-    this.streams.delete(streamKey(organization, name));
-    this.releaseBlocks(stream.blocks);
-    this.retire(stream.segments);
-    stream.blocks = [];
-    stream.segments = [];
-    stream.changed();
+  /** Takes segments away, for good. Those that are not live any more are left alone. @returns those that were taken */
+  dropSegments(stream: Stream, segments: readonly LiveSegment[]): Promise<LiveSegment[]> {
+    return this.change(async () => {
+      const live = new Set(this.isLive(stream) ? stream.segments : []);
+      const dropped = segments.filter((segment) => live.has(segment));
+      if (dropped.length === 0) return [];
+      await this.catalog.change(
+        'dropSegments',
+        dropped.map(({ id }) => id),
+      );
+      stream.swap({ segments: dropped });
+      await this.logRemoval(stream, { blocks: [], segments: dropped }, []);
+      this.retire(dropped);
+      return dropped;
+    });
+  }
+
+  /** Forgets a stream and all its rows. Records that come in meanwhile belong to a new stream. @throws BasaltError 404 */
+  deleteStream(organization: string, name: string): Promise<void> {
+    return this.change(async () => {
+      const stream = this.get(organization, name);
+      const sequence = this.currentSequence();
+      appendDeletion(this.layout.deletions, { organization, stream: name, sequence });
+      await this.catalog.change('deleteStream', stream.id, organization, name, sequence);
+      const key = streamKey(organization, name);
+      this.voidUpTo.set(key, sequence);
+      this.streams.delete(key);
+      const { blocks, segments } = stream;
+      stream.swap({ blocks, segments });
+      for (const block of blocks) {
+        if (block.sequence > sequence) this.findOrCreate(organization, name).addBlock(block);
+      }
+      this.releaseBlocks(blocks.filter((block) => block.sequence <= sequence));
+      this.retire(segments);
+    });
+  }
+
+  /** @throws BasaltError 404 */
+  setRetention(organization: string, name: string, retention: Retention): Promise<void> {
+    return this.change(async () => {
+      const stream = this.get(organization, name);
+      await this.catalog.change('setRetention', keyOf(stream), retention);
+      stream.retention = retention;
+    });
   }
 
   /** Whether the stream is still the live one of its name. */
@@ -190,9 +314,41 @@ export class Store {
     return this.find(stream.organization, stream.name) === stream;
   }
 
-  close(): void {
-    this.catalog.close();
+  /** Resolves when all that was begun is on disk: changes, notes, and removals of files. */
+  async settled(): Promise<void> {
+    await this.changes;
+    await this.disposals.idle();
+    while (this.notes.size > 0) await Promise.all(this.notes);
+  }
+
+  async close(): Promise<void> {
+    await this.settled();
+    await this.catalog.close();
     this.lock.release();
+  }
+
+  /** Makes one change after another. */
+  private change<T>(apply: () => Promise<T>): Promise<T> {
+    const done = this.changes.then(apply).catch((error: unknown) => {
+      if (error instanceof FatalError) this.onFatal(error);
+      throw error;
+    });
+    this.changes = done.catch(() => {});
+    return done;
+  }
+
+  /** Lets the catalog know of something that costs nothing to lose. */
+  private note(change: Promise<unknown>): void {
+    const done = change
+      .then(
+        () => {},
+        (error: unknown) => {
+          if (error instanceof FatalError) this.onFatal(error);
+          else this.log.error({ error: String(error) }, 'the catalog refused a note');
+        },
+      )
+      .finally(() => this.notes.delete(done));
+    this.notes.add(done);
   }
 
   private addBlock(block: DurableBlock): void {
@@ -202,123 +358,119 @@ export class Store {
     const lease = this.walFiles.touch(block.walFile, 0);
     this.walFiles.addBlock(block.walFile);
     stream.addBlock({ ...rest, lease, receivedMs: Date.now() });
+    this.onGrowth(stream);
   }
 
   private findOrCreate(organization: string, name: string): Stream {
     const key = streamKey(organization, name);
     let stream = this.streams.get(key);
     if (!stream) {
-      const createdUs = Date.now() * 1000;
-      const id = this.catalog.addStream(organization, name, createdUs);
-      stream = new Stream(id, organization, name, createdUs);
+      stream = new Stream(++this.lastStreamId, organization, name, Date.now() * 1000);
       this.streams.set(key, stream);
+      this.note(this.catalog.change('addStream', keyOf(stream)));
     }
     return stream;
   }
 
-  private retire(segments: LiveSegment[]): void {
-    for (const { lease } of segments) {
-      this.retiredFiles.add(basename(lease.path));
+  private async logRemoval(
+    stream: Stream,
+    { blocks, segments }: MergeInputs,
+    written: WrittenSegment[],
+  ): Promise<void> {
+    const merged = await this.catalog.change('walMergedOf', stream.organization, stream.name);
+    const removal = {
+      organization: stream.organization,
+      stream: stream.name,
+      walMerged: Object.fromEntries(merged),
+      walInputs: walRanges(blocks),
+      inputs: segments.map(({ file }) => file),
+      retired: [...this.retiredFiles],
+      outputs: written.map(({ file }) => file),
+    };
+    try {
+      appendRemoval(this.layout.deletions, removal);
+    } catch (cause) {
+      throw new FatalError(`${this.layout.deletions} cannot be written: ${String(cause)}`, { cause });
+    }
+  }
+
+  private retire(segments: readonly LiveSegment[]): void {
+    for (const { file, lease } of segments) {
+      this.retiredFiles.add(file);
       lease.retire();
     }
   }
 
-  private releaseBlocks(blocks: LiveBlock[]): void {
+  private releaseBlocks(blocks: readonly LiveBlock[]): void {
     const counts = new Map<string, number>();
     for (const block of blocks) counts.set(block.walFile, (counts.get(block.walFile) ?? 0) + 1);
     for (const [file, count] of counts) this.walFiles.removeBlocks(file, count);
   }
 
-  private segmentLease(file: string): FileLease {
-    return new FileLease(this.segmentPath(file), (path) => {
-      unlinkSync(path);
-      this.retiredFiles.delete(file);
-      this.catalog.forgetSegmentFile(file);
-      this.onFileGone(path);
+  private liveSegment(id: number, segment: NewSegment): LiveSegment {
+    const { file } = segment;
+    this.ownFiles.add(file);
+    const lease = new FileLease(this.segmentPath(file), (path) => {
+      this.footers.forget(path);
+      const onGone = () => {
+        this.forget(file);
+        this.onFileGone(path);
+      };
+      this.disposals.start({ path, onGone });
     });
+    return { ...segment, id, lease };
   }
 
-  private openSegments(): void {
-    const byId = new Map<number, Stream>();
-    for (const row of this.catalog.streams()) {
+  private forget(file: string): void {
+    this.ownFiles.delete(file);
+    this.retiredFiles.delete(file);
+    this.note(this.catalog.change('forgetSegmentFiles', [file]));
+  }
+
+  private openSegments(contents: CatalogContents): void {
+    checkSegments(this.layout, contents.segments);
+    const byId = new Map<number, { stream: Stream; segments: LiveSegment[] }>();
+    for (const row of contents.streams) {
       const stream = new Stream(row.id, row.organization, row.name, row.created_us);
+      stream.retention = { days: row.retention_days, bytes: row.retention_bytes };
       this.streams.set(streamKey(row.organization, row.name), stream);
-      byId.set(row.id, stream);
+      byId.set(row.id, { stream, segments: [] });
+      this.lastStreamId = Math.max(this.lastStreamId, row.id);
     }
-    for (const { stream_id, name, type } of this.catalog.fields()) {
-      byId.get(stream_id)?.schema.set(name, type as ColumnType);
+    for (const { stream_id, name, type } of contents.fields) {
+      byId.get(stream_id)?.stream.schema.set(name, type as ColumnType);
     }
-    const known = new Set<string>();
-    for (const row of this.catalog.segments()) {
-      known.add(row.file);
-      byId.get(row.stream_id)?.segments.push(this.openSegment(row));
+    for (const { id, stream_id, file, rows, bytes, ...row } of contents.segments) {
+      const {
+        row_groups: rowGroups,
+        time_min: timeMin,
+        time_max: timeMax,
+        first_sequence: firstSequence,
+      } = row;
+      const segment = { file, rows, rowGroups, bytes, timeMin, timeMax, firstSequence };
+      byId.get(stream_id)?.segments.push(this.liveSegment(id, segment));
     }
-    this.clearSegmentFolder(known);
-  }
-
-  /** Removes what is surely of no use, and moves aside what the catalog does not explain. */
-  private clearSegmentFolder(known: Set<string>): void {
-    const retired = new Set(this.catalog.retired());
-    const unknown: string[] = [];
-    for (const file of readdirSync(this.layout.segments)) {
-      if (known.has(file)) continue;
-      if (file.endsWith(TEMPORARY_SUFFIX) || retired.has(file)) unlinkSync(this.segmentPath(file));
-      else if (file.endsWith(SEGMENT_SUFFIX)) unknown.push(file);
-    }
-    for (const file of retired) this.catalog.forgetSegmentFile(file);
-    if (unknown.length === 0) return;
-    if (this.streams.size === 0) {
-      throw new FatalError(
-        `the catalog ${this.layout.catalog} knows no stream, but ${this.layout.segments} holds ${unknown.length} segments. ` +
-          'The catalog was lost: run `basalt repair`, which rebuilds it from the segments.',
-      );
-    }
-    // A merge that was cut off before its commit leaves one; its rows are still in the WAL.
-    for (const file of unknown) renameSync(this.segmentPath(file), join(this.layout.quarantine, file));
-    this.log.warn(
-      { files: unknown },
-      `segments that the catalog does not name were moved to ${this.layout.quarantine}`,
-    );
-  }
-
-  private openSegment(row: SegmentRow): LiveSegment {
-    const path = this.segmentPath(row.file);
-    try {
-      const fd = openSync(path, 'r');
-      try {
-        const { groups, headers } = readFooter(fd, fstatSync(fd).size);
-        return {
-          id: row.id,
-          lease: this.segmentLease(row.file),
-          rows: row.rows,
-          bytes: row.bytes,
-          timeMin: row.time_min,
-          timeMax: row.time_max,
-          firstSequence: row.first_sequence,
-          groups,
-          headers,
-        };
-      } finally {
-        closeSync(fd);
-      }
-    } catch (cause) {
-      throw new FatalError(
-        `segment ${path} (${row.rows} rows) cannot be opened: ${cause instanceof Error ? cause.message : cause}. ` +
-          'Restore the file from a backup, or run `basalt repair` to go on with what is left of it.',
-        { cause },
+    for (const { stream, segments } of byId.values()) stream.swap({}, segments);
+    const moved = clearSegmentFolder(this.layout, contents);
+    if (contents.retired.length > 0) this.note(this.catalog.change('forgetSegmentFiles', contents.retired));
+    if (moved.length > 0) {
+      this.log.warn(
+        { files: moved },
+        `segments that the catalog does not name were moved to ${this.layout.quarantine}`,
       );
     }
   }
 
-  private replayWal(): number {
+  private async replayWal({ walMerged }: CatalogContents, readWal: WalReader): Promise<number> {
     const merged = new Map<string, number>();
-    for (const { file, organization, stream, sequence } of this.catalog.walMerged()) {
+    for (const { file, organization, stream, sequence } of walMerged) {
       merged.set(`${file}\0${streamKey(organization, stream)}`, sequence);
     }
     const files = readdirSync(this.layout.wal).filter((file) => file.endsWith(WAL_SUFFIX));
     const found: DurableBlock[] = [];
-    for (const [index, file] of files.sort().entries()) {
-      const contents = readWalFile(join(this.layout.wal, file));
+    const read = await Promise.all(files.sort().map((file) => readWal(join(this.layout.wal, file))));
+    for (const [index, file] of files.entries()) {
+      const contents = read[index] as WalContents;
       this.walFiles.touch(file, contents.fileBytes);
       for (const { frame, ...block } of contents.blocks) {
         this.raiseSequence(frame.sequence);
@@ -326,7 +478,6 @@ export class Store {
         if (frame.sequence > upTo) found.push({ ...frame, ...block, walFile: file });
       }
       this.reportDamage(file, contents);
-      if (files.length > 1) this.log.info(`replayed WAL file ${index + 1}/${files.length}`);
     }
     found.sort((a, b) => a.sequence - b.sequence);
     for (const block of found) this.addBlock(block);
@@ -338,7 +489,7 @@ export class Store {
     if (sequence > this.currentSequence()) Atomics.store(this.sequence, 0, BigInt(sequence));
   }
 
-  private reportDamage(file: string, contents: ReturnType<typeof readWalFile>): void {
+  private reportDamage(file: string, contents: WalContents): void {
     const { tornTail, damage, foreign, blocks } = contents;
     if (foreign !== undefined) {
       throw new FatalError(
@@ -358,6 +509,49 @@ export class Store {
       `WAL file ${file} is damaged: what is good of it was recovered; the file will be kept in ${this.layout.quarantine}`,
     );
   }
+}
+
+/** Per WAL file: the last sequence among the blocks. */
+export function mergedUpTo(blocks: readonly LiveBlock[]): Map<string, number> {
+  const merged = new Map<string, number>();
+  for (const { walFile, sequence } of blocks)
+    merged.set(walFile, Math.max(merged.get(walFile) ?? 0, sequence));
+  return merged;
+}
+
+/** Per WAL file: least and greatest sequence among the blocks. */
+export function walRanges(blocks: readonly LiveBlock[]): SegmentMetadata['walInputs'] {
+  const ranges: SegmentMetadata['walInputs'] = {};
+  for (const { walFile, sequence } of blocks) {
+    const [first, last] = ranges[walFile] ?? [sequence, sequence];
+    ranges[walFile] = [Math.min(first, sequence), Math.max(last, sequence)];
+  }
+  return ranges;
+}
+
+/** Smallest sequence among the inputs' rows. */
+export function firstSequenceOf({ blocks, segments }: MergeInputs): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const { sequence } of blocks) first = Math.min(first, sequence);
+  for (const { firstSequence } of segments) first = Math.min(first, firstSequence);
+  return first;
+}
+
+function newSegment({ file, footer }: WrittenSegment, inputs: MergeInputs): NewSegment {
+  const { groups, fileBytes } = footer;
+  return {
+    file,
+    rows: groups.reduce((sum, group) => sum + group.rows, 0),
+    rowGroups: groups.length,
+    bytes: fileBytes,
+    timeMin: Math.min(...groups.map((group) => group.timeMin)),
+    timeMax: Math.max(...groups.map((group) => group.timeMax)),
+    firstSequence: firstSequenceOf(inputs),
+  };
+}
+
+function keyOf({ id, organization, name, createdUs }: Stream) {
+  return { id, organization, name, createdUs };
 }
 
 function streamKey(organization: string, name: string): string {

@@ -3,7 +3,8 @@
  * Invariant: a row is in exactly one of them at any time, because a merge swaps both lists in one turn of the event loop.
  */
 import type { DurableBlock } from '../ingest/batch-task.js';
-import type { GroupLocation } from '../native/index.js';
+import type { Retention, StreamKey } from './catalog.js';
+import { CompactionTiers } from './compaction-tiers.js';
 import type { FileLease } from './file-lease.js';
 import { mergeSchema, parseSchema, type Schema } from './schema.js';
 
@@ -13,35 +14,37 @@ export interface LiveBlock extends Omit<DurableBlock, 'organization' | 'stream'>
   receivedMs: number;
 }
 
-/** A segment file, its footer held in memory for pruning. */
+/** A segment file. Its footer is read when a query first needs it (`src/storage/footer-cache.ts`). */
 export interface LiveSegment {
   id: number;
+  file: string;
   lease: FileLease;
   rows: number;
+  rowGroups: number;
   bytes: number;
   timeMin: number;
   timeMax: number;
   firstSequence: number;
-  groups: GroupLocation[];
-  /** The groups' block headers, end to end. */
-  headers: Uint8Array;
 }
 
 /** Counts changes of all streams, so that no two states of any streams share a number. */
 let changes = 0;
 
-export class Stream {
+export class Stream implements StreamKey {
   readonly schema: Schema = new Map();
-  /** In order of sequence as they became durable; two workers may interleave. */
-  blocks: LiveBlock[] = [];
-  segments: LiveSegment[] = [];
+  readonly tiers = new CompactionTiers();
+  retention: Retention = { days: null, bytes: null };
   /** Another number after every change of the schema, and of what is live. */
   schemaVersion = ++changes;
   version = ++changes;
-  /** Whether a merge of this stream is running, and before when none is to start (after a failure). */
+  /** Whether a merge or a deletion of this stream is running, and before when none is to start (after a failure). */
   merging = false;
   mergeNotBeforeMs = 0;
+  private blockList: LiveBlock[] = [];
+  private segmentList: LiveSegment[] = [];
   private readonly knownSchemas = new Set<string>();
+  private blockSums = { rows: 0, bytes: 0 };
+  private segmentSums = { rows: 0, bytes: 0 };
 
   constructor(
     readonly id: number,
@@ -50,9 +53,49 @@ export class Stream {
     readonly createdUs: number,
   ) {}
 
+  /** As they became durable; two workers may interleave, so sequences need not rise. */
+  get blocks(): readonly LiveBlock[] {
+    return this.blockList;
+  }
+
+  /** In order of arrival. */
+  get segments(): readonly LiveSegment[] {
+    return this.segmentList;
+  }
+
+  get blockRows(): number {
+    return this.blockSums.rows;
+  }
+
+  get segmentBytes(): number {
+    return this.segmentSums.bytes;
+  }
+
+  get rows(): number {
+    return this.blockSums.rows + this.segmentSums.rows;
+  }
+
+  get bytes(): number {
+    return this.blockSums.bytes + this.segmentSums.bytes;
+  }
+
+  /** Smallest and largest event time in microseconds; undefined without rows. */
+  get timeRange(): { min: number; max: number } | undefined {
+    let min = Number.POSITIVE_INFINITY;
+    let max = Number.NEGATIVE_INFINITY;
+    for (const list of [this.blockList, this.segmentList]) {
+      for (const part of list) {
+        if (part.timeMin < min) min = part.timeMin;
+        if (part.timeMax > max) max = part.timeMax;
+      }
+    }
+    return min <= max ? { min, max } : undefined;
+  }
+
   addBlock(block: LiveBlock): void {
-    this.blocks.push(block);
-    this.changed();
+    this.version = ++changes;
+    this.blockList.push(block);
+    count(this.blockSums, block.rows, block.blockBytes);
     this.addSchema(block.schema);
   }
 
@@ -63,33 +106,33 @@ export class Stream {
     if (mergeSchema(this.schema, parseSchema(text))) this.schemaVersion = ++changes;
   }
 
-  /** To be called whenever `blocks` or `segments` has changed. */
-  changed(): void {
+  /** Takes out and puts in, at once. What snapshots hold is not touched. */
+  swap(
+    gone: { blocks?: readonly LiveBlock[]; segments?: readonly LiveSegment[] },
+    added: LiveSegment[] = [],
+  ): void {
     this.version = ++changes;
-  }
-
-  get rows(): number {
-    let rows = 0;
-    for (const block of this.blocks) rows += block.rows;
-    for (const segment of this.segments) rows += segment.rows;
-    return rows;
-  }
-
-  get bytes(): number {
-    let bytes = 0;
-    for (const block of this.blocks) bytes += block.blockBytes;
-    for (const segment of this.segments) bytes += segment.bytes;
-    return bytes;
-  }
-
-  /** Smallest and largest event time in microseconds; undefined without rows. */
-  get timeRange(): { min: number; max: number } | undefined {
-    let min = Number.POSITIVE_INFINITY;
-    let max = Number.NEGATIVE_INFINITY;
-    for (const part of [...this.blocks, ...this.segments]) {
-      if (part.timeMin < min) min = part.timeMin;
-      if (part.timeMax > max) max = part.timeMax;
+    if (gone.blocks?.length) {
+      const blocks = new Set(gone.blocks);
+      this.blockList = this.blockList.filter((block) => !blocks.has(block));
+      for (const { rows, blockBytes } of blocks) count(this.blockSums, -rows, -blockBytes);
     }
-    return min <= max ? { min, max } : undefined;
+    if (!gone.segments?.length && added.length === 0) return;
+    const segments = new Set(gone.segments);
+    for (const segment of segments) {
+      count(this.segmentSums, -segment.rows, -segment.bytes);
+      this.tiers.delete(segment);
+    }
+    for (const segment of added) {
+      count(this.segmentSums, segment.rows, segment.bytes);
+      this.tiers.add(segment);
+    }
+    const kept = this.segmentList.filter((segment) => !segments.has(segment));
+    this.segmentList = [...kept, ...added].sort((a, b) => a.firstSequence - b.firstSequence);
   }
+}
+
+function count(sums: { rows: number; bytes: number }, rows: number, bytes: number): void {
+  sums.rows += rows;
+  sums.bytes += bytes;
 }

@@ -2,13 +2,14 @@
  * Which WAL files exist and how much of each is still needed. A file goes when it is closed and all of its blocks are in segments or
  * void. Main thread only.
  */
-import { renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import type { FileDisposals } from './file-disposal.js';
 import { FileLease } from './file-lease.js';
 
 interface WalFile {
   lease: FileLease;
   bytes: number;
+  epoch: number;
   liveBlocks: number;
   closed: boolean;
   damaged: boolean;
@@ -21,6 +22,7 @@ export class WalFiles {
   constructor(
     private readonly directory: string,
     private readonly quarantine: string,
+    private readonly disposals: FileDisposals,
     private readonly onGone: (name: string, path: string) => void,
   ) {}
 
@@ -35,13 +37,13 @@ export class WalFiles {
     return this.files.size;
   }
 
-  /** Notes the size of a file, and the file itself when it is new. */
-  touch(name: string, bytes: number): FileLease {
+  /** Notes the size of a file, and the file itself when it is new. `epoch` is the one in which it was begun. */
+  touch(name: string, bytes: number, epoch = 0): FileLease {
     let file = this.files.get(name);
     if (!file) {
       const path = join(this.directory, name);
       const lease = new FileLease(path, () => this.dispose(name, path));
-      file = { lease, bytes, liveBlocks: 0, closed: false, damaged: false };
+      file = { lease, bytes, epoch, liveBlocks: 0, closed: false, damaged: false };
       this.files.set(name, file);
     }
     file.bytes = Math.max(file.bytes, bytes);
@@ -66,9 +68,10 @@ export class WalFiles {
     this.retireIfDone(file);
   }
 
-  /** Closes every file that is open. Only while no ingest worker is in a batch; the workers must be told to go on in new files. */
-  closeAll(): void {
+  /** No more blocks will be appended to files of earlier epochs. */
+  closeBefore(epoch: number): void {
     for (const file of [...this.files.values()]) {
+      if (file.epoch >= epoch) continue;
       file.closed = true;
       this.retireIfDone(file);
     }
@@ -80,10 +83,9 @@ export class WalFiles {
   }
 
   private dispose(name: string, path: string): void {
-    if (this.files.get(name)?.damaged) renameSync(path, join(this.quarantine, name));
-    else unlinkSync(path);
+    const moveTo = this.files.get(name)?.damaged ? join(this.quarantine, name) : undefined;
     this.files.delete(name);
-    this.onGone(name, path);
+    this.disposals.start({ path, moveTo, onGone: () => this.onGone(name, path) });
   }
 
   private get(name: string): WalFile {

@@ -26,7 +26,8 @@ export function claimSpare(directory: string, path: string): boolean {
 }
 
 export class WalSpares {
-  private state: 'IDLE' | 'FILLING' | 'STOPPED' = 'IDLE';
+  private state: 'IDLE' | 'FILLING' | 'DROPPING' | 'STOPPED' = 'IDLE';
+  private filling: Promise<void> = Promise.resolve();
   private made = 0;
 
   constructor(
@@ -40,11 +41,36 @@ export class WalSpares {
   refill(): void {
     if (this.state !== 'IDLE') return;
     this.state = 'FILLING';
-    this.fill()
+    this.filling = this.fill()
       .catch(this.onFailure)
       .finally(() => {
         if (this.state === 'FILLING') this.state = 'IDLE';
       });
+  }
+
+  /**
+   * Removes the spares, for when nothing is written: they are made again by the next `refill`. Until then a worker begins an unprepared
+   * file, which it soon closes for a spare.
+   * @returns how many there were
+   */
+  async drop(): Promise<number> {
+    if (this.state === 'STOPPED' || this.state === 'DROPPING') return 0;
+    this.state = 'DROPPING';
+    let dropped = 0;
+    try {
+      await this.filling;
+      for (const name of await readdir(this.directory)) {
+        if (!name.endsWith(SPARE_SUFFIX) && !name.endsWith(DRAFT_SUFFIX)) continue;
+        await this.remove(name);
+        dropped++;
+      }
+    } catch (error) {
+      this.onFailure(error);
+    } finally {
+      // Stopped meanwhile stays stopped.
+      if ((this.state as string) === 'DROPPING') this.state = 'IDLE';
+    }
+    return dropped;
   }
 
   stop(): void {
@@ -54,10 +80,17 @@ export class WalSpares {
   private async fill(): Promise<void> {
     const names = await readdir(this.directory);
     for (const name of names) {
-      if (name.endsWith(DRAFT_SUFFIX)) await unlink(join(this.directory, name));
+      if (name.endsWith(DRAFT_SUFFIX)) await this.remove(name);
     }
     let ready = names.filter((name) => name.endsWith(SPARE_SUFFIX)).length;
     for (; ready < this.count && this.state === 'FILLING'; ready++) await this.make();
+  }
+
+  /** A worker may have claimed it just now. */
+  private async remove(name: string): Promise<void> {
+    await unlink(join(this.directory, name)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
   }
 
   private async make(): Promise<void> {

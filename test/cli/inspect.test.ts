@@ -32,9 +32,11 @@ function segmentFile(folder: string): string {
   mergeBlocks(
     Int32Array.from(inputs, ({ fd }) => fd),
     Float64Array.of(0, 0),
+    Uint8Array.of(0, 0),
     output,
     metadata,
     3,
+    {},
   );
   closeSync(output);
   return path;

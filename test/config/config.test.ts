@@ -47,6 +47,10 @@ describe('sources', () => {
       httpAddr: '127.0.0.1:5080',
       rootUserEmail: 'root@example.com',
       logLevel: 'info',
+      retentionDays: 0,
+      retentionBytes: 0,
+      collectionIntervalSeconds: 60,
+      collectionThresholdBytes: 0,
     });
     expect(config.dataDir).toBe(resolve('./data'));
     expect(config.rootUserPassword).toBeUndefined();

@@ -19,7 +19,8 @@ import { checkFileHeader, WAL_FILE_HEADER_BYTES } from '../../src/storage/wal-fo
 
 vi.mock('../../src/config/limits.js', async (original) => ({
   ...(await original<object>()),
-  WAL_FILE_BYTES_MAX: 1000,
+  WAL_FILE_BYTES_MAX: 4000,
+  WAL_UNPREPARED_BYTES_MAX: 1000,
 }));
 
 let folder: string;
@@ -80,6 +81,17 @@ describe('rotation', () => {
     expect(bytes(first)).toHaveLength(1000);
     expect(wal.fileBytes).toBe(WAL_FILE_HEADER_BYTES + 4);
   });
+});
+
+test('a file that was prepared is used up to its end, one that was not is closed early', () => {
+  writeFileSync(join(folder, 'x.spare'), Buffer.alloc(4000));
+  const wal = makeWriter();
+  wal.append([Buffer.alloc(2000)]);
+  expect(wal.rotateIfFull()).toBeUndefined();
+  wal.append([Buffer.alloc(2000)]);
+  expect(wal.rotateIfFull()).toBe(wal.fileName);
+  wal.append([Buffer.alloc(1000)]);
+  expect(wal.rotateIfFull()).toBe(wal.fileName);
 });
 
 test('goes on in a new file when the main thread has closed all files, once each time', () => {

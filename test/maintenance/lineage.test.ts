@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { resolveLineage } from '../../src/maintenance/lineage.js';
-import type { Deletion } from '../../src/storage/deletion-log.js';
+import type { Deletion, Removal } from '../../src/storage/deletion-log.js';
 import type { SegmentMetadata } from '../../src/storage/merge-task.js';
 import { chooseSeed, long, Random } from '../harness/random.js';
 
@@ -26,6 +26,7 @@ class Model {
   readonly files = new Map<string, Segment>();
   readonly wal = new Map<string, { frames: Frame[]; open: boolean }>();
   readonly deletions: Deletion[] = [];
+  readonly removals: Removal[] = [];
   /** What the catalog says. */
   live = new Set<Segment>();
   private merged = new Map<string, number>();
@@ -47,7 +48,8 @@ class Model {
     else if (roll < 80) this.compact(stream, random.chance(0.08));
     else if (roll < 90) this.removeRetired(random.chance(0.5) ? 1 : 99);
     else if (roll < 93) this.delete(stream);
-    else if (roll < 97) this.rotate();
+    else if (roll < 96) this.rotate();
+    else if (roll < 98) this.removeRows(stream);
     else this.restart();
     this.removeWal();
   }
@@ -127,6 +129,7 @@ class Model {
       const known = Math.max(this.merged.get(`${file}/${stream}`) ?? 0, walInputs[file]?.[1] ?? 0);
       if (known > 0) walMerged[file] = known;
     }
+    const sequence = ++this.sequence;
     const segments = outputs.map((file, part) => ({
       file,
       rows: new Set(rows.filter((_, index) => index % parts === part)),
@@ -140,7 +143,7 @@ class Model {
         inputs,
         retired: [...this.retired.keys()],
         outputs,
-        sequence: this.sequence,
+        sequence,
       },
     }));
     const written = cutOff ? segments.slice(0, this.random.int(0, parts)) : segments;
@@ -170,6 +173,50 @@ class Model {
     for (const segment of [...this.live]) if (segment.metadata.stream === stream) this.retire(segment);
   }
 
+  /** A deletion by query: what is in the WAL is merged without some rows, or a segment is written anew without them. */
+  private removeRows(stream: string): void {
+    const { random } = this;
+    const stays = () => random.chance(0.5);
+    const found = this.unmerged(stream).slice(0, random.int(0, 6));
+    const walInputs: Removal['walInputs'] = {};
+    for (const { file, frame } of found)
+      walInputs[file] = [walInputs[file]?.[0] ?? frame.sequence, frame.sequence];
+    const [segment] = random.sample(
+      [...this.live].filter(({ metadata }) => metadata.stream === stream),
+      1,
+    );
+    let written: Segment[] = [];
+    let inputs: string[] = [];
+    if (found.length > 0) {
+      const rows = found.map(({ frame }) => frame.sequence).filter(stays);
+      const first = found[0]?.frame.sequence as number;
+      if (rows.length > 0) written = this.write(stream, rows, first, walInputs, [], false) as Segment[];
+      for (const [file, [, last]] of Object.entries(walInputs)) this.merged.set(`${file}/${stream}`, last);
+    } else if (segment) {
+      inputs = [segment.file];
+      const rows = [...segment.rows].filter(stays);
+      const { firstSequence } = segment.metadata;
+      if (rows.length > 0) written = this.write(stream, rows, firstSequence, {}, inputs, false) as Segment[];
+    } else return;
+    for (const each of written) this.live.add(each);
+    const walMerged: Record<string, number> = {};
+    for (const file of this.wal.keys()) {
+      const known = this.merged.get(`${file}/${stream}`);
+      if (known !== undefined) walMerged[file] = known;
+    }
+    const retired = [...this.retired.keys()];
+    this.removals.push({
+      organization: 'o',
+      stream,
+      walMerged,
+      retired,
+      inputs,
+      walInputs,
+      outputs: written.map(({ file }) => file),
+    });
+    if (segment && inputs.length > 0) this.retire(segment);
+  }
+
   private rotate(): void {
     for (const file of this.wal.values()) file.open = false;
     for (let worker = 0; worker < 2; worker++) this.wal.set(`w${this.names++}`, { frames: [], open: true });
@@ -191,7 +238,13 @@ class Model {
 /** Rows that the files give back without a catalog; a row that comes twice is told. */
 function recovered(model: Model, damaged: ReadonlySet<string> = new Set()) {
   const walFiles = new Set(model.wal.keys());
-  const around = { damaged, walFiles, wholeWalFiles: walFiles, deletions: model.deletions };
+  const around = {
+    damaged,
+    walFiles,
+    wholeWalFiles: walFiles,
+    deletions: model.deletions,
+    removals: model.removals,
+  };
   const { live, dead, walMerged } = resolveLineage([...model.files.values()], around);
   const rows = live.flatMap((segment) => [...segment.rows]);
   for (const [file, { frames }] of model.wal) {

@@ -327,9 +327,11 @@ describe('mergeBlocks and readFooter', () => {
     const footer = native.mergeBlocks(
       Int32Array.from(groups, () => input.fd),
       offsets,
+      new Uint8Array(groups.length),
       output,
       Buffer.from(metadata),
       3,
+      {},
     );
     return { footer, path, fd: openSync(path, 'r'), folder };
   }
@@ -414,7 +416,16 @@ describe('mergeBlocks and readFooter', () => {
       flipped[at] = (flipped[at] as number) ^ 1;
       const { fd } = openFile(folder, 'flipped', flipped);
       expect(
-        () => native.mergeBlocks(Int32Array.of(fd), Float64Array.of(0), output, new Uint8Array(), 3),
+        () =>
+          native.mergeBlocks(
+            Int32Array.of(fd),
+            Float64Array.of(0),
+            Uint8Array.of(0),
+            output,
+            new Uint8Array(),
+            3,
+            {},
+          ),
         `flip at ${at}`,
       ).toThrow(BasaltError);
     }
@@ -427,7 +438,16 @@ describe('mergeBlocks and readFooter', () => {
     ];
     for (const [fds, offsets, out] of misuses) {
       expect(
-        () => native.mergeBlocks(Int32Array.from(fds), Float64Array.from(offsets), out, new Uint8Array(), 3),
+        () =>
+          native.mergeBlocks(
+            Int32Array.from(fds),
+            Float64Array.from(offsets),
+            new Uint8Array(offsets.length),
+            out,
+            new Uint8Array(),
+            3,
+            {},
+          ),
         JSON.stringify([fds, offsets, out]),
       ).toThrow(BasaltError);
     }

@@ -10,9 +10,8 @@ import { PlanCache } from '../../src/query/plan-cache.js';
 import type { CombineTask, FeedResult, FeedTask, QueryTask, ScanTask } from '../../src/query/query-task.js';
 import type { Output } from '../../src/query/scan-request.js';
 import type { FileLease } from '../../src/storage/file-lease.js';
-import { StreamSnapshot } from '../../src/storage/snapshot.js';
 import type { Stream } from '../../src/storage/stream.js';
-import { liveBlock, liveSegment, makeStream } from './streams.js';
+import { liveBlock, liveSegment, makeStream, snapshotOf } from './streams.js';
 
 const ROWS: Output = { kind: 'rows', project: ['_timestamp'], limit: null };
 const COUNT: Output = { kind: 'aggregate', groups: [], aggregates: [{ kind: 'countRows' }] };
@@ -175,7 +174,7 @@ function run(
     size: null,
     defaultOrder: false,
   };
-  const snapshots = stream ? [new StreamSnapshot(stream)] : [];
+  const snapshots = stream ? [snapshotOf(stream)] : [];
   const plans = new PlanCache((handle) => void pool.run({ kind: 'freePlan', handle }).catch(() => {}));
   return runQuery(pool.asPool, {
     sql: 'SELECT',

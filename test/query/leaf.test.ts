@@ -4,9 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { MORSEL_GROUPS_MAX } from '../../src/config/limits.js';
 import { Leaf, type Morsel, type Part } from '../../src/query/leaf.js';
 import type { Output, ScanRequest } from '../../src/query/scan-request.js';
-import { StreamSnapshot } from '../../src/storage/snapshot.js';
 import type { Stream } from '../../src/storage/stream.js';
-import { liveBlock, liveSegment, makeStream } from './streams.js';
+import { liveBlock, liveSegment, makeStream, snapshotOf } from './streams.js';
 
 const ROWS: Output = { kind: 'rows', project: ['_timestamp'], limit: null };
 const COUNT: Output = { kind: 'aggregate', groups: [], aggregates: [{ kind: 'countRows' }] };
@@ -24,7 +23,7 @@ function makeLeaf(stream: Stream, output: Output, fields: Partial<ScanRequest> =
     output,
     ...fields,
   };
-  return { leaf: new Leaf(0, JSON.stringify(request), new StreamSnapshot(stream)) };
+  return { leaf: new Leaf(0, JSON.stringify(request), snapshotOf(stream)) };
 }
 
 /** All morsels, each answered with `rows` before the next is taken. */

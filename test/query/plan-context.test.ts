@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { namedStreams, planContext } from '../../src/query/plan-context.js';
-import { StreamSnapshot } from '../../src/storage/snapshot.js';
-import { makeStream } from './streams.js';
+import { makeStream, snapshotOf } from './streams.js';
 
 const options = { startTime: 1, endTime: 2, from: 3, size: 4, defaultOrder: true };
 
@@ -24,7 +23,7 @@ test('carries the options, all names for suggestions, and the schema with the co
   const [logs, other] = streams('logs', 'other');
   logs?.addSchema('_timestamp:int64,body:int64,log:json,message:string,status:int64');
   if (!logs || !other) throw new Error('BUG: two streams were made');
-  const context = planContext([new StreamSnapshot(logs)], [logs.name, other.name], 9, options);
+  const context = planContext([snapshotOf(logs)], [logs.name, other.name], 9, options);
   expect(context).toEqual({
     ...options,
     nowUs: 9,
@@ -39,6 +38,7 @@ test('carries the options, all names for suggestions, and the schema with the co
           { name: 'message', type: 'string' },
           { name: 'status', type: 'int64' },
         ],
+        startTime: null,
         fullTextColumns: ['log', 'message'],
       },
     ],

@@ -1,6 +1,7 @@
 import { existsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { FileDisposals } from '../../src/storage/file-disposal.js';
 import { FileLease } from '../../src/storage/file-lease.js';
 import { WalFiles } from '../../src/storage/wal-files.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -58,16 +59,17 @@ function walFiles() {
   const folder = temporaryFolder();
   const quarantine = temporaryFolder();
   const gone: string[] = [];
-  const files = new WalFiles(folder, quarantine, (name) => gone.push(name));
+  const disposals = new FileDisposals((path, error) => expect.fail(`${path}: ${error}`));
+  const files = new WalFiles(folder, quarantine, disposals, (name) => gone.push(name));
   const create = (name: string) => {
     writeFileSync(join(folder, name), 'frames');
     return files.touch(name, 6);
   };
-  return { folder, quarantine, gone, files, create };
+  return { folder, quarantine, gone, files, create, idle: () => disposals.idle() };
 }
 
-test('a WAL file goes when it is closed and its last block is merged, in either order', () => {
-  const { files, create, gone, folder } = walFiles();
+test('a WAL file goes when it is closed and its last block is merged, in either order', async () => {
+  const { files, create, gone, folder, idle } = walFiles();
   for (const name of ['a.wal', 'b.wal']) {
     create(name);
     files.addBlock(name);
@@ -77,10 +79,12 @@ test('a WAL file goes when it is closed and its last block is merged, in either 
   files.close('a.wal');
   expect(gone).toEqual([]);
   files.removeBlocks('a.wal', 1);
+  await idle();
   expect(gone).toEqual(['a.wal']);
   files.removeBlocks('b.wal', 1);
   expect(gone).toEqual(['a.wal']);
   files.close('b.wal');
+  await idle();
   expect(gone).toEqual(['a.wal', 'b.wal']);
   expect(existsSync(join(folder, 'a.wal'))).toBe(false);
   expect([files.count, files.bytes]).toEqual([0, 0]);
@@ -102,26 +106,29 @@ test('misuse shows: unknown files, more blocks removed than added', () => {
   expect(() => files.removeBlocks('a.wal', 1)).toThrow(/BUG/);
 });
 
-test('a damaged file is moved aside instead of removed', () => {
-  const { files, create, gone, folder, quarantine } = walFiles();
+test('a damaged file is moved aside instead of removed', async () => {
+  const { files, create, gone, folder, quarantine, idle } = walFiles();
   create('a.wal');
   files.markDamaged('a.wal');
   files.close('a.wal');
+  await idle();
   expect(existsSync(join(folder, 'a.wal'))).toBe(false);
   expect(existsSync(join(quarantine, 'a.wal'))).toBe(true);
   expect(gone).toEqual(['a.wal']);
   expect(files.count).toBe(0);
 });
 
-test('a damaged file stays in place while a query reads it', () => {
-  const { files, create, folder, quarantine } = walFiles();
+test('a damaged file stays in place while a query reads it', async () => {
+  const { files, create, folder, quarantine, idle } = walFiles();
   const held = create('a.wal');
   files.addBlock('a.wal');
   files.markDamaged('a.wal');
   held.acquire();
   files.close('a.wal');
   files.removeBlocks('a.wal', 1);
+  await idle();
   expect(existsSync(join(folder, 'a.wal'))).toBe(true);
   held.release();
+  await idle();
   expect(existsSync(join(quarantine, 'a.wal'))).toBe(true);
 });

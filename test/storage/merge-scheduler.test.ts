@@ -1,15 +1,22 @@
 /** What is merged when: the picks as pure functions, and the scheduler over a store and a pool that do as the test says. */
-import { basename } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import type { Piscina } from 'piscina';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { COMPACT_SEGMENTS, MERGE_AGE_MS, MERGE_BLOCKS_MAX, MERGE_ROWS } from '../../src/config/limits.js';
+import {
+  COMPACT_SEGMENTS,
+  MERGE_AGE_MS,
+  MERGE_BLOCKS_MAX,
+  MERGE_BYTES_RUNNING_MAX,
+  MERGE_ROWS,
+  MERGE_URGENT_ROWS,
+  PARTITIONS_MAX,
+} from '../../src/config/limits.js';
 import { FileLease } from '../../src/storage/file-lease.js';
-import { MergeScheduler, pickBlocks, pickSegments } from '../../src/storage/merge-scheduler.js';
-import type { MergeTask, SegmentMetadata } from '../../src/storage/merge-task.js';
-import type { Store } from '../../src/storage/store.js';
+import { MergeScheduler, pickBlocks } from '../../src/storage/merge-scheduler.js';
+import type { MergeTask } from '../../src/storage/merge-task.js';
+import type { MergeInputs, Store, WrittenSegment } from '../../src/storage/store.js';
 import { type LiveBlock, type LiveSegment, Stream } from '../../src/storage/stream.js';
 
 const NOW = 1_000_000_000;
@@ -37,15 +44,24 @@ function block(sequence: number, rows: number, fields: Partial<LiveBlock> = {}):
 }
 
 function segment(firstSequence: number, rows: number): LiveSegment {
-  const group = { offset: 64, bytes: 10, headerBytes: 0, rows, timeMin: 0, timeMax: 0, schema: '' };
-  const common = { id: firstSequence, rows, bytes: 10, timeMin: 0, timeMax: 0, firstSequence };
-  return { ...common, lease: lease(), groups: [group], headers: new Uint8Array() };
+  const id = firstSequence;
+  return {
+    id,
+    file: `${files}`,
+    rows,
+    rowGroups: 1,
+    bytes: 10,
+    timeMin: 0,
+    timeMax: 0,
+    firstSequence,
+    lease: lease(),
+  };
 }
 
 function stream(blocks: LiveBlock[], segments: LiveSegment[] = []): Stream {
   const made = new Stream(1, 'o', 's', 5);
   for (const each of blocks) made.addBlock(each);
-  made.segments = segments;
+  made.swap({}, segments);
   return made;
 }
 
@@ -53,23 +69,23 @@ describe('pickBlocks', () => {
   test('waits until there are enough rows, enough blocks, or one that is old enough', () => {
     expect(pickBlocks(stream([]), 99, NOW)).toBeUndefined();
     expect(pickBlocks(stream([block(1, MERGE_ROWS - 1)]), 0, NOW)).toBeUndefined();
-    expect(pickBlocks(stream([block(1, MERGE_ROWS)]), 0, NOW)?.blocks).toHaveLength(1);
+    expect(pickBlocks(stream([block(1, MERGE_ROWS)]), 0, NOW)).toHaveLength(1);
     expect(pickBlocks(stream([block(1, 1)]), 0, NOW + MERGE_AGE_MS - 1)).toBeUndefined();
-    expect(pickBlocks(stream([block(1, 1)]), 0, NOW + MERGE_AGE_MS)?.blocks).toHaveLength(1);
+    expect(pickBlocks(stream([block(1, 1)]), 0, NOW + MERGE_AGE_MS)).toHaveLength(1);
     const many = Array.from({ length: MERGE_BLOCKS_MAX }, (_, index) => block(index + 1, 1));
     expect(pickBlocks(stream(many.slice(1)), 0, NOW)).toBeUndefined();
-    expect(pickBlocks(stream(many), 0, NOW)?.blocks).toHaveLength(MERGE_BLOCKS_MAX);
+    expect(pickBlocks(stream(many), 0, NOW)).toHaveLength(MERGE_BLOCKS_MAX);
   });
 
   test('a flush takes what is there at once, and only when it is of the flush', () => {
     const one = stream([block(5, 1)]);
     expect(pickBlocks(one, 4, NOW)).toBeUndefined();
-    expect(pickBlocks(one, 5, NOW)?.blocks).toHaveLength(1);
+    expect(pickBlocks(one, 5, NOW)).toHaveLength(1);
   });
 
   test('a block larger than a merge is merged alone', () => {
     const pick = pickBlocks(stream([block(1, MERGE_ROWS + 1), block(2, 1)]), 0, NOW);
-    expect(pick?.blocks.map(({ sequence }) => sequence)).toEqual([1]);
+    expect(pick?.map(({ sequence }) => sequence)).toEqual([1]);
   });
 
   test('always takes a prefix in sequence order within the limits, so that one number a WAL file notes it', () => {
@@ -94,11 +110,11 @@ describe('pickBlocks', () => {
         expect(pick !== undefined).toBe(due);
         if (!pick) return;
         const sorted = live.toSorted((a, b) => a.sequence - b.sequence);
-        expect(pick.blocks).toEqual(sorted.slice(0, pick.blocks.length));
-        const taken = pick.blocks.reduce((sum, each) => sum + each.rows, 0);
-        expect(taken <= MERGE_ROWS || pick.blocks.length === 1).toBe(true);
+        expect(pick).toEqual(sorted.slice(0, pick.length));
+        const taken = pick.reduce((sum, each) => sum + each.rows, 0);
+        expect(taken <= MERGE_ROWS || pick.length === 1).toBe(true);
         // It stops only because the next one would be too much.
-        const next = sorted[pick.blocks.length];
+        const next = sorted[pick.length];
         if (next) expect(taken + next.rows).toBeGreaterThan(MERGE_ROWS);
         // What the stream holds is not reordered under the feet of its readers.
         expect(one.blocks).toEqual(live);
@@ -107,65 +123,16 @@ describe('pickBlocks', () => {
   });
 });
 
-describe('pickSegments', () => {
-  test('needs enough small ones, and leaves large ones alone', () => {
-    const small = Array.from({ length: COMPACT_SEGMENTS }, (_, index) => segment(index + 1, 10));
-    expect(pickSegments(stream([], small.slice(1)))).toBeUndefined();
-    const large = segment(100, MERGE_ROWS / 2);
-    const pick = pickSegments(stream([], [...small, large]));
-    expect(pick?.segments).toHaveLength(COMPACT_SEGMENTS);
-    expect(pick?.segments).not.toContain(large);
-  });
-
-  test('the result is never larger than a merge, and in arrival order', () => {
-    const rows = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: MERGE_ROWS }));
-    fc.assert(
-      fc.property(fc.array(rows, { maxLength: 40 }), (list) => {
-        const one = stream(
-          [],
-          list.map((count, index) => segment(index + 1, count)),
-        );
-        const before = [...one.segments];
-        const pick = pickSegments(one);
-        expect(one.segments).toEqual(before);
-        if (!pick) return;
-        expect(pick.segments.length).toBeGreaterThanOrEqual(2);
-        expect(pick.segments.reduce((sum, each) => sum + each.rows, 0)).toBeLessThanOrEqual(MERGE_ROWS);
-        const sequences = pick.segments.map(({ firstSequence }) => firstSequence);
-        expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
-      }),
-    );
-  });
-
-  test('a row is rewritten a logarithmic number of times, however many small segments arrive', () => {
-    const one = stream([]);
-    let rewritten = 0;
-    const arrivals = 2000;
-    for (let index = 1; index <= arrivals; index++) {
-      one.segments.push(segment(index, 100));
-      for (let pick = pickSegments(one); pick; pick = pickSegments(one)) {
-        const rows = pick.segments.reduce((sum, each) => sum + each.rows, 0);
-        rewritten += rows;
-        const { segments } = pick;
-        one.segments = one.segments.filter((each) => !segments.includes(each));
-        one.segments.push(segment(segments[0]?.firstSequence ?? 0, rows));
-      }
-    }
-    const levels = Math.ceil(Math.log(arrivals) / Math.log(COMPACT_SEGMENTS));
-    expect(rewritten / (arrivals * 100)).toBeLessThanOrEqual(levels);
-    // Nor may they pile up.
-    expect(one.segments.length).toBeLessThan(COMPACT_SEGMENTS * (levels + 1));
-  });
-});
-
 /** A store that only keeps streams, and a pool whose tasks the test ends. */
 class Bench {
   readonly tasks: {
     task: MergeTask;
+    urgent: boolean;
     resolve: (result: unknown) => void;
     reject: (error: unknown) => void;
   }[] = [];
-  readonly commits: { file: string; blocks: LiveBlock[]; segments: LiveSegment[] }[] = [];
+  readonly commits: ({ files: string[] } & MergeInputs)[] = [];
+  readonly abandoned: string[] = [];
   readonly merged: number[] = [];
   sequence = 0;
   readonly scheduler: MergeScheduler;
@@ -176,27 +143,34 @@ class Bench {
   ) {
     const store = {
       currentSequence: () => this.sequence,
-      lineage: () => ({ walMerged: { 'a.wal': 0, 'before.wal': 7 }, retired: ['old.seg'] }),
+      lineage: async () => ({
+        walMerged: { 'a.wal': 0, 'before.wal': 7 },
+        retired: ['old.seg'],
+        sequence: this.sequence + 1,
+      }),
       allStreams: () => this.streams,
       isLive: (each: Stream) => this.streams.includes(each),
-      newSegmentName: (each: Stream) => `${each.id}-${files++}.seg`,
+      beginSegments: (each: Stream, count: number) =>
+        Array.from({ length: count }, () => `${each.id}-${files++}.seg`),
+      abandonSegments: (names: string[]) => this.abandoned.push(...names),
       segmentPath: (file: string) => `/segments/${file}`,
-      commitMerge: (
-        each: Stream,
-        file: string,
-        _footer: unknown,
-        blocks: LiveBlock[],
-        segments: LiveSegment[],
-      ) => {
-        this.commits.push({ file, blocks, segments });
-        each.blocks = each.blocks.filter((live) => !blocks.includes(live));
+      footers: { get: () => ({ groups: [{ offset: 64 }], headers: new Uint8Array() }) },
+      commitMerge: async (each: Stream, written: WrittenSegment[], inputs: MergeInputs) => {
+        if (!this.streams.includes(each)) return false;
+        this.commits.push({ files: written.map(({ file }) => file), ...inputs });
+        each.swap(inputs);
+        return true;
       },
     };
-    const run = (task: MergeTask) =>
-      new Promise((resolve, reject) => this.tasks.push({ task, resolve, reject }));
+    const poolOf = (urgent: boolean) => {
+      const run = (task: MergeTask) =>
+        new Promise((resolve, reject) => this.tasks.push({ task, urgent, resolve, reject }));
+      return { options: { maxThreads: threads }, run } as unknown as Piscina;
+    };
     this.scheduler = new MergeScheduler(
       store as unknown as Store,
-      { options: { maxThreads: threads }, run } as unknown as Piscina,
+      poolOf(false),
+      poolOf(true),
       pino({ level: 'silent' }),
       { merged: (rows) => this.merged.push(rows) },
     );
@@ -205,7 +179,7 @@ class Bench {
   async finish(rows = 1): Promise<void> {
     const group = { offset: 0, bytes: 1, headerBytes: 0, rows, timeMin: 0, timeMax: 0, schema: '' };
     const footer = { groups: [group], headers: new Uint8Array(), metadata: new Uint8Array(), fileBytes: 1 };
-    this.tasks.shift()?.resolve({ footer, tookMs: 1 });
+    this.tasks.shift()?.resolve({ outputs: [{ index: 0, footer }], untouched: false, tookMs: 1 });
     await turn();
   }
 
@@ -231,10 +205,11 @@ describe('MergeScheduler', () => {
     const bench = new Bench([one]);
     bench.scheduler.start();
     vi.advanceTimersByTime(1000);
+    await turn();
     expect(bench.tasks).toHaveLength(1);
     const { task } = bench.tasks[0] as Bench['tasks'][number];
     expect(task.inputs.map(({ offset }) => offset)).toEqual([1000, 2000]);
-    expect(JSON.parse(task.metadata) as SegmentMetadata).toEqual({
+    expect(task.metadata).toEqual({
       organization: 'o',
       stream: 's',
       streamCreatedUs: 5,
@@ -243,24 +218,25 @@ describe('MergeScheduler', () => {
       walInputs: { 'a.wal': [1, 1], 'b.wal': [2, 2] },
       inputs: [],
       retired: ['old.seg'],
-      outputs: [basename(task.outputPath)],
-      sequence: bench.sequence,
+      sequence: 1,
     });
     await bench.finish(MERGE_ROWS);
     expect(bench.commits).toHaveLength(1);
     expect(bench.merged).toEqual([MERGE_ROWS]);
     vi.advanceTimersByTime(1000);
+    await turn();
     expect(bench.tasks).toHaveLength(0);
     await bench.scheduler.stop();
   });
 
-  test('one merge a stream at a time, and no more than there are workers', () => {
+  test('one merge a stream at a time, and no more than there are workers', async () => {
     const streams = [1, 2, 3].map(() => stream([block(1, MERGE_ROWS), block(2, MERGE_ROWS)]));
     const bench = new Bench(streams, 2);
     bench.scheduler.start();
     vi.advanceTimersByTime(1000);
+    await turn();
     expect(bench.tasks).toHaveLength(2);
-    expect(streams.map(({ merging }) => merging)).toEqual([true, true, false]);
+    expect(streams.filter(({ merging }) => merging)).toHaveLength(2);
   });
 
   test('holds the files that it reads until it has finished', async () => {
@@ -269,6 +245,7 @@ describe('MergeScheduler', () => {
     const bench = new Bench([stream([live])]);
     bench.scheduler.start();
     vi.advanceTimersByTime(250);
+    await turn();
     expect(released).not.toHaveBeenCalled();
     await bench.fail(new Error('disk'));
     expect(released).toHaveBeenCalledTimes(1);
@@ -284,6 +261,7 @@ describe('MergeScheduler', () => {
       flushed = true;
     });
     one.addBlock(block(3, 1));
+    await turn();
     await bench.finish();
     expect(flushed).toBe(false);
     await bench.finish();
@@ -302,13 +280,17 @@ describe('MergeScheduler', () => {
     bench.scheduler.start();
     const flush = bench.scheduler.flush();
     const refused = expect(flush).rejects.toThrow('disk is full');
+    await turn();
     await bench.fail(new Error('disk is full'));
     vi.advanceTimersByTime(500);
+    await turn();
     await refused;
     expect(one.blocks).toHaveLength(1);
     expect(bench.tasks).toHaveLength(0);
     vi.advanceTimersByTime(10_000);
+    await turn();
     const again = bench.scheduler.flush();
+    await turn();
     await bench.finish();
     await again;
     expect(one.blocks).toHaveLength(0);
@@ -318,6 +300,7 @@ describe('MergeScheduler', () => {
     const bench = new Bench([stream([block(1, MERGE_ROWS)])]);
     bench.scheduler.start();
     vi.advanceTimersByTime(250);
+    await turn();
     bench.streams.pop();
     await bench.finish();
     expect(bench.commits).toEqual([]);
@@ -327,6 +310,7 @@ describe('MergeScheduler', () => {
     const bench = new Bench([stream([block(1, MERGE_ROWS), block(2, MERGE_ROWS)])]);
     bench.scheduler.start();
     vi.advanceTimersByTime(250);
+    await turn();
     let stopped = false;
     const stop = bench.scheduler.stop().then(() => {
       stopped = true;
@@ -336,7 +320,101 @@ describe('MergeScheduler', () => {
     await bench.finish();
     await stop;
     vi.advanceTimersByTime(1000);
+    await turn();
     expect(bench.tasks).toHaveLength(0);
     expect(bench.commits).toHaveLength(1);
+  });
+
+  test('a full tier is merged when no blocks are due; its row groups may be copied', async () => {
+    const small = Array.from({ length: COMPACT_SEGMENTS }, (_, index) => segment(index + 1, 10));
+    const one = stream([block(100, MERGE_ROWS)], small);
+    const bench = new Bench([one]);
+    bench.scheduler.start();
+    vi.advanceTimersByTime(250);
+    await turn();
+    expect(bench.tasks.map(({ task }) => task.inputs.map(({ reusable }) => reusable))).toEqual([[false]]);
+    await bench.finish();
+    expect(bench.tasks.map(({ task }) => task.inputs.map(({ reusable }) => reusable))).toEqual([
+      small.map(() => true),
+    ]);
+    await bench.finish();
+    expect(bench.commits.map(({ blocks, segments }) => [blocks.length, segments.length])).toEqual([
+      [1, 0],
+      [0, COMPACT_SEGMENTS],
+    ]);
+    await bench.scheduler.stop();
+  });
+
+  test('a merge over several days has a name for each that may fill a segment; names that are not used are given back', async () => {
+    const bench = new Bench([stream([block(1, MERGE_ROWS, { timeMin: -1 })])]);
+    bench.scheduler.start();
+    vi.advanceTimersByTime(250);
+    await turn();
+    expect(bench.tasks[0]?.task.outputPaths).toHaveLength(PARTITIONS_MAX + 1);
+    await bench.finish();
+    expect(bench.commits[0]?.files).toHaveLength(1);
+    expect(bench.abandoned).toHaveLength(PARTITIONS_MAX);
+    expect(bench.abandoned).not.toContain(bench.commits[0]?.files[0]);
+  });
+
+  test('merges together read no more than the byte budget', async () => {
+    const blockBytes = MERGE_BYTES_RUNNING_MAX / 2 + 1;
+    const streams = [1, 2].map(() => stream([block(1, MERGE_ROWS, { blockBytes })]));
+    const bench = new Bench(streams, 2);
+    bench.scheduler.start();
+    vi.advanceTimersByTime(1000);
+    await turn();
+    expect(bench.tasks).toHaveLength(1);
+    await bench.finish();
+    vi.advanceTimersByTime(250);
+    await turn();
+    expect(bench.tasks).toHaveLength(1);
+    expect(bench.commits).toHaveLength(1);
+  });
+
+  test('blocks are merged at normal priority once too much has gathered', async () => {
+    for (const [rows, urgent] of [
+      [MERGE_URGENT_ROWS, false],
+      [MERGE_URGENT_ROWS + 1, true],
+    ] as const) {
+      const bench = new Bench([stream([block(1, rows)])]);
+      bench.scheduler.start();
+      vi.advanceTimersByTime(250);
+      await turn();
+      expect(bench.tasks.map((task) => task.urgent)).toEqual([urgent]);
+      await bench.finish();
+      await bench.scheduler.stop();
+    }
+  });
+
+  test('a stream that is held is not merged; whoever wants it next waits', async () => {
+    const one = stream([block(1, MERGE_ROWS), block(2, MERGE_ROWS)]);
+    const bench = new Bench([one]);
+    bench.scheduler.start();
+    vi.advanceTimersByTime(250);
+    await turn();
+    const order: string[] = [];
+    const hold = async (name: string) => {
+      const release = await bench.scheduler.hold(one);
+      order.push(name);
+      return release;
+    };
+    const [first, second] = [hold('first'), hold('second')];
+    await turn();
+    expect(order).toEqual([]);
+    await bench.finish();
+    expect(order).toEqual(['first']);
+    vi.advanceTimersByTime(1000);
+    await turn();
+    expect(bench.tasks).toHaveLength(0);
+    (await first)();
+    await turn();
+    expect(order).toEqual(['first', 'second']);
+    expect(bench.tasks).toHaveLength(0);
+    (await second)();
+    await turn();
+    expect(bench.tasks).toHaveLength(1);
+    await bench.finish();
+    await bench.scheduler.stop();
   });
 });

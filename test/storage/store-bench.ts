@@ -6,6 +6,8 @@ import { onTestFinished } from 'vitest';
 import { BatchDrainer } from '../../src/ingest/batch.js';
 import { allocateRing, BodyEncoding, BodyFormat } from '../../src/ring/layout.js';
 import { RingProducer } from '../../src/ring/producer.js';
+import { CatalogHost } from '../../src/storage/catalog-host.js';
+import type { CatalogTask } from '../../src/storage/catalog-task.js';
 import { dataLayout } from '../../src/storage/layout.js';
 import { MergeScheduler } from '../../src/storage/merge-scheduler.js';
 import type { MergeTask } from '../../src/storage/merge-task.js';
@@ -32,15 +34,20 @@ export class StoreBench {
 
   constructor(folder = temporaryFolder()) {
     this.layout = dataLayout(folder);
-    onTestFinished(() => this.store?.close());
+    onTestFinished(async () => {
+      await this.store?.close();
+    });
   }
 
   /** Starts as the server does. */
-  open(): ReturnType<Store['recover']> {
+  async open(): ReturnType<Store['recover']> {
     const write = (line: string) => this.log.push(JSON.parse(line) as LogLine);
     const formatters = { level: (label: string) => ({ level: label }) };
-    this.store = new Store(this.layout, pino({ level: 'info', formatters }, { write }));
-    const recovered = this.store.recover();
+    const host = new CatalogHost();
+    const catalogPool = { run: async (task: CatalogTask) => host.run(task) };
+    this.store = new Store(this.layout, pino({ level: 'info', formatters }, { write }), catalogPool);
+    const recovered = await this.store.recover();
+    await this.store.settled();
     const ring = allocateRing(SLOTS, 4 << 20);
     this.producer = new RingProducer(ring, SLOTS);
     const { sequenceBuffer: sequence, walEpochBuffer: walEpoch, bootId } = this.store;
@@ -59,8 +66,8 @@ export class StoreBench {
   }
 
   /** Ends without any tidying and starts anew. */
-  reopen(): ReturnType<Store['recover']> {
-    this.store.close();
+  async reopen(): ReturnType<Store['recover']> {
+    await this.store.close();
     return this.open();
   }
 
@@ -77,8 +84,8 @@ export class StoreBench {
     this.producer.publish(slot);
     const result = this.drainer.drain();
     if (!result) throw new Error('nothing was drained');
-    const { fileName: walFile, fileBytes: walBytes } = this.drainer.wal;
-    this.store.addBatch(result.blocks.length > 0 ? { ...result, walFile, walBytes } : result);
+    const { fileName: walFile, fileBytes: walBytes, fileEpoch: walEpoch } = this.drainer.wal;
+    this.store.addBatch(result.blocks.length > 0 ? { ...result, walFile, walBytes, walEpoch } : result);
   }
 
   /** Records with ids, distinct times, and one more field. */
@@ -93,25 +100,31 @@ export class StoreBench {
   async flush(): Promise<void> {
     const pool = { options: { maxThreads: 1 }, run: async (task: MergeTask) => merge(task) };
     const log = pino({ level: 'silent' });
-    const scheduler = new MergeScheduler(this.store, pool as unknown as Piscina, log, { merged: () => {} });
+    const piscina = pool as unknown as Piscina;
+    const scheduler = new MergeScheduler(this.store, piscina, piscina, log, { merged: () => {} });
     scheduler.start();
     try {
       await scheduler.flush();
     } finally {
       await scheduler.stop();
+      await this.store.settled();
     }
   }
 
-  /** The ids that a query of the stream would see, sorted; it reads every block and every row group. */
-  ids(name: string, organization = 'default'): number[] {
-    const stream = this.store.find(organization, name);
-    if (!stream) return [];
-    return this.rows(stream)
-      .map(({ id }) => Number(id))
-      .toSorted((a, b) => a - b);
+  /** No batch is ever under way here. */
+  async cutWal(): Promise<void> {
+    await this.store.cutWal(async () => {});
+    await this.store.settled();
   }
 
-  rows(stream: Stream): Record<string, unknown>[] {
+  /** The ids that a query of the stream would see, sorted; it reads every block and every row group. */
+  async ids(name: string, organization = 'default'): Promise<number[]> {
+    const stream = this.store.find(organization, name);
+    if (!stream) return [];
+    return (await this.rows(stream)).map(({ id }) => Number(id)).toSorted((a, b) => a - b);
+  }
+
+  async rows(stream: Stream): Promise<Record<string, unknown>[]> {
     const rows: Record<string, unknown>[] = [];
     const read = (path: string, offset: number, schema: string) => {
       const fd = openSync(path, 'r');
@@ -122,8 +135,10 @@ export class StoreBench {
       }
     };
     for (const block of stream.blocks) read(block.lease.path, block.offset, block.schema);
-    for (const { groups, lease } of stream.segments)
+    for (const { lease } of stream.segments) {
+      const { groups } = await this.store.footers.get(lease.path);
       for (const { offset, schema } of groups) read(lease.path, offset, schema);
+    }
     return rows;
   }
 

@@ -3,14 +3,18 @@
 use crate::failure;
 use crate::ingest::schema_text;
 use basalt_block::{
-    EncodeOptions, FileSource, MergeInput, merge_blocks as merge, read_footer as read, verify_block as verify,
+    BlockError, BlockHeader, BlockReader, EncodeOptions, FileSource, MergeInput, RowSelection, TimeCut,
+    check_block as check, has_current_version, merge_selected, read_footer as read, rows_by_bucket, verify_block as verify,
 };
+use basalt_scan::request::ScanRequest;
+use basalt_scan::{Part, RowMatcher};
 use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
 use napi_derive::napi;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
+use std::sync::Arc;
 
 #[napi(object)]
 pub struct GroupLocation {
@@ -63,36 +67,158 @@ impl Write for SyncedFile<'_> {
     }
 }
 
+/// Which rows a merge keeps; without members, all of them.
+#[napi(object)]
+pub struct MergeSelection {
+    /// `from, to, from, to, …` in microseconds, half-open, and whether the rows within or those without them are kept.
+    pub ranges: Option<Vec<f64>>,
+    pub inside: Option<bool>,
+    /// A scan request as JSON: rows that its time range and filter pass are left out.
+    pub removal: Option<String>,
+}
+
+/// Rows of one bucket of time.
+#[napi(object)]
+pub struct BucketRows {
+    pub bucket: f64,
+    pub rows: f64,
+}
+
+struct Selection<'a> {
+    cut: Option<TimeCut>,
+    removal: Option<RowMatcher>,
+    inputs: &'a [MergeInput<'a>],
+}
+
+impl<'a> Selection<'a> {
+    fn new(selection: MergeSelection, inputs: &'a [MergeInput<'a>]) -> napi::Result<Self> {
+        let cut = selection.ranges.map(|ranges| TimeCut {
+            ranges: ranges
+                .chunks_exact(2)
+                .map(|range| (range[0] as i64, range[1] as i64))
+                .collect(),
+            inside: selection.inside.unwrap_or(true),
+        });
+        let removal = match selection.removal {
+            Some(request) => {
+                let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
+                Some(RowMatcher::compile(&request).map_err(failure::bytes)?)
+            }
+            None => None,
+        };
+        Ok(Self { cut, removal, inputs })
+    }
+}
+
+impl RowSelection for Selection<'_> {
+    fn excludes(&self, header: &BlockHeader) -> bool {
+        self.cut.as_ref().is_some_and(|cut| cut.excludes(header))
+    }
+
+    fn choose(&self, input: usize, times: &[i64]) -> Result<Option<Vec<u64>>, BlockError> {
+        let chosen = match &self.cut {
+            Some(cut) => cut.choose(input, times)?,
+            None => None,
+        };
+        let Some(removal) = &self.removal else {
+            return Ok(chosen);
+        };
+        let MergeInput { source, offset, .. } = self.inputs[input];
+        let part = Part {
+            source,
+            offset,
+            header: None,
+        };
+        let removed = removal
+            .matching_rows(&part, times.len())
+            .map_err(|error| BlockError::Invalid {
+                what: format!("rows to remove: {error}"),
+            })?;
+        let mut chosen = chosen.unwrap_or_else(|| basalt_block::bits_of(times.len(), |_| true));
+        chosen.iter_mut().zip(&removed).for_each(|(word, gone)| *word &= !gone);
+        Ok(Some(chosen))
+    }
+}
+
+fn merge_inputs<'a>(sources: &'a [FileSource], offsets: &[f64], reusable: &[u8]) -> napi::Result<Vec<MergeInput<'a>>> {
+    if sources.len() != offsets.len() || sources.len() != reusable.len() {
+        return Err(failure::bytes(format!(
+            "BUG: {} descriptors for {} offsets and {} flags",
+            sources.len(),
+            offsets.len(),
+            reusable.len()
+        )));
+    }
+    let places = sources.iter().zip(offsets).zip(reusable);
+    places
+        .map(|((source, offset), reusable)| {
+            Ok(MergeInput {
+                source,
+                offset: *offset as u64,
+                // Groups of an older version are encoded anew: without templates and filters they are larger and slower.
+                reusable: *reusable != 0 && has_current_version(source).map_err(failure::bytes)?,
+            })
+        })
+        .collect()
+}
+
 #[napi(catch_unwind)]
 pub fn merge_blocks(
     fds: Int32Array,
     offsets: Float64Array,
+    reusable: Uint8Array,
     output_fd: i32,
     metadata: Uint8Array,
     zstd_level: i32,
+    selection: MergeSelection,
 ) -> napi::Result<SegmentFooter> {
-    if fds.len() != offsets.len() {
-        return Err(failure::bytes(format!(
-            "BUG: {} descriptors for {} offsets",
-            fds.len(),
-            offsets.len()
-        )));
-    }
     let sources: Vec<FileSource> = fds.iter().map(|fd| FileSource::from_fd(*fd)).collect();
-    let inputs: Vec<MergeInput> = sources
-        .iter()
-        .zip(offsets.iter())
-        .map(|(source, offset)| MergeInput {
-            source,
-            offset: *offset as u64,
-        })
-        .collect();
+    let inputs = merge_inputs(&sources, &offsets, &reusable)?;
+    let selection = Selection::new(selection, &inputs)?;
     // SAFETY: the caller keeps the descriptor open during the call; ManuallyDrop never closes it.
     let output = ManuallyDrop::new(unsafe { File::from_raw_fd(output_fd) });
     let mut writer = BufWriter::with_capacity(SYNC_BYTES, SyncedFile { file: &output });
-    let footer = merge(&inputs, &mut writer, &metadata, &EncodeOptions::segment(zstd_level)).map_err(failure::bytes)?;
+    let options = EncodeOptions::segment(zstd_level);
+    let footer = merge_selected(&inputs, Some(&selection), &mut writer, &metadata, &options).map_err(failure::bytes)?;
     writer.flush().map_err(failure::bytes)?;
     footer_object(footer)
+}
+
+#[napi(catch_unwind)]
+pub fn count_matches(fds: Int32Array, offsets: Float64Array, request: String) -> napi::Result<f64> {
+    let sources: Vec<FileSource> = fds.iter().map(|fd| FileSource::from_fd(*fd)).collect();
+    let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
+    let matcher = RowMatcher::compile(&request).map_err(failure::bytes)?;
+    let mut rows = 0u64;
+    for MergeInput { source, offset, .. } in merge_inputs(&sources, &offsets, &vec![0; sources.len()])? {
+        let header = BlockReader::open(source, offset)
+            .map_err(failure::bytes)?
+            .header()
+            .clone();
+        let total = header.rows;
+        let part = Part {
+            source,
+            offset,
+            header: Some(Arc::new(header)),
+        };
+        let matches = matcher.matching_rows(&part, total).map_err(failure::bytes)?;
+        rows += matches.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
+    }
+    Ok(rows as f64)
+}
+
+#[napi(catch_unwind)]
+pub fn rows_by_time(fds: Int32Array, offsets: Float64Array, width: f64) -> napi::Result<Vec<BucketRows>> {
+    let sources: Vec<FileSource> = fds.iter().map(|fd| FileSource::from_fd(*fd)).collect();
+    let inputs = merge_inputs(&sources, &offsets, &vec![0; sources.len()])?;
+    let buckets = rows_by_bucket(&inputs, (width as i64).max(1)).map_err(failure::bytes)?;
+    Ok(buckets
+        .into_iter()
+        .map(|(bucket, rows)| BucketRows {
+            bucket: bucket as f64,
+            rows: rows as f64,
+        })
+        .collect())
 }
 
 #[napi(catch_unwind)]
@@ -103,14 +229,24 @@ pub fn read_footer(fd: i32, file_bytes: f64) -> napi::Result<SegmentFooter> {
 #[napi(catch_unwind)]
 pub fn verify_block(fd: i32, offset: f64) -> napi::Result<BlockSummary> {
     let header = verify(&FileSource::from_fd(fd), offset as u64).map_err(failure::bytes)?;
-    Ok(BlockSummary {
+    Ok(summary(&header))
+}
+
+#[napi(catch_unwind)]
+pub fn check_block(fd: i32, offset: f64) -> napi::Result<BlockSummary> {
+    let header = check(&FileSource::from_fd(fd), offset as u64).map_err(failure::bytes)?;
+    Ok(summary(&header))
+}
+
+fn summary(header: &BlockHeader) -> BlockSummary {
+    BlockSummary {
         rows: header.rows as u32,
         block_bytes: header.block_bytes as f64,
         header_bytes: header.header_bytes as u32,
         time_min: header.time_min as f64,
         time_max: header.time_max as f64,
-        schema: schema_text(&header),
-    })
+        schema: schema_text(header),
+    }
 }
 
 pub(crate) fn footer_object(footer: basalt_block::SegmentFooter) -> napi::Result<SegmentFooter> {

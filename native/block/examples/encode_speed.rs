@@ -59,7 +59,14 @@ fn main() {
 
     drop(batches);
     let before = resident("VmRSS");
-    let inputs: Vec<MergeInput<'_>> = blocks.iter().map(|source| MergeInput { source, offset: 0 }).collect();
+    let inputs: Vec<MergeInput<'_>> = blocks
+        .iter()
+        .map(|source| MergeInput {
+            source,
+            offset: 0,
+            reusable: false,
+        })
+        .collect();
     let mut segment = Vec::new();
     let mut seconds = f64::MAX;
     let mut footer = None;

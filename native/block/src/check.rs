@@ -134,7 +134,7 @@ fn check_group<S: ReadAt + ?Sized>(
 }
 
 /// `wrong` is told place in the chunk, bytes, and what.
-fn check_chunk(chunk: &[u8], entry: &ColumnEntry, rows: usize, mut wrong: impl FnMut(u64, u64, String)) {
+pub(crate) fn check_chunk(chunk: &[u8], entry: &ColumnEntry, rows: usize, mut wrong: impl FnMut(u64, u64, String)) {
     let pages = rows.div_ceil(PAGE_ROWS);
     let sections = usize::from(entry.sections);
     let head_bytes = directory_bytes(pages, sections);

@@ -38,10 +38,12 @@ pub use error::BlockError;
 pub use header::{BlockHeader, Bound, ChunkFamily, ColumnEntry};
 pub use header_view::{ColumnView, HeaderView};
 pub use inspect::{BlockInspection, ColumnInspection, inspect_block};
-pub use merge::{MergeInput, merge_blocks};
-pub use reader::{BlockReader, Chunk, PAGE_ROWS, Page, PageValues, decode_block, open_chunk, verify_block};
+pub use merge::{MergeInput, RowSelection, TimeCut, bits_of, merge_blocks, merge_selected, rows_by_bucket};
+pub use reader::{
+    BlockReader, Chunk, PAGE_ROWS, Page, PageValues, check_block, decode_block, open_chunk, verify_block,
+};
 pub use salvage::{Lost, LostGroup, Salvage, salvage_segment};
 pub use section::Section;
-pub use segment::{GROUP_ROWS, GroupLocation, SegmentFooter, read_footer};
+pub use segment::{GROUP_ROWS, GroupLocation, SegmentFooter, has_current_version, read_footer};
 pub use source::{FileSource, ReadAt};
 pub use writer::{EncodeOptions, Layout, encode_block};

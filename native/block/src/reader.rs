@@ -1,5 +1,6 @@
 //! Block reader: the header at once, then column by column, page by page, only what is asked for.
 
+use crate::check::check_chunk;
 use crate::chunk_reader;
 pub use crate::chunk_reader::{Chunk, Page, PageValues, open as open_chunk};
 use crate::column::{Batch, Column, ColumnType, Strings, Text, Validity, Values};
@@ -87,18 +88,9 @@ pub fn decode_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<Batch
 /// Reads every byte of the block: all checksums, and that every page decodes.
 pub fn verify_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<BlockHeader, BlockError> {
     let reader = BlockReader::open(source, offset)?;
-    let mut end = reader.header.header_bytes as u64;
+    check_layout(&reader.header, offset)?;
     let mut page = Page::default();
-    for (column, entry) in reader.header.columns.iter().enumerate() {
-        if entry.chunk_offset != end {
-            let what = format!(
-                "chunk of column {} is at byte {} of the block, {end} expected",
-                entry.name, entry.chunk_offset
-            );
-            return Err(BlockError::corrupt(offset, what));
-        }
-        // The header was checked: each chunk lies within the block.
-        end += entry.chunk_bytes;
+    for column in 0..reader.header.columns.len() {
         let mut chunk = reader.chunk(column)?;
         let kinds: Vec<u8> = chunk.section_kinds().collect();
         for kind in kinds {
@@ -114,14 +106,61 @@ pub fn verify_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<Block
             chunk.read_page(index, &mut page)?;
         }
     }
-    if end != reader.header.block_bytes {
-        let what = format!(
-            "chunks end at byte {end} of a block of {} bytes",
-            reader.header.block_bytes
-        );
+    Ok(Arc::unwrap_or_clone(reader.header))
+}
+
+/// Reads every byte of the block and checks all checksums, without decoding: a torn or damaged block is noticed, one that was written
+/// wrongly is not. One read, so a few times faster than `verify_block`.
+pub fn check_block<S: ReadAt + ?Sized>(source: &S, offset: u64) -> Result<BlockHeader, BlockError> {
+    let reader = BlockReader::open(source, offset)?;
+    let header = reader.header;
+    check_layout(&header, offset)?;
+    let mut chunk = Vec::new();
+    for entry in &header.columns {
+        let at = offset.saturating_add(entry.chunk_offset);
+        let length =
+            usize::try_from(entry.chunk_bytes).map_err(|_| BlockError::corrupt(at, "a chunk of 2^64 bytes"))?;
+        source_has(source, at, entry.chunk_bytes)?;
+        chunk.resize(length, 0);
+        read_exact(source, &mut chunk, at)?;
+        let mut wrong = None;
+        check_chunk(&chunk, entry, header.rows, |place, _, what| {
+            wrong.get_or_insert((at.saturating_add(place), what));
+        });
+        if let Some((place, what)) = wrong {
+            return Err(BlockError::corrupt(place, format!("column {}{what}", entry.name)));
+        }
+    }
+    Ok(Arc::unwrap_or_clone(header))
+}
+
+/// That the source has so many bytes there, before they are allocated: a header with a right checksum may claim any number.
+fn source_has<S: ReadAt + ?Sized>(source: &S, offset: u64, bytes: u64) -> Result<(), BlockError> {
+    match bytes {
+        0 => Ok(()),
+        _ => read_exact(source, &mut [0], offset.saturating_add(bytes - 1)),
+    }
+}
+
+/// Chunks must lie back to back from the header to the end of the block, so that no byte escapes the checksums.
+fn check_layout(header: &BlockHeader, offset: u64) -> Result<(), BlockError> {
+    let mut end = header.header_bytes as u64;
+    for entry in &header.columns {
+        if entry.chunk_offset != end {
+            let what = format!(
+                "chunk of column {} is at byte {} of the block, {end} expected",
+                entry.name, entry.chunk_offset
+            );
+            return Err(BlockError::corrupt(offset, what));
+        }
+        // The header was checked: each chunk lies within the block.
+        end += entry.chunk_bytes;
+    }
+    if end != header.block_bytes {
+        let what = format!("chunks end at byte {end} of a block of {} bytes", header.block_bytes);
         return Err(BlockError::corrupt(offset, what));
     }
-    Ok(Arc::unwrap_or_clone(reader.header))
+    Ok(())
 }
 
 /// Decodes one column of all pages.

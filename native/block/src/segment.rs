@@ -269,6 +269,15 @@ fn parse_footer(footer: &[u8], footer_offset: u64, file_bytes: u64) -> Result<Se
 
 /// Reads the file header; says whether the bytes claim to be a segment of a version this build reads.
 pub fn check_file_header<S: ReadAt + ?Sized>(source: &S) -> Result<(), BlockError> {
+    read_version(source).map(|_| ())
+}
+
+/// Whether this build would encode the row groups of the segment no better than they are.
+pub fn has_current_version<S: ReadAt + ?Sized>(source: &S) -> Result<bool, BlockError> {
+    Ok(read_version(source)? == FORMAT_VERSION)
+}
+
+fn read_version<S: ReadAt + ?Sized>(source: &S) -> Result<u32, BlockError> {
     let mut header = [0; FILE_HEADER_BYTES];
     read_exact(source, &mut header, 0)?;
     if header[..8] != FILE_MAGIC {
@@ -283,5 +292,5 @@ pub fn check_file_header<S: ReadAt + ?Sized>(source: &S) -> Result<(), BlockErro
         let what = format!("segment format version {version}, this build reads 1 to {FORMAT_VERSION}");
         return Err(BlockError::Unsupported { offset: 8, what });
     }
-    Ok(())
+    Ok(version)
 }

@@ -25,17 +25,7 @@ pub fn scan(request: &ScanRequest, parts: &[Part]) -> Result<ScanOutput, ScanErr
 pub fn scan_with(request: &ScanRequest, parts: &[Part], functions: &dyn Functions) -> Result<ScanOutput, ScanError> {
     let plan = Plan::compile(request)?;
     let bytes = Cell::new(0);
-    let mut scanner = Scanner {
-        plan: &plan,
-        parts: parts.to_vec(),
-        bytes: &bytes,
-        buffers: Vec::new(),
-        work: Work {
-            stats: ScanStats::default(),
-            selection: Selection::default(),
-            scratch: Scratch::default(),
-        },
-    };
+    let mut scanner = Scanner::new(&plan, parts, &bytes);
     match &request.output {
         Output::Rows { project, limit } => rows::run(&plan, &mut scanner, project, *limit),
         Output::TopTime {
@@ -76,6 +66,20 @@ pub struct Selection {
 }
 
 impl<'a> Scanner<'a> {
+    pub fn new(plan: &'a Plan, parts: &[Part<'a>], bytes: &'a Cell<u64>) -> Self {
+        Self {
+            plan,
+            parts: parts.to_vec(),
+            bytes,
+            buffers: Vec::new(),
+            work: Work {
+                stats: ScanStats::default(),
+                selection: Selection::default(),
+                scratch: Scratch::default(),
+            },
+        }
+    }
+
     pub fn parts(&self) -> usize {
         self.parts.len()
     }
@@ -177,6 +181,11 @@ impl Work {
 impl Selection {
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// One bit a row of the page.
+    pub fn words(&self) -> &[u64] {
+        self.bits.as_ref().map_or(&[], |bits| bits.words.as_slice())
     }
 
     pub fn rows(&mut self) -> Rows<'_> {

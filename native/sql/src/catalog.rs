@@ -31,15 +31,16 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub fn new(context: &PlanContext) -> Arc<Self> {
-        let bounds = TimeRange {
-            min: context.start_time,
-            max: context.end_time,
-        };
         let next_leaf = Arc::new(AtomicUsize::new(0));
         let tables = context
             .streams
             .iter()
             .map(|stream| {
+                let bounds = TimeRange {
+                    // The later one; `None` is before any time.
+                    min: context.start_time.max(stream.start_time),
+                    max: context.end_time,
+                };
                 (
                     stream.name.clone(),
                     Arc::new(StreamTable::new(stream, bounds, Arc::clone(&next_leaf))),

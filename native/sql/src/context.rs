@@ -40,6 +40,9 @@ pub struct StreamInfo {
     /// About how many rows it has, if known: joins keep the smaller side in memory.
     #[serde(default)]
     pub rows: Option<u64>,
+    /// Rows with an earlier `_timestamp` (microseconds) have expired: no leaf may read them. Absent is none.
+    #[serde(default)]
+    pub start_time: Option<i64>,
     /// The columns that `match_all` searches.
     #[serde(default)]
     pub full_text_columns: Vec<String>,

@@ -1,25 +1,35 @@
 //! Merge: any blocks in, one segment of time-sorted row groups out.
 //!
-//! What must hold: the output has every row of every input once, sorted by (`_timestamp`, input order, row order) within
+//! What must hold: the output has every chosen row of every input once, sorted by (`_timestamp`, input order, row order) within
 //! each class of inputs. Inputs whose column types conflict are of different classes, so that no row group mixes two
 //! types of a column; a column that an input lacks is compatible with anything and becomes nulls.
 //!
 //! Memory: an input is decoded when the first output group needs it and dropped after the last one that does, so inputs
 //! that follow each other in time are held a few at a time; only inputs that overlap are held together. Besides there is
 //! one output group, raw and encoded, and 16 bytes for each row.
+//!
+//! A row group that may be reused, all of whose rows are chosen and follow each other in the output, is copied as it is: neither
+//! decoded nor encoded again.
 
 mod gather;
 mod order;
+mod select;
+
+pub use select::{RowSelection, TimeCut, bits_of, rows_by_bucket};
 
 use crate::column::{Batch, ColumnType, Strings, TIME_COLUMN, Values};
 use crate::error::BlockError;
-use crate::reader::{BlockReader, decode_block, decode_column};
+use crate::reader::{BlockReader, decode_block, decode_column, read_exact};
 use crate::segment::{GROUP_ROWS, SegmentFooter, SegmentWriter};
 use crate::source::ReadAt;
 use crate::writer::{EncodeOptions, encode_block};
 use order::{Row, Run};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::ops::Range;
+
+/// Groups of fewer rows are not copied but merged with their neighbours, and no copy leaves fewer rows before it to a group of their own.
+const REUSED_ROWS_MIN: usize = GROUP_ROWS / 2;
 
 /// A row group whose largest text column is bigger than this is halved, so that offsets stay far below 4 GiB and an
 /// encoder's memory stays bounded when messages are huge.
@@ -31,6 +41,8 @@ pub struct MergeInput<'a> {
     pub source: &'a dyn ReadAt,
     /// Where the block begins in the source.
     pub offset: u64,
+    /// Whether its bytes may be copied to the output: it was encoded as well as this merge would.
+    pub reusable: bool,
 }
 
 type Reader<'a> = BlockReader<'a, dyn ReadAt + 'a>;
@@ -49,13 +61,24 @@ pub fn merge_blocks(
     metadata: &[u8],
     options: &EncodeOptions,
 ) -> Result<SegmentFooter, BlockError> {
+    merge_selected(inputs, None, output, metadata, options)
+}
+
+/// Likewise, of the rows that `selection` chooses.
+pub fn merge_selected(
+    inputs: &[MergeInput<'_>],
+    selection: Option<&dyn RowSelection>,
+    output: &mut impl Write,
+    metadata: &[u8],
+    options: &EncodeOptions,
+) -> Result<SegmentFooter, BlockError> {
     let readers: Vec<Reader<'_>> = inputs
         .iter()
         .map(|input| BlockReader::open(input.source, input.offset))
         .collect::<Result<_, _>>()?;
     let mut writer = SegmentWriter::begin(output)?;
     for class in classes(&readers) {
-        ClassMerge::new(&readers, inputs, &class.inputs)?.run(&mut writer, options)?;
+        ClassMerge::new(&readers, inputs, &class.inputs, selection)?.run(&mut writer, options)?;
     }
     writer.finish(metadata)
 }
@@ -95,28 +118,86 @@ fn classes(readers: &[Reader<'_>]) -> Vec<Class> {
 struct ClassMerge<'a> {
     sources: Vec<MergeInput<'a>>,
     order: Vec<Row>,
+    /// Places in the order that are one input each, whose bytes can be copied; rising.
+    reused: Vec<(Range<usize>, usize)>,
     batches: Vec<Option<Batch>>,
     /// Rows of each input that are not written yet.
     rows_left: Vec<usize>,
 }
 
 impl<'a> ClassMerge<'a> {
-    fn new(readers: &[Reader<'_>], inputs: &[MergeInput<'a>], members: &[usize]) -> Result<Self, BlockError> {
-        let mut times = Vec::with_capacity(members.len());
-        for &member in members {
-            times.push(read_times(&readers[member], inputs[member].offset)?);
-        }
-        Ok(Self {
-            sources: members.iter().map(|&member| inputs[member]).collect(),
-            rows_left: times.iter().map(Vec::len).collect(),
-            order: order::sort(&times)?,
+    fn new(
+        readers: &[Reader<'_>],
+        inputs: &[MergeInput<'a>],
+        members: &[usize],
+        selection: Option<&dyn RowSelection>,
+    ) -> Result<Self, BlockError> {
+        let mut merge = Self {
+            sources: Vec::with_capacity(members.len()),
+            order: Vec::new(),
+            reused: Vec::new(),
             batches: members.iter().map(|_| None).collect(),
-        })
+            rows_left: Vec::with_capacity(members.len()),
+        };
+        let mut rows = Vec::with_capacity(members.len());
+        let mut whole = Vec::with_capacity(members.len());
+        for &member in members {
+            let (reader, input) = (&readers[member], &inputs[member]);
+            merge.sources.push(*input);
+            if selection.is_some_and(|selection| selection.excludes(reader.header())) {
+                rows.push((Vec::new(), None));
+                merge.rows_left.push(0);
+                whole.push(false);
+                continue;
+            }
+            let times = read_times(reader, input.offset)?;
+            let chosen = match selection {
+                Some(selection) => selection.choose(member, &times)?,
+                None => None,
+            };
+            let count = chosen.as_ref().map_or(times.len(), |words| {
+                words.iter().map(|word| word.count_ones() as usize).sum()
+            });
+            merge.rows_left.push(count);
+            whole.push(input.reusable && reader.header().sorted_by_time && count == times.len());
+            rows.push((times, chosen));
+        }
+        merge.order = order::sort(&rows)?;
+        merge.reused = reusable_places(&merge.order, &whole, &merge.rows_left);
+        Ok(merge)
     }
 
     fn run<W: Write>(mut self, writer: &mut SegmentWriter<'_, W>, options: &EncodeOptions) -> Result<(), BlockError> {
         let order = std::mem::take(&mut self.order);
-        for rows in order.chunks(GROUP_ROWS) {
+        let mut written = 0;
+        for (place, input) in std::mem::take(&mut self.reused) {
+            let rest = (place.start - written) % GROUP_ROWS;
+            if rest != 0 && rest < REUSED_ROWS_MIN {
+                continue;
+            }
+            self.write_rows(&order[written..place.start], writer, options)?;
+            self.copy(input, writer)?;
+            written = place.end;
+        }
+        self.write_rows(&order[written..], writer, options)
+    }
+
+    fn copy<W: Write>(&self, input: usize, writer: &mut SegmentWriter<'_, W>) -> Result<(), BlockError> {
+        let MergeInput { source, offset, .. } = self.sources[input];
+        let bytes = BlockReader::open(source, offset)?.header().block_bytes;
+        let length = usize::try_from(bytes).map_err(|_| BlockError::corrupt(offset, "a block of 2^64 bytes"))?;
+        let mut block = vec![0; length];
+        read_exact(source, &mut block, offset)?;
+        writer.append(&block)
+    }
+
+    fn write_rows<W: Write>(
+        &mut self,
+        rows: &[Row],
+        writer: &mut SegmentWriter<'_, W>,
+        options: &EncodeOptions,
+    ) -> Result<(), BlockError> {
+        for rows in rows.chunks(GROUP_ROWS) {
             self.write_group(rows, writer, options)?;
             for row in rows {
                 self.rows_left[row.input as usize] -= 1;
@@ -204,7 +285,21 @@ impl<'a> ClassMerge<'a> {
     }
 }
 
-fn read_times(reader: &Reader<'_>, offset: u64) -> Result<Vec<i64>, BlockError> {
+/// Where the rows of an input that is `whole` follow each other without others between.
+fn reusable_places(order: &[Row], whole: &[bool], rows: &[usize]) -> Vec<(Range<usize>, usize)> {
+    let mut places = Vec::new();
+    let mut start = 0;
+    for place in order.chunk_by(|a, b| a.input == b.input) {
+        let input = place[0].input as usize;
+        if whole[input] && place.len() == rows[input] && place.len() >= REUSED_ROWS_MIN {
+            places.push((start..start + place.len(), input));
+        }
+        start += place.len();
+    }
+    places
+}
+
+pub(crate) fn read_times(reader: &Reader<'_>, offset: u64) -> Result<Vec<i64>, BlockError> {
     let column = reader
         .find(TIME_COLUMN)
         .ok_or_else(|| BlockError::corrupt(offset, format!("no {TIME_COLUMN}")))?;

@@ -18,17 +18,23 @@ pub struct Run {
     pub rows: u32,
 }
 
-/// All rows by (time, input, row). `times` has the times of each input in row order.
-pub fn sort(times: &[Vec<i64>]) -> Result<Vec<Row>, BlockError> {
-    let total = times.iter().map(Vec::len).sum();
+/// All chosen rows by (time, input, row). `inputs` has the times of each input in row order, and a bit a row that is chosen; `None`: all.
+pub fn sort(inputs: &[(Vec<i64>, Option<Vec<u64>>)]) -> Result<Vec<Row>, BlockError> {
+    let total = inputs.iter().map(|(times, _)| times.len()).sum();
     if u32::try_from(total).is_err() {
         return Err(BlockError::Invalid {
             what: format!("a merge of {total} rows, at most 4,294,967,295"),
         });
     }
     let mut rows = Vec::with_capacity(total);
-    for (input, times) in times.iter().enumerate() {
-        rows.extend(times.iter().enumerate().map(|(row, &time)| Row {
+    for (input, (times, chosen)) in inputs.iter().enumerate() {
+        let is_chosen = |row: usize| {
+            chosen
+                .as_ref()
+                .is_none_or(|words| words[row / 64] >> (row % 64) & 1 != 0)
+        };
+        let chosen_rows = times.iter().enumerate().filter(|(row, _)| is_chosen(*row));
+        rows.extend(chosen_rows.map(|(row, &time)| Row {
             time,
             input: input as u32,
             row: row as u32,

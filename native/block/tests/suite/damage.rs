@@ -88,6 +88,7 @@ fn a_damaged_segment_end_is_noticed() {
     let inputs = [MergeInput {
         source: &block,
         offset: 0,
+        reusable: false,
     }];
     let footer = merge_blocks(&inputs, &mut segment, b"about this segment", &OPTIONS).unwrap();
     assert_eq!(footer, read_footer(&segment, segment.len() as u64).unwrap());
@@ -143,5 +144,21 @@ fn an_unknown_encoding_or_version_is_unsupported() {
     match read_footer(&segment, footer.file_bytes) {
         Err(error @ BlockError::Unsupported { .. }) => assert!(error.to_string().contains("version 3"), "{error}"),
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_flip_anywhere_fails_a_check_of_the_sums() {
+    let batch = random_batch(&mut Random(21), 500, 6);
+    let block = encode_block(&batch, &OPTIONS).unwrap();
+    assert_eq!(check_block(&block, 0).unwrap(), verify_block(&block, 0).unwrap());
+    let mut flipped = block.clone();
+    for at in 0..block.len() {
+        flipped[at] ^= 1 << (at % 8);
+        assert!(check_block(&flipped, 0).is_err(), "byte {at}");
+        flipped[at] = block[at];
+    }
+    for length in 0..block.len() {
+        assert!(check_block(&block[..length], 0).is_err(), "cut at {length}");
     }
 }

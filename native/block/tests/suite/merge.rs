@@ -32,7 +32,14 @@ fn merged(batches: &[Batch]) -> (Vec<u8>, SegmentFooter) {
         .iter()
         .map(|batch| encode_block(batch, &OPTIONS).unwrap())
         .collect();
-    let inputs: Vec<MergeInput<'_>> = blocks.iter().map(|source| MergeInput { source, offset: 0 }).collect();
+    let inputs: Vec<MergeInput<'_>> = blocks
+        .iter()
+        .map(|source| MergeInput {
+            source,
+            offset: 0,
+            reusable: false,
+        })
+        .collect();
     let mut segment = Vec::new();
     let footer = merge_blocks(&inputs, &mut segment, b"", &OPTIONS).unwrap();
     assert_eq!(footer.file_bytes, segment.len() as u64);
@@ -132,6 +139,7 @@ fn fills_groups_of_the_stated_size_and_merges_segments_again() {
         .map(|group| MergeInput {
             source: &segment,
             offset: group.offset,
+            reusable: false,
         })
         .collect();
     let mut again = Vec::new();
@@ -189,7 +197,193 @@ fn a_damaged_input_is_an_error_with_its_place() {
     let inputs = [MergeInput {
         source: &block,
         offset: 0,
+        reusable: false,
     }];
     let error = merge_blocks(&inputs, &mut Vec::new(), b"", &OPTIONS).unwrap_err();
     assert!(error.to_string().contains("column a, page 0: checksum"), "{error}");
+}
+
+/// A segment over the batches, and its groups as inputs of another merge.
+struct Segment {
+    bytes: Vec<u8>,
+    footer: SegmentFooter,
+}
+
+impl Segment {
+    fn of(batches: &[Batch]) -> Self {
+        let (bytes, footer) = merged(batches);
+        Self { bytes, footer }
+    }
+
+    fn inputs(&self) -> impl Iterator<Item = MergeInput<'_>> {
+        self.footer.groups.iter().map(|group| MergeInput {
+            source: &self.bytes,
+            offset: group.offset,
+            reusable: true,
+        })
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        segment_rows(&self.bytes, &self.footer)
+    }
+}
+
+/// `rows` rows whose times rise by 0 to 2 from `start`, with a number and a text.
+fn rising(random: &mut Random, start: i64, rows: usize) -> Batch {
+    let mut time = start;
+    let mut text = Text::default();
+    let times = (0..rows)
+        .map(|_| {
+            time += random.below(3) as i64;
+            text.push(format!("text {}", random.below(50)).as_bytes());
+            time
+        })
+        .collect();
+    let mut batch = one_type(
+        "n",
+        Values::Int64((0..rows).map(|_| random.below(1000) as i64).collect()),
+    );
+    batch.columns[0].values = Values::Int64(times);
+    batch.columns.push(Column {
+        name: "text".into(),
+        validity: None,
+        values: Values::String(Strings::Plain(text)),
+    });
+    batch
+}
+
+#[test]
+fn reused_groups_change_nothing_but_the_work() {
+    for seed in 0..6u64 {
+        let mut random = Random(seed);
+        let mut start = 0;
+        let segments: Vec<Segment> = (0..3)
+            .map(|_| {
+                let rows = 40_000 + random.below(150_000) as usize;
+                let segment = Segment::of(&[rising(&mut random, start, rows)]);
+                // Each begins a little before the one before it ends, or after a gap, or right at its end.
+                let end = segment.footer.groups.last().unwrap().time_max;
+                start = end + [-1000, 0, 500][random.below(3) as usize];
+                segment
+            })
+            .collect();
+        let inputs: Vec<MergeInput<'_>> = segments.iter().flat_map(Segment::inputs).collect();
+        let mut bytes = Vec::new();
+        let footer = merge_blocks(&inputs, &mut bytes, b"", &OPTIONS).unwrap();
+        let mut expected: Vec<Row> = segments.iter().flat_map(Segment::rows).collect();
+        expected.sort_by_key(time_of);
+        assert!(segment_rows(&bytes, &footer) == expected, "seed {seed}");
+        let reused = inputs.iter().filter(|input| {
+            let block = BlockReader::open(input.source, input.offset)
+                .unwrap()
+                .header()
+                .block_bytes;
+            let mut part = vec![0; block as usize];
+            input.source.read_at(&mut part, input.offset).unwrap();
+            footer
+                .groups
+                .iter()
+                .any(|group| bytes[group.offset as usize..][..group.bytes as usize] == part)
+        });
+        assert!(reused.count() >= inputs.len() / 3, "seed {seed}");
+        let small = footer
+            .groups
+            .iter()
+            .filter(|group| (group.rows as usize) < GROUP_ROWS / 2);
+        assert!(small.count() <= 1, "only the last group may be small, seed {seed}");
+    }
+}
+
+/// Chooses rows of each input by a bit pattern.
+struct Pattern(Vec<Option<Vec<u64>>>);
+
+impl RowSelection for Pattern {
+    fn choose(&self, input: usize, _times: &[i64]) -> Result<Option<Vec<u64>>, BlockError> {
+        Ok(self.0[input].clone())
+    }
+}
+
+#[test]
+fn only_chosen_rows_go_to_the_output() {
+    for seed in 0..20u64 {
+        let mut random = Random(seed);
+        let batches: Vec<Batch> = (0..4)
+            .map(|part| {
+                let rows = 1 + random.below(70_000) as usize;
+                rising(&mut random, part * 20_000, rows)
+            })
+            .collect();
+        let pattern = Pattern(
+            batches
+                .iter()
+                .map(|batch| match random.below(4) {
+                    0 => None,
+                    1 => Some(bits_of(batch.rows, |_| false)),
+                    2 => Some(bits_of(batch.rows, |_| true)),
+                    _ => Some(bits_of(batch.rows, |_| random.below(3) == 0)),
+                })
+                .collect(),
+        );
+        let blocks: Vec<Vec<u8>> = batches
+            .iter()
+            .map(|batch| encode_block(batch, &OPTIONS).unwrap())
+            .collect();
+        let inputs: Vec<MergeInput<'_>> = blocks
+            .iter()
+            .map(|source| MergeInput {
+                source,
+                offset: 0,
+                reusable: seed % 2 == 0,
+            })
+            .collect();
+        let mut expected = Vec::new();
+        for (batch, chosen) in batches.iter().zip(&pattern.0) {
+            for (row, content) in rows_of(batch).into_iter().enumerate() {
+                if chosen
+                    .as_ref()
+                    .is_none_or(|words| words[row / 64] >> (row % 64) & 1 != 0)
+                {
+                    expected.push(content);
+                }
+            }
+        }
+        expected.sort_by_key(time_of);
+        let mut bytes = Vec::new();
+        let footer = merge_selected(&inputs, Some(&pattern), &mut bytes, b"", &OPTIONS).unwrap();
+        assert!(segment_rows(&bytes, &footer) == expected, "seed {seed}");
+    }
+}
+
+#[test]
+fn cuts_by_time_split_the_rows_and_lose_none() {
+    let mut random = Random(3);
+    let segment = Segment::of(&[rising(&mut random, -70_000, 150_000)]);
+    let late = Segment::of(&[rising(&mut random, -200_000, 300)]);
+    let inputs: Vec<MergeInput<'_>> = segment.inputs().chain(late.inputs()).collect();
+    let all: Vec<Row> = [segment.rows(), late.rows()].concat();
+    let width = 40_000;
+    let counts = rows_by_bucket(&inputs, width).unwrap();
+    let mut by_hand = BTreeMap::new();
+    all.iter()
+        .for_each(|row| *by_hand.entry(time_of(row).div_euclid(width)).or_insert(0) += 1);
+    assert_eq!(counts, by_hand);
+    let ranges = vec![(-width, 0), (width, 2 * width)];
+    let mut total = 0;
+    for inside in [true, false] {
+        let cut = TimeCut {
+            ranges: ranges.clone(),
+            inside,
+        };
+        let mut bytes = Vec::new();
+        let footer = merge_selected(&inputs, Some(&cut), &mut bytes, b"", &OPTIONS).unwrap();
+        let mut expected: Vec<Row> = all
+            .iter()
+            .filter(|row| ranges.iter().any(|&(from, to)| (from..to).contains(&time_of(row))) == inside)
+            .cloned()
+            .collect();
+        expected.sort_by_key(time_of);
+        total += expected.len();
+        assert!(segment_rows(&bytes, &footer) == expected, "inside: {inside}");
+    }
+    assert_eq!(total, all.len());
 }
