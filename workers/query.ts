@@ -1,4 +1,5 @@
 /** Query worker: plans, scans morsels, and drives residual plans. */
+import { workerData } from 'piscina';
 import { BasaltError } from '../src/errors/index.js';
 import {
   advanceRun,
@@ -13,18 +14,23 @@ import {
   takeRows,
 } from '../src/native/index.js';
 import { FileHandles } from '../src/query/file-handles.js';
+import { CacheUser } from '../src/query/page-cache.js';
 import type {
   FeedResult,
   FeedTask,
   PlanResult,
   PlanTask,
   QueryTask,
+  QueryWorkerData,
   ScanTask,
 } from '../src/query/query-task.js';
 
 const WARM_UP_ROUNDS = 30;
 
+const { pageCache } = workerData as QueryWorkerData;
+
 const files = new FileHandles();
+const cache = pageCache && new CacheUser(pageCache);
 
 warmUp();
 
@@ -97,8 +103,7 @@ function scanParts(task: ScanTask): unknown {
   files.sweep();
   const fds = Int32Array.from(task.parts, ({ path }) => files.open(path));
   const offsets = Float64Array.from(task.parts, ({ offset }) => offset);
-  const answer = scan(task.request, fds, offsets);
-  return answer;
+  return scan(task.request, fds, offsets, cache?.use(task.parts.map(({ fileId }) => fileId)));
 }
 
 function feed(task: FeedTask): FeedResult {

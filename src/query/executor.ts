@@ -176,7 +176,7 @@ class QueryExecution {
   }
 
   private async scanMorsel(leaf: Leaf, morsel: Morsel): Promise<void> {
-    const parts = morsel.parts.map(({ path, offset }) => ({ path, offset }));
+    const parts = morsel.parts.map(({ path, fileId, offset }) => ({ path, fileId, offset }));
     let rows = 0;
     try {
       const answer = await this.task<ScanAnswer>({ kind: 'scan', request: leaf.text, parts });

@@ -9,6 +9,8 @@ import { countsRowsOnly, type ScanRequest } from './scan-request.js';
 /** A block to scan. */
 export interface Part {
   path: string;
+  /** Of the file's lease. */
+  fileId: number;
   offset: number;
   rows: number;
   timeMin: number;
@@ -134,18 +136,21 @@ export class Leaf {
       for (const group of segment.groups) {
         const header = segment.headers.subarray(headerOffset, headerOffset + group.headerBytes);
         headerOffset += group.headerBytes;
-        this.consider({ ...group, path: segment.lease.path }, group.bytes, header);
+        const { path, fileId } = segment.lease;
+        this.consider({ ...group, path, fileId }, group.bytes, header);
       }
     }
     for (const block of stream.blocks) {
-      this.consider({ ...block, path: block.lease.path }, block.blockBytes, block.header);
+      const { path, fileId } = block.lease;
+      this.consider({ ...block, path, fileId }, block.blockBytes, block.header);
     }
   }
 
   /** Prunes, counts or keeps one block. */
-  private consider({ path, offset, rows, timeMin, timeMax }: Part, bytes: number, header: Uint8Array): void {
+  private consider(block: Part, bytes: number, header: Uint8Array): void {
     this.stats.blocks++;
-    const part = { path, offset, rows, timeMin, timeMax };
+    const { path, fileId, offset, rows, timeMin, timeMax } = block;
+    const part = { path, fileId, offset, rows, timeMin, timeMax };
     if (!overlapsTime(this.request, part)) {
       this.stats.prunedByTime++;
       return;

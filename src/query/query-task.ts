@@ -1,6 +1,12 @@
 /** The messages between the query executor and the query workers. A run is one handle: its tasks are sent one at a time. */
 import type { ErrorFields } from '../errors/index.js';
 import type { PlanAnswer, RowFormat, RunProgress, ScanAnswer } from '../native/index.js';
+import type { PageCacheShare } from './page-cache.js';
+
+export interface QueryWorkerData {
+  /** None: it is turned off. */
+  pageCache?: PageCacheShare;
+}
 
 export interface PlanTask {
   kind: 'plan';
@@ -17,7 +23,7 @@ export interface PlanResult extends PlanAnswer {
 export interface ScanTask {
   kind: 'scan';
   request: string;
-  parts: { path: string; offset: number }[];
+  parts: { path: string; fileId: number; offset: number }[];
 }
 
 export interface FeedTask {

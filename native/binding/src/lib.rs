@@ -16,7 +16,7 @@ use napi_derive::napi;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Raised together with `ABI_VERSION` in `src/native/index.ts`.
-const ABI_VERSION: u32 = 2;
+const ABI_VERSION: u32 = 3;
 
 #[napi(object)]
 pub struct Abi {

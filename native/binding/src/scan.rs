@@ -3,7 +3,8 @@
 use crate::failure;
 use basalt_block::FileSource;
 use basalt_scan::request::ScanRequest;
-use basalt_scan::{Part, scan as run};
+use basalt_cache::{PageCache, SLAB_BYTES_MIN};
+use basalt_scan::{Cached, Part, scan as run, scan_with_cache};
 use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
 use napi_derive::napi;
 
@@ -14,12 +15,27 @@ pub struct ScanAnswer {
     pub rows_scanned: f64,
     pub rows_matched: f64,
     pub pages_read: f64,
+    pub pages_cached: f64,
     pub pages_skipped: f64,
     pub bytes_read: f64,
 }
 
+/// The page cache that a scan may use: the slab, shared by all threads, and a number for the file of each block.
+#[napi(object)]
+pub struct CacheUse {
+    pub slab: Uint8Array,
+    pub files: Float64Array,
+    pub now_seconds: u32,
+    pub ttl_seconds: u32,
+}
+
 #[napi(catch_unwind)]
-pub fn scan(request: String, fds: Int32Array, offsets: Float64Array) -> napi::Result<ScanAnswer> {
+pub fn scan(
+    request: String,
+    fds: Int32Array,
+    offsets: Float64Array,
+    cache: Option<CacheUse>,
+) -> napi::Result<ScanAnswer> {
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
     if fds.len() != offsets.len() {
         return Err(failure::bytes(format!(
@@ -38,13 +54,41 @@ pub fn scan(request: String, fds: Int32Array, offsets: Float64Array) -> napi::Re
             header: None,
         })
         .collect();
-    let output = run(&request, &parts).map_err(failure::bytes)?;
+    let output = match cache {
+        None => run(&request, &parts),
+        Some(CacheUse {
+            mut slab,
+            files,
+            now_seconds,
+            ttl_seconds,
+        }) => {
+            let files: Vec<u64> = files.iter().map(|&file| file as u64).collect();
+            let bytes = slab.len();
+            // SAFETY: the slab is shared memory that lives as long as this call's arguments, and only page caches write to it.
+            let attached = unsafe { PageCache::attach(slab.as_mut().as_mut_ptr(), bytes, now_seconds, ttl_seconds) };
+            let Some(cache) = attached else {
+                return Err(failure::bytes(format!(
+                    "BUG: a page cache of {bytes} bytes; it takes {SLAB_BYTES_MIN}, aligned to 8"
+                )));
+            };
+            scan_with_cache(
+                &request,
+                &parts,
+                Cached {
+                    cache: &cache,
+                    files: &files,
+                },
+            )
+        }
+    }
+    .map_err(failure::bytes)?;
     Ok(ScanAnswer {
         ipc: Uint8Array::from(output.ipc),
         rows: output.rows as f64,
         rows_scanned: output.stats.rows_scanned as f64,
         rows_matched: output.stats.rows_matched as f64,
         pages_read: output.stats.pages_read as f64,
+        pages_cached: output.stats.pages_cached as f64,
         pages_skipped: output.stats.pages_skipped as f64,
         bytes_read: output.stats.bytes_read as f64,
     })

@@ -54,11 +54,14 @@ impl Default for PageValues {
     }
 }
 
+/// Opens a column. `directory`: the chunk's directory, if it was read and checked before (`Chunk::directory_bytes`); then nothing is
+/// read. The dictionary is left until `load_dictionary`.
 pub(crate) fn open<'s, S: ReadAt + ?Sized>(
     source: &'s S,
     block_offset: u64,
     header: &BlockHeader,
     column: usize,
+    directory: Option<&[u8]>,
 ) -> Result<Chunk<'s, S>, BlockError> {
     let entry = header
         .columns
@@ -75,32 +78,19 @@ pub(crate) fn open<'s, S: ReadAt + ?Sized>(
         );
         return Err(at(Damage(what)));
     }
-    let whole = entry.chunk_bytes <= WHOLE_CHUNK_BYTES;
-    let mut bytes = vec![0; if whole { entry.chunk_bytes as usize } else { head_bytes }];
-    read_exact(source, &mut bytes, offset)?;
-    let directory = Directory::parse(&bytes[..head_bytes], page_count, entry.chunk_bytes).map_err(at)?;
-    check_against_header(&directory, entry, header.rows).map_err(at)?;
-    let dictionary = match directory.dictionary {
-        None => None,
-        Some(dictionary) => {
-            let end = head_bytes + dictionary.bytes as usize;
-            if !whole {
-                bytes.resize(end, 0);
-                read_exact(
-                    source,
-                    &mut bytes[head_bytes..],
-                    offset.saturating_add(head_bytes as u64),
-                )?;
-            }
-            Some(decode_dictionary(
-                &dictionary,
-                &bytes[head_bytes..end],
-                offset,
-                &entry.name,
-            )?)
+    let mut bytes = Vec::new();
+    let head = match directory {
+        Some(directory) => directory,
+        None => {
+            let whole = entry.chunk_bytes <= WHOLE_CHUNK_BYTES;
+            bytes.resize(if whole { entry.chunk_bytes as usize } else { head_bytes }, 0);
+            read_exact(source, &mut bytes, offset)?;
+            &bytes[..head_bytes]
         }
     };
-    if !whole {
+    let directory = Directory::parse(head, page_count, entry.chunk_bytes).map_err(at)?;
+    check_against_header(&directory, entry, header.rows).map_err(at)?;
+    if bytes.len() as u64 != entry.chunk_bytes {
         bytes = Vec::new();
     }
     let (name, column_type, rows) = (entry.name.clone(), entry.column_type, header.rows);
@@ -111,7 +101,7 @@ pub(crate) fn open<'s, S: ReadAt + ?Sized>(
         column_type,
         rows,
         directory,
-        dictionary,
+        dictionary: None,
         bytes,
         page_bytes: Vec::new(),
     })
@@ -167,7 +157,34 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
         self.directory.pages.len()
     }
 
-    /// Distinct strings of the column, when its pages hold codes.
+    /// The directory as it is in the file.
+    pub fn directory_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; directory_bytes(self.page_count())];
+        self.directory.write(&mut bytes);
+        bytes
+    }
+
+    /// Reads and decodes the dictionary, if there is one and it was not read yet.
+    pub fn load_dictionary(&mut self) -> Result<(), BlockError> {
+        let (None, Some(entry)) = (&self.dictionary, self.directory.dictionary) else {
+            return Ok(());
+        };
+        let head_bytes = directory_bytes(self.page_count());
+        let read;
+        let bytes = if self.bytes.is_empty() {
+            let mut bytes = vec![0; entry.bytes as usize];
+            read_exact(self.source, &mut bytes, self.offset.saturating_add(head_bytes as u64))?;
+            read = bytes;
+            &read
+        } else {
+            // The directory was checked: the dictionary lies within the chunk.
+            &self.bytes[head_bytes..][..entry.bytes as usize]
+        };
+        self.dictionary = Some(decode_dictionary(&entry, bytes, self.offset, &self.name)?);
+        Ok(())
+    }
+
+    /// Distinct strings of the column, when its pages hold codes and `load_dictionary` was called.
     pub fn dictionary(&self) -> Option<&Text> {
         self.dictionary.as_ref()
     }
@@ -226,7 +243,7 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
         into.rows = PAGE_ROWS.min(self.rows - page * PAGE_ROWS);
         let (validity_part, values_part) = bytes.split_at(entry.validity_bytes as usize);
         decode_validity(&entry, validity_part, into).map_err(|damage| context(damage.0))?;
-        let entries = self.dictionary.as_ref().map(Text::len);
+        let entries = self.directory.dictionary.map(|dictionary| dictionary.count as usize);
         match decode_values(self.column_type, entries, &entry, values_part, into) {
             Ok(()) => Ok(()),
             Err(Failure::Damage(damage)) => Err(context(damage.0)),

@@ -53,7 +53,18 @@ impl<'s, S: ReadAt + ?Sized> BlockReader<'s, S> {
     /// Opens one column: a small chunk is read whole at once, of a large one only directory and dictionary.
     /// `column` is an index into `header().columns`.
     pub fn chunk(&self, column: usize) -> Result<Chunk<'s, S>, BlockError> {
-        chunk_reader::open(self.source, self.offset, &self.header, column)
+        let mut chunk = chunk_reader::open(self.source, self.offset, &self.header, column, None)?;
+        chunk.load_dictionary()?;
+        Ok(chunk)
+    }
+
+    /// Likewise without its dictionary (`Chunk::load_dictionary`), and over a directory that is known already: reads nothing then.
+    pub fn chunk_without_dictionary(
+        &self,
+        column: usize,
+        directory: Option<&[u8]>,
+    ) -> Result<Chunk<'s, S>, BlockError> {
+        chunk_reader::open(self.source, self.offset, &self.header, column, directory)
     }
 }
 

@@ -25,7 +25,9 @@ pub struct ScanStats {
     pub rows_matched: u64,
     /// Pages of columns that were read and decoded.
     pub pages_read: u64,
-    /// Pages of the request's columns that were not.
+    /// Pages of columns that the page cache had.
+    pub pages_cached: u64,
+    /// Pages of the request's columns that were neither.
     pub pages_skipped: u64,
     /// Bytes read from the sources, headers included.
     pub bytes_read: u64,

@@ -1,13 +1,17 @@
 //! One block as a request sees it: its columns by slot (`plan::Slot`), in the stream's types, page by page.
 //!
-//! A chunk is opened when a page of it is first wanted, so columns that no surviving page needs cost nothing.
+//! A chunk is opened when a page of it is first wanted, so columns that no surviving page needs cost nothing. Pages, dictionaries
+//! and directories come from the page cache where it has them, in place; what it lacks is read, decoded and offered to it.
 //! Invariant after `load`: the current page has as many values as rows (the block's reader sees to codes being in range).
 
+use crate::block_pages::{BlockPages, CachedPage, CachedText};
 use crate::cast::{Cast, cast_between, cast_bound, cast_page};
 use crate::error::ScanError;
+use crate::page_view::PageValues;
 use crate::plan::Slot;
 use crate::request::RequestType;
-use basalt_block::{BlockError, BlockHeader, BlockReader, Bound, Chunk, PAGE_ROWS, Page, PageValues, ReadAt, Text};
+use basalt_block::codec::TextSlice;
+use basalt_block::{BlockError, BlockHeader, BlockReader, Bound, Chunk, PAGE_ROWS, Page, ReadAt};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -48,9 +52,44 @@ struct ColumnView<'s> {
     entry: Option<usize>,
     cast: Cast,
     chunk: Option<Chunk<'s, CountedSource<'s>>>,
+    dictionary: Dictionary<'s>,
     loaded: Option<usize>,
+    /// The current page, if it came from the cache; else it is in `page`.
+    cached: Option<CachedPage<'s>>,
     page: Page,
     cast_page: Page,
+}
+
+enum Dictionary<'s> {
+    NotLoaded,
+    /// The chunk has it, or there is none.
+    Chunk,
+    Cached(CachedText<'s>),
+}
+
+impl<'s> ColumnView<'s> {
+    fn dictionary(&self) -> Option<TextSlice<'_>> {
+        match &self.dictionary {
+            Dictionary::NotLoaded => None,
+            Dictionary::Chunk => self.chunk.as_ref().and_then(Chunk::dictionary).map(TextSlice::of),
+            Dictionary::Cached(cached) => cached.text(),
+        }
+    }
+
+    /// The current page before any cast: validity words and values.
+    fn stored(&self) -> Option<(Option<&[u64]>, PageValues<'_>)> {
+        match &self.cached {
+            Some(cached) => cached.parts(),
+            None => Some(parts(&self.page)),
+        }
+    }
+}
+
+fn parts(page: &Page) -> (Option<&[u64]>, PageValues<'_>) {
+    (
+        page.validity.as_ref().map(|validity| validity.words.as_slice()),
+        PageValues::of(&page.values),
+    )
 }
 
 /// The current page of a slot.
@@ -61,9 +100,9 @@ pub enum PageView<'a> {
     Values {
         /// Bit words, 1 = present; `None`: no nulls.
         validity: Option<&'a [u64]>,
-        values: &'a PageValues,
+        values: PageValues<'a>,
         /// Of `PageValues::Codes`.
-        dictionary: Option<&'a Text>,
+        dictionary: Option<TextSlice<'a>>,
     },
 }
 
@@ -77,7 +116,9 @@ pub struct BlockView<'s> {
     reader: BlockReader<'s, CountedSource<'s>>,
     offset: u64,
     columns: Vec<ColumnView<'s>>,
+    pages: BlockPages<'s>,
     pub pages_read: u64,
+    pub pages_cached: u64,
 }
 
 impl<'s> BlockView<'s> {
@@ -85,6 +126,7 @@ impl<'s> BlockView<'s> {
     pub fn open(
         part: &Part<'s>,
         source: &'s CountedSource<'s>,
+        pages: BlockPages<'s>,
         slots: &[Slot],
         buffers: &mut PageBuffers,
     ) -> Result<Self, ScanError> {
@@ -102,7 +144,9 @@ impl<'s> BlockView<'s> {
                 entry,
                 cast,
                 chunk: None,
+                dictionary: Dictionary::NotLoaded,
                 loaded: None,
+                cached: None,
                 page,
                 cast_page,
             });
@@ -111,7 +155,9 @@ impl<'s> BlockView<'s> {
             reader,
             offset,
             columns,
+            pages,
             pages_read: 0,
+            pages_cached: 0,
         })
     }
 
@@ -168,12 +214,12 @@ impl<'s> BlockView<'s> {
     }
 
     /// The dictionary of a slot whose values are strings in the block too.
-    pub fn dictionary(&mut self, slot: usize) -> Result<Option<&Text>, ScanError> {
-        if self.columns[slot].entry.is_none() || self.columns[slot].cast != Cast::Same {
+    pub fn dictionary(&mut self, slot: usize) -> Result<Option<TextSlice<'_>>, ScanError> {
+        if self.columns[slot].cast != Cast::Same || self.dictionary_entries(slot) == 0 {
             return Ok(None);
         }
-        self.open_chunk(slot)?;
-        Ok(self.columns[slot].chunk.as_ref().and_then(Chunk::dictionary))
+        self.load_dictionary(slot)?;
+        Ok(self.columns[slot].dictionary())
     }
 
     /// What is known of a page without reading it.
@@ -200,42 +246,64 @@ impl<'s> BlockView<'s> {
 
     /// Makes `page` the current page of the slot.
     pub fn load(&mut self, slot: usize, page: usize) -> Result<(), ScanError> {
-        if self.columns[slot].entry.is_none() || self.columns[slot].loaded == Some(page) {
-            return Ok(());
-        }
-        self.open_chunk(slot)?;
-        let (rows, offset) = (self.page_rows(page), self.offset);
         let column = &mut self.columns[slot];
+        let Some(entry) = column.entry.filter(|_| column.loaded != Some(page)) else {
+            return Ok(());
+        };
         column.loaded = None;
+        column.cached = self.pages.page(entry, page);
+        if self.columns[slot].cached.is_some() {
+            self.pages_cached += 1;
+        } else {
+            self.read_page(slot, entry, page)?;
+        }
+        if self.dictionary_entries(slot) > 0 {
+            self.load_dictionary(slot)?;
+        }
+        let rows = self.page_rows(page);
+        let mut cast = std::mem::take(&mut self.columns[slot].cast_page);
+        let column = &self.columns[slot];
+        let checked = check_page(column.stored(), rows, column.dictionary()).and_then(|(validity, values)| {
+            if column.cast == Cast::Same || cast_page(column.cast, rows, validity, values, &mut cast) {
+                return Ok(());
+            }
+            Err("values of another type than the column's")
+        });
+        checked.map_err(|what| self.corrupt(slot, page, what))?;
+        self.columns[slot].cast_page = cast;
+        self.columns[slot].loaded = Some(page);
+        Ok(())
+    }
+
+    /// Reads a page that the cache lacks, and offers it.
+    fn read_page(&mut self, slot: usize, entry: usize, page: usize) -> Result<(), ScanError> {
+        self.open_chunk(slot)?;
+        let (offset, entries) = (self.offset, self.dictionary_entries(slot));
+        let column = &mut self.columns[slot];
         let Some(chunk) = &mut column.chunk else { return Ok(()) };
         chunk
             .read_page(page, &mut column.page)
             .map_err(|error| ScanError::Block { offset, error })?;
         self.pages_read += 1;
-        check_page(&column.page, rows, chunk.dictionary()).map_err(|what| self.corrupt(slot, page, what))?;
-        let column = &mut self.columns[slot];
-        if column.cast != Cast::Same && !cast_page(column.cast, &column.page, &mut column.cast_page) {
-            return Err(self.corrupt(slot, page, "values of another type than the column's"));
-        }
-        self.columns[slot].loaded = Some(page);
+        self.pages.keep_page(entry, page, &column.page, entries);
         Ok(())
     }
 
     /// The page that `load` made current.
     pub fn view(&self, slot: usize) -> PageView<'_> {
         let column = &self.columns[slot];
-        if column.loaded.is_none() {
+        let stored = match (column.loaded, column.cast) {
+            (None, _) => None,
+            (Some(_), Cast::Same) => column.stored(),
+            (Some(_), _) => Some(parts(&column.cast_page)),
+        };
+        let Some((validity, values)) = stored else {
             return PageView::Null;
-        }
-        let page = if column.cast == Cast::Same {
-            &column.page
-        } else {
-            &column.cast_page
         };
         PageView::Values {
-            validity: page.validity.as_ref().map(|validity| validity.words.as_slice()),
-            values: &page.values,
-            dictionary: column.chunk.as_ref().and_then(Chunk::dictionary),
+            validity,
+            values,
+            dictionary: column.dictionary(),
         }
     }
 
@@ -258,12 +326,39 @@ impl<'s> BlockView<'s> {
         let column = &mut self.columns[slot];
         if let (Some(entry), None) = (column.entry, &column.chunk) {
             let offset = self.offset;
-            column.chunk = Some(
-                self.reader
-                    .chunk(entry)
-                    .map_err(|error| ScanError::Block { offset, error })?,
-            );
+            let known = self.pages.directory(entry);
+            let chunk = self
+                .reader
+                .chunk_without_dictionary(entry, known.as_deref())
+                .map_err(|error| ScanError::Block { offset, error })?;
+            if known.is_none() {
+                self.pages.keep_directory(entry, &chunk);
+            }
+            column.chunk = Some(chunk);
         }
+        Ok(())
+    }
+
+    fn load_dictionary(&mut self, slot: usize) -> Result<(), ScanError> {
+        let column = &mut self.columns[slot];
+        let (Some(entry), Dictionary::NotLoaded) = (column.entry, &column.dictionary) else {
+            return Ok(());
+        };
+        if let Some(cached) = self.pages.dictionary(entry) {
+            column.dictionary = Dictionary::Cached(cached);
+            return Ok(());
+        }
+        self.open_chunk(slot)?;
+        let (offset, column) = (self.offset, &mut self.columns[slot]);
+        if let Some(chunk) = &mut column.chunk {
+            chunk
+                .load_dictionary()
+                .map_err(|error| ScanError::Block { offset, error })?;
+            if let Some(dictionary) = chunk.dictionary() {
+                self.pages.keep_dictionary(entry, dictionary);
+            }
+        }
+        column.dictionary = Dictionary::Chunk;
         Ok(())
     }
 }
@@ -301,26 +396,20 @@ pub fn type_name(column_type: RequestType) -> &'static str {
     }
 }
 
-fn check_page(page: &Page, rows: usize, dictionary: Option<&Text>) -> Result<(), &'static str> {
-    let found = match &page.values {
-        PageValues::Int64(values) => values.len(),
-        PageValues::Float64(values) => values.len(),
-        PageValues::Bool(values) => values.len(),
-        PageValues::Codes(codes) => codes.len(),
-        PageValues::Text(text) => text.len(),
-    };
-    if page.rows != rows || found != rows {
+fn check_page<'a>(
+    stored: Option<(Option<&'a [u64]>, PageValues<'a>)>,
+    rows: usize,
+    dictionary: Option<TextSlice>,
+) -> Result<(Option<&'a [u64]>, PageValues<'a>), &'static str> {
+    let (validity, values) = stored.ok_or("the page cache holds something else in its place")?;
+    if values.rows() != rows {
         return Err("not as many values as the page has rows");
     }
-    if page
-        .validity
-        .as_ref()
-        .is_some_and(|validity| validity.words.len() < rows.div_ceil(64))
-    {
+    if validity.is_some_and(|words| words.len() < rows.div_ceil(64)) {
         return Err("validity is shorter than the page");
     }
-    if matches!(page.values, PageValues::Codes(_)) && dictionary.is_none() {
+    if matches!(values, PageValues::Codes(_)) && dictionary.is_none() {
         return Err("codes without a dictionary");
     }
-    Ok(())
+    Ok((validity, values))
 }

@@ -3,6 +3,7 @@
 use crate::aggregate;
 use crate::answer::{ScanOutput, ScanStats};
 use crate::bits::{Bits, Rows};
+use crate::block_pages::BlockPages;
 use crate::block_view::{BlockView, CountedSource, PageBuffers, Part};
 use crate::error::ScanError;
 use crate::filter::{self, BlockFilter, Scratch};
@@ -10,6 +11,7 @@ use crate::plan::Plan;
 use crate::request::{Output, ScanRequest};
 use crate::{rows, top_time};
 use basalt_block::{BlockHeader, BlockReader};
+use basalt_cache::PageCache;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -17,11 +19,25 @@ use std::sync::Arc;
 ///
 /// Errors: a request that contradicts itself, a block that cannot be read, an answer over a limit. Never a partial answer.
 pub fn scan(request: &ScanRequest, parts: &[Part]) -> Result<ScanOutput, ScanError> {
+    run(request, parts, None)
+}
+
+/// Likewise, with decoded pages from a cache and into it. Same answers.
+pub fn scan_with_cache(request: &ScanRequest, parts: &[Part], cached: Cached) -> Result<ScanOutput, ScanError> {
+    if cached.files.len() != parts.len() {
+        let (files, parts) = (cached.files.len(), parts.len());
+        return Err(ScanError::Internal(format!("{files} file ids for {parts} blocks")));
+    }
+    run(request, parts, Some(cached))
+}
+
+fn run(request: &ScanRequest, parts: &[Part], cached: Option<Cached>) -> Result<ScanOutput, ScanError> {
     let plan = Plan::compile(request)?;
     let bytes = Cell::new(0);
     let mut scanner = Scanner {
         plan: &plan,
         parts: parts.to_vec(),
+        cached,
         bytes: &bytes,
         buffers: Vec::new(),
         work: Work {
@@ -41,10 +57,18 @@ pub fn scan(request: &ScanRequest, parts: &[Part]) -> Result<ScanOutput, ScanErr
     }
 }
 
+/// A page cache and, for each part, the number of its file there: never used for two files while the cache lives.
+#[derive(Clone, Copy)]
+pub struct Cached<'a> {
+    pub cache: &'a PageCache<'a>,
+    pub files: &'a [u64],
+}
+
 /// Opens one part after the other for an output to work on.
 pub struct Scanner<'a> {
     plan: &'a Plan,
     parts: Vec<Part<'a>>,
+    cached: Option<Cached<'a>>,
     bytes: &'a Cell<u64>,
     buffers: PageBuffers,
     work: Work,
@@ -112,10 +136,19 @@ impl<'a> Scanner<'a> {
         visit: impl FnOnce(&mut BlockView, &mut Work) -> Result<(), ScanError>,
     ) -> Result<(), ScanError> {
         let source = CountedSource::new(self.parts[part].source, self.bytes);
-        let mut block = BlockView::open(&self.parts[part], &source, &self.plan.slots, &mut self.buffers)?;
+        let pages = BlockPages {
+            cache: self.cached.map(|cached| cached.cache),
+            file: self.cached.map_or(0, |cached| cached.files[part]),
+            offset: self.parts[part].offset,
+        };
+        let mut block = BlockView::open(&self.parts[part], &source, pages, &self.plan.slots, &mut self.buffers)?;
         visit(&mut block, &mut self.work)?;
-        self.work.stats.pages_read += block.pages_read;
-        self.work.stats.pages_skipped = self.work.stats.pages_skipped.saturating_sub(block.pages_read);
+        let stats = &mut self.work.stats;
+        stats.pages_read += block.pages_read;
+        stats.pages_cached += block.pages_cached;
+        stats.pages_skipped = stats
+            .pages_skipped
+            .saturating_sub(block.pages_read + block.pages_cached);
         block.close(&mut self.buffers);
         Ok(())
     }

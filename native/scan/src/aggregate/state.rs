@@ -8,11 +8,11 @@ use crate::answer::arrow_type;
 use crate::bits::Rows;
 use crate::block_view::{BlockView, PageView};
 use crate::error::ScanError;
+use crate::page_view::PageValues;
 use crate::plan::Plan;
 use crate::request::{Aggregate, RequestType};
 use arrow_array::{ArrayRef, Float64Array, Int64Array};
 use arrow_schema::DataType;
-use basalt_block::PageValues;
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -116,7 +116,7 @@ fn bind_leaf<'p>(leaf: &'p Leaf, block: &mut BlockView, time_slot: usize) -> Res
         let no_nulls = block.null_count(leaf.slot) == 0;
         if let Some(entries) = block.dictionary(leaf.slot)? {
             let mut lowered = Vec::new();
-            let passes: Vec<u8> = (0..entries.len())
+            let passes: Vec<u8> = (0..entries.count())
                 .map(|entry| u8::from(matcher.matches(entries.get(entry), &mut lowered) != *negated))
                 .collect();
             match passes.iter().filter(|&&pass| pass == 1).count() {

@@ -6,8 +6,8 @@ use crate::bits::Bits;
 use crate::block_view::{BlockView, PageView};
 use crate::error::ScanError;
 use crate::kernels;
+use crate::page_view::{PageValues, with_codes};
 use crate::text::search::{self, SearchBuffers};
-use basalt_block::PageValues;
 
 /// Buffers that live across pages: spare bitmaps for OR and the buffers of text search.
 #[derive(Default)]
@@ -142,7 +142,8 @@ impl BoundNode<'_> {
                     kernels::and_codes_any(values, selected.words.as_mut_slice(), codes, *negated);
                 }
                 Some(CodeTest::Table(passes)) => {
-                    kernels::and_codes_table(values, selected.words.as_mut_slice(), passes)
+                    let words = selected.words.as_mut_slice();
+                    with_codes!(values, values => kernels::and_codes_table(values, words, passes));
                 }
                 None => return Err(block.corrupt(leaf.slot, page, "codes without a dictionary")),
             },
