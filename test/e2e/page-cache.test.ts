@@ -30,7 +30,7 @@ function expected(salt: number): object[] {
       level,
       n: of.length,
       taken: of.reduce((sum, { taken }) => sum + taken, 0),
-      user: of.reduce((max, { user }) => (user > max ? user : max), ''),
+      user: of.map(({ user }) => user).toSorted().at(-1) ?? '',
     };
   });
 }

@@ -2,8 +2,8 @@
 
 use crate::failure;
 use basalt_block::FileSource;
-use basalt_scan::request::ScanRequest;
 use basalt_cache::{PageCache, SLAB_BYTES_MIN};
+use basalt_scan::request::ScanRequest;
 use basalt_scan::{Cached, Part, scan as run, scan_with_cache};
 use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
 use napi_derive::napi;
