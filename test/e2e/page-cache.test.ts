@@ -30,7 +30,11 @@ function expected(salt: number): object[] {
       level,
       n: of.length,
       taken: of.reduce((sum, { taken }) => sum + taken, 0),
-      user: of.map(({ user }) => user).toSorted().at(-1) ?? '',
+      user:
+        of
+          .map(({ user }) => user)
+          .toSorted()
+          .at(-1) ?? '',
     };
   });
 }
