@@ -35,6 +35,7 @@ export interface ScanTotals {
   rowsCached: number;
   rowsMatched: number;
   pagesRead: number;
+  pagesCached: number;
   pagesSkipped: number;
   bytesRead: number;
   morsels: number;
@@ -75,6 +76,7 @@ class QueryExecution {
     rowsCached: 0,
     rowsMatched: 0,
     pagesRead: 0,
+    pagesCached: 0,
     pagesSkipped: 0,
     bytesRead: 0,
     morsels: 0,
@@ -249,12 +251,13 @@ class QueryExecution {
 
   private async scanParts({ request, parts, rows }: Morsel): Promise<Partial> {
     const started = performance.now();
-    const places = parts.map(({ path, offset }) => ({ path, offset }));
+    const places = parts.map(({ path, fileId, offset }) => ({ path, fileId, offset }));
     const answer = await this.task<ScanAnswer>({ kind: 'scan', request, parts: places });
     const { totals } = this;
     totals.rowsScanned += answer.rowsScanned;
     totals.rowsMatched += answer.rowsMatched;
     totals.pagesRead += answer.pagesRead;
+    totals.pagesCached += answer.pagesCached;
     totals.pagesSkipped += answer.pagesSkipped;
     totals.bytesRead += answer.bytesRead;
     totals.workerMs += performance.now() - started;

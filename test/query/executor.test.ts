@@ -106,6 +106,7 @@ class FakeQueryPool {
         rowsScanned: 100,
         rowsMatched: rows,
         pagesRead: 1,
+        pagesCached: 0,
         pagesSkipped: 0,
         skippedByZoneMap: 0,
         skippedByDictionary: 0,

@@ -111,6 +111,7 @@ impl Bench<'_> {
             Output::Aggregate {
                 groups: vec![],
                 aggregates: vec![Aggregate::CountRows],
+                top: None,
             }
         } else {
             Output::Rows {

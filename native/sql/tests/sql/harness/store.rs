@@ -15,9 +15,10 @@ pub struct Store(HashMap<String, Vec<Vec<u8>>>);
 impl Store {
     pub fn of(streams: &[Stream]) -> Self {
         let blocks = streams.iter().map(|stream| {
-            let encoded = stream.parts.iter().map(|rows| {
-                encode_block(&batch(stream, rows), &EncodeOptions::segment(1)).expect("an encoded block")
-            });
+            let encoded = stream
+                .parts
+                .iter()
+                .map(|rows| encode_block(&batch(stream, rows), &EncodeOptions::segment(1)).expect("an encoded block"));
             (stream.info.name.clone(), encoded.collect())
         });
         Store(blocks.collect())
