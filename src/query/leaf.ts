@@ -80,7 +80,10 @@ export class Leaf {
   private requestKey = '';
   private mayMatch: BlockTest = () => true;
   private next = 0;
+  /** Rows to scan, in all and not yet taken. */
+  private rows = 0;
   private remainingRows = 0;
+  private taken = 0;
   private answeredRows = 0;
   /** Per answered morsel: its smallest and largest possible time and the rows it gave; only kept for topTime. */
   private answered: { timeMin: number; timeMax: number; rows: number }[] = [];
@@ -115,7 +118,9 @@ export class Leaf {
     this.answered = [];
     this.next = 0;
     this.remainingRows = 0;
+    this.taken = 0;
     this.collect(this.stream);
+    this.rows = this.remainingRows;
     const { output } = this.request;
     if (output.kind === 'topTime') {
       this.parts.sort(output.descending ? (a, b) => b.timeMax - a.timeMax : (a, b) => a.timeMin - b.timeMin);
@@ -141,15 +146,7 @@ export class Leaf {
       this.satisfied = true;
       return undefined;
     }
-    const stopsEarly = output.kind === 'topTime' || (output.kind === 'rows' && output.limit !== null);
-    const even = Math.ceil(this.remainingRows / (workers * 2));
-    const [groupsMin, groupsMax] = groupsRows(this.request)
-      ? [GROUPING_MORSEL_GROUPS_MIN, GROUPING_MORSEL_GROUPS_MAX]
-      : [1, MORSEL_GROUPS_MAX];
-    let rowsMax = Math.max(groupsMin * GROUP_ROWS, Math.min(groupsMax * GROUP_ROWS, even));
-    // Pieces must not depend on what else there is to do, or a kept answer would not be found again.
-    if (first.run !== undefined) rowsMax = Number.POSITIVE_INFINITY;
-    if (stopsEarly) rowsMax = GROUP_ROWS;
+    const rowsMax = this.morselRows(first, workers);
     const parts: PlacedPart[] = [];
     let rows = 0;
     for (; this.next < this.parts.length; this.next++) {
@@ -162,6 +159,22 @@ export class Leaf {
     this.running++;
     const cacheKey = first.run && this.cacheKey(first.run, parts);
     return { leaf: this.index, parts, rows, request: cacheKey ? this.timelessText : this.text, cacheKey };
+  }
+
+  /** Most rows of the next morsel, which begins with `first`. */
+  private morselRows(first: PlacedPart, workers: number): number {
+    const { output } = this.request;
+    const stopsEarly = output.kind === 'topTime' || (output.kind === 'rows' && output.limit !== null);
+    // The first answers may be enough; where they are not, small steps would only cost messages.
+    if (stopsEarly && this.taken++ < workers) return GROUP_ROWS;
+    // Pieces must not depend on what else there is to do, or a kept answer would not be found again.
+    if (first.run !== undefined) return Number.POSITIVE_INFINITY;
+    if (groupsRows(this.request)) {
+      const tasks = workers * Math.ceil(this.rows / (workers * GROUPING_MORSEL_GROUPS_MAX * GROUP_ROWS));
+      return Math.max(GROUPING_MORSEL_GROUPS_MIN * GROUP_ROWS, Math.ceil(this.rows / tasks));
+    }
+    const even = Math.ceil(this.remainingRows / (workers * 2));
+    return Math.max(GROUP_ROWS, Math.min(MORSEL_GROUPS_MAX * GROUP_ROWS, even));
   }
 
   private cacheKey(run: string, parts: PlacedPart[]): string {

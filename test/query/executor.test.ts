@@ -538,14 +538,14 @@ describe('answers that hold groups', () => {
   test('are combined on the way when they are large, and no more when that does not help', async () => {
     const helps = groupsPool(COMBINE_ROWS_MIN, GATHERED_BYTES_MAX / 2);
     helps.onCombine = async () => ({ ipc: new Uint8Array(1), rows: COMBINE_ROWS_MIN });
-    await run(helps, streamOf(64).stream);
+    await run(helps, streamOf(200).stream);
     const completes = helps.of('combine').map(({ complete }) => complete);
     expect(completes.filter((complete) => !complete).length).toBeGreaterThan(0);
     expect(completes.at(-1)).toBe(true);
 
     const useless = groupsPool(COMBINE_ROWS_MIN, GATHERED_BYTES_MAX / 2);
     useless.onCombine = async () => ({ ipc: new Uint8Array(GATHERED_BYTES_MAX / 2), rows: COMBINE_ROWS_MIN });
-    await run(useless, streamOf(64).stream);
+    await run(useless, streamOf(200).stream);
     expect(useless.of('combine')).toHaveLength(2);
     const fed = useless.of('feed').flatMap(({ answers }) => answers);
     expect(fed.length).toBe(useless.of('scan').length);
