@@ -6,7 +6,7 @@
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use basalt_block::{Batch, BlockReader, Column, EncodeOptions, Strings, Text, Values, encode_block};
+use basalt_block::{Batch, Column, EncodeOptions, HeaderView, Strings, Text, Values, encode_block};
 use basalt_scan::request::*;
 use basalt_scan::{NoFunctions, Part, Share, Sketch, combine, scan};
 use std::collections::HashMap;
@@ -109,7 +109,7 @@ fn block(random: &mut Random, first: usize, rows: usize, truth: &mut Truth) -> A
             rows,
             columns: columns.into(),
         },
-        &EncodeOptions { zstd_level: 3 },
+        &EncodeOptions::segment(3),
     )?)
 }
 
@@ -195,7 +195,7 @@ fn main() -> Any<()> {
     }
     let mut parts = Vec::new();
     for block in &blocks {
-        let header = Arc::new(BlockReader::open(block, 0)?.header().clone());
+        let header = Arc::new(HeaderView::read(block, 0)?);
         parts.push(Part {
             source: block,
             offset: 0,

@@ -28,14 +28,18 @@ static CACHED_PAGES: AtomicU64 = AtomicU64::new(0);
 /// A slab that no other file of the case uses.
 struct Slab {
     words: Vec<u64>,
+    /// Of parts in their order.
+    files: Vec<u64>,
     scans: u64,
     hits: u64,
 }
 
 impl Slab {
-    fn new(bytes: usize) -> Self {
+    /// `files`: a number of the file for each part that will be scanned.
+    fn new(bytes: usize, files: Vec<u64>) -> Self {
         Self {
             words: vec![0; bytes / 8],
+            files,
             scans: 0,
             hits: 0,
         }
@@ -46,7 +50,7 @@ impl Slab {
         let cache = unsafe { PageCache::attach(self.words.as_mut_ptr().cast(), self.words.len() * 8, 1, 100) };
         let cached = Cached {
             cache: &cache.unwrap(),
-            files: &vec![7; parts.len()],
+            files: &self.files[..parts.len()],
         };
         let output = scan_with(request, parts, &TestFunctions, Some(cached)).map_err(|error| error.to_string())?;
         self.scans += 1;
@@ -290,7 +294,7 @@ fn run(seed: u64) {
         })
         .collect();
     let rows = reference::rows(&batches, &generate::columns());
-    let mut slabs = [Slab::new(ROOMY_BYTES), Slab::new(SLAB_BYTES_MIN)];
+    let mut slabs = [ROOMY_BYTES, SLAB_BYTES_MIN].map(|bytes| Slab::new(bytes, vec![7; parts.len()]));
     for number in 0..if large { 2 } else { REQUESTS } {
         let request = generate::request(random);
         let checked = check(&request, &batches, &rows, &parts);
