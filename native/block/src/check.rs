@@ -164,6 +164,12 @@ fn check_chunk(chunk: &[u8], entry: &ColumnEntry, rows: usize, mut wrong: impl F
         });
     }
     for (index, page) in directory.pages.iter().enumerate() {
-        check(page.offset, page.bytes, page.crc, &|| format!(", page {index}"));
+        let head_bytes = page.head_bytes();
+        check(page.offset, head_bytes, page.crc, &|| format!(", page {index}"));
+        if let Some(detail) = page.detail {
+            check(page.offset + u64::from(head_bytes), detail.bytes, detail.crc, &|| {
+                format!(", digits of page {index}")
+            });
+        }
     }
 }

@@ -4,7 +4,7 @@ use crate::codec::{self, Bools, Codes, Floats, Ints, Kind, NO_VALUES, Texts};
 use crate::column::{ColumnType, Text};
 use crate::directory::directory_bytes;
 use crate::error::BlockError;
-use crate::header::{BlockHeader, ColumnEntry};
+use crate::header::{BlockHeader, ChunkFamily, ColumnEntry};
 use crate::reader::{BlockReader, Chunk, Page, PageValues};
 use crate::section;
 use crate::source::ReadAt;
@@ -78,7 +78,7 @@ fn inspect_chunk<S: ReadAt + ?Sized>(
         encoding: name_of::<Texts>(dictionary.encoding),
         entries: dictionary.count,
         bytes: u64::from(dictionary.bytes),
-        raw_bytes: chunk.dictionary().map_or(0, |entries| entries.bytes.len() as u64),
+        raw_bytes: (chunk.dictionary().or(chunk.templates())).map_or(0, |entries| entries.bytes.len() as u64),
     });
     let sections = directory
         .sections
@@ -101,17 +101,25 @@ fn inspect_chunk<S: ReadAt + ?Sized>(
         chunk.read_page(index, &mut page)?;
         inspection.validity_bytes += u64::from(place.validity_bytes);
         inspection.raw_bytes += raw_bytes(&page, place.null_count, entry_lengths.as_deref());
-        let name = encoding_name(entry.column_type, entry_lengths.is_some(), place.encoding);
-        let bytes = u64::from(place.bytes - place.validity_bytes);
-        match inspection.encodings.iter_mut().find(|known| known.name == name) {
+        let name = encoding_name(entry.column_type, entry.family, place.encoding);
+        inspection.add_encoding(name, u64::from(place.head_bytes() - place.validity_bytes));
+        if let Some(detail) = place.detail {
+            inspection.add_encoding("template digits", u64::from(detail.bytes));
+        }
+    }
+    Ok(inspection)
+}
+
+impl ColumnInspection {
+    fn add_encoding(&mut self, name: &'static str, bytes: u64) {
+        match self.encodings.iter_mut().find(|known| known.name == name) {
             Some(known) => {
                 known.pages += 1;
                 known.bytes += bytes;
             }
-            None => inspection.encodings.push(EncodingUse { name, pages: 1, bytes }),
+            None => self.encodings.push(EncodingUse { name, pages: 1, bytes }),
         }
     }
-    Ok(inspection)
 }
 
 fn raw_bytes(page: &Page, null_count: u32, entry_lengths: Option<&[u64]>) -> u64 {
@@ -131,14 +139,14 @@ fn raw_bytes(page: &Page, null_count: u32, entry_lengths: Option<&[u64]>) -> u64
     }
 }
 
-fn encoding_name(column_type: ColumnType, has_dictionary: bool, id: u8) -> &'static str {
+fn encoding_name(column_type: ColumnType, family: ChunkFamily, id: u8) -> &'static str {
     match column_type {
         _ if id == NO_VALUES => "no values",
         ColumnType::Int64 => name_of::<Ints>(id),
         ColumnType::Float64 => name_of::<Floats>(id),
         ColumnType::Bool => name_of::<Bools>(id),
-        ColumnType::String | ColumnType::Json if has_dictionary => name_of::<Codes>(id),
-        ColumnType::String | ColumnType::Json => name_of::<Texts>(id),
+        ColumnType::String | ColumnType::Json if family == ChunkFamily::Values => name_of::<Texts>(id),
+        ColumnType::String | ColumnType::Json => name_of::<Codes>(id),
     }
 }
 

@@ -20,7 +20,7 @@ mod top;
 
 use crate::answer::{Answer, ScanOutput, arrow_type};
 use crate::bits::Rows;
-use crate::block_view::{BlockView, PageView};
+use crate::block_view::BlockView;
 use crate::error::ScanError;
 use crate::filter::BlockFilter;
 use crate::plan::Plan;
@@ -133,12 +133,8 @@ impl Aggregation {
             work.stats.rows_matched += count;
             self.resize()?;
             for &state in &self.pending {
-                self.states[state].add_page(
-                    PageView::Null,
-                    Rows::All(count as usize),
-                    Ids::One(0),
-                    &mut self.gathered,
-                )?;
+                let rows = Rows::All(count as usize);
+                self.states[state].add_rows(block, 0, rows, Ids::One(0), &mut self.gathered)?;
             }
             return Ok(());
         }
