@@ -24,7 +24,8 @@ import { IngestFrontEnd } from './ingest/front-end.js';
 import { Metrics } from './metrics/index.js';
 import { QueryCaches } from './query/caches.js';
 import { DeletionService } from './query/deletion.js';
-import { GONE_FILES_CHANNEL } from './query/query-task.js';
+import { PageCache } from './query/page-cache.js';
+import { GONE_FILES_CHANNEL, type QueryWorkerData } from './query/query-task.js';
 import { SearchService } from './query/search.js';
 import { allocateRing } from './ring/layout.js';
 import { RingProducer } from './ring/producer.js';
@@ -61,6 +62,7 @@ class Server {
   private readonly routeOf = new WeakMap<Exchange, string>();
   private readonly ingestPool: Piscina;
   private readonly queryPool: Piscina;
+  private readonly pageCache: PageCache | undefined;
   private readonly mergePool: Piscina;
   private readonly urgentMergePool: Piscina;
   private readonly ingest: IngestFrontEnd;
@@ -105,7 +107,10 @@ class Server {
       log.warn(`no WAL file can be prepared: ${String(error)}`),
     );
     this.ingestPool = pool('ingest', config.ingestWorkers, ingestData);
-    this.queryPool = pool('query', config.queryWorkers);
+    const { pageCacheBytes, pageCacheTtlSeconds } = config;
+    if (pageCacheBytes > 0) this.pageCache = new PageCache(pageCacheBytes, pageCacheTtlSeconds);
+    const queryData: QueryWorkerData = { pageCache: this.pageCache?.share };
+    this.queryPool = pool('query', config.queryWorkers, queryData);
     const mergeThreads = Math.max(1, Math.floor(config.ingestWorkers / 2));
     this.mergePool = pool('merge', mergeThreads, { nice: 10 } satisfies MergeWorkerData);
     this.urgentMergePool = pool('merge', mergeThreads, { nice: 0 } satisfies MergeWorkerData, 0);
@@ -294,6 +299,7 @@ class Server {
       'Blocks served from the WAL',
       sum((stream) => stream.blocks.length),
     );
+    if (this.pageCache) this.addPageCacheMetrics(this.pageCache);
     metrics.gauge('basalt_queries_running', 'Queries running', () => this.search.admission.runningCount);
     metrics.gauge('basalt_queries_waiting', 'Queries waiting', () => this.search.admission.waitingCount);
   }
@@ -316,6 +322,20 @@ class Server {
       () => caches.disk?.failures ?? 0,
     );
     metrics.gauge('basalt_plans_kept', 'Plans kept for repeated statements', () => caches.plans.count);
+  }
+
+  private addPageCacheMetrics(cache: PageCache): void {
+    const { metrics } = this;
+    metrics.total('basalt_page_cache_hits_total', 'Pages found in the cache', () => cache.counters().hits);
+    metrics.total('basalt_page_cache_misses_total', 'Pages not found in it', () => cache.counters().misses);
+    metrics.total('basalt_page_cache_evictions_total', 'Pages that went for others or by age', () => {
+      return cache.counters().evictions;
+    });
+    metrics.gauge('basalt_page_cache_bytes', 'Bytes of cached pages', () => cache.counters().bytes);
+    metrics.gauge('basalt_page_cache_hit_ratio', 'Share of pages that were found since the start', () => {
+      const { hits, misses } = cache.counters();
+      return hits / Math.max(1, hits + misses);
+    });
   }
 
   private fatal(error: unknown): void {

@@ -1,4 +1,5 @@
 /** Query worker: plans, scans morsels, and drives residual plans. */
+import { workerData } from 'piscina';
 import { SHARED_ANSWER_BYTES } from '../src/config/limits.js';
 import { BasaltError } from '../src/errors/index.js';
 import type { ScanAnswer } from '../src/native/index.js';
@@ -19,11 +20,15 @@ import {
 } from '../src/native/index.js';
 import { readCacheFile, writeCacheFile } from '../src/query/disk-cache-file.js';
 import { FileHandles } from '../src/query/file-handles.js';
-import type { FeedResult, FeedTask, QueryTask, ScanTask } from '../src/query/query-task.js';
+import { CacheUser } from '../src/query/page-cache.js';
+import type { FeedResult, FeedTask, QueryTask, QueryWorkerData, ScanTask } from '../src/query/query-task.js';
 
 const WARM_UP_ROUNDS = 30;
 
+const { pageCache } = workerData as QueryWorkerData;
+
 const files = new FileHandles();
+const cache = pageCache && new CacheUser(pageCache);
 
 warmUp();
 
@@ -98,7 +103,7 @@ function scanParts(task: ScanTask): unknown {
   files.sweep();
   const fds = Int32Array.from(task.parts, ({ path }) => files.open(path));
   const offsets = Float64Array.from(task.parts, ({ offset }) => offset);
-  return share(scan(task.request, fds, offsets));
+  return share(scan(task.request, fds, offsets, cache?.use(task.parts.map(({ fileId }) => fileId))));
 }
 
 /** A large answer is combined on several threads: in shared memory it need not be copied for each. */

@@ -7,7 +7,14 @@ import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { nearestName, requestError } from '../errors/index.js';
-import { RING_BYTES_DEFAULT, RING_BYTES_MAX } from './limits.js';
+import {
+  PAGE_CACHE_BYTES_DEFAULT,
+  PAGE_CACHE_BYTES_MAX,
+  PAGE_CACHE_BYTES_MIN,
+  PAGE_CACHE_TTL_SECONDS_DEFAULT,
+  RING_BYTES_DEFAULT,
+  RING_BYTES_MAX,
+} from './limits.js';
 
 const positive = z.coerce.number().int().positive();
 const natural = z.coerce.number().int().min(0);
@@ -42,6 +49,17 @@ export const configSchema = z.strictObject({
   collectionIntervalSeconds: positive.default(60),
   /** A collection leaves expired segments of fewer bytes in all for a later one. */
   collectionThresholdBytes: z.coerce.number().int().min(0).default(0),
+  /** Shared memory for decoded pages, 0 for none. */
+  pageCacheBytes: z.coerce
+    .number()
+    .int()
+    .max(PAGE_CACHE_BYTES_MAX)
+    .refine((bytes) => bytes === 0 || bytes >= PAGE_CACHE_BYTES_MIN, {
+      error: `0 (none) or at least ${PAGE_CACHE_BYTES_MIN}`,
+    })
+    .default(PAGE_CACHE_BYTES_DEFAULT),
+  /** Decoded pages are dropped at this age. */
+  pageCacheTtlSeconds: positive.max(2 ** 31).default(PAGE_CACHE_TTL_SECONDS_DEFAULT),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 

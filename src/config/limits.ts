@@ -103,6 +103,17 @@ export const PLANS_KEPT_MAX = 128;
 /** How often caches are looked through for what is too old. */
 export const CACHE_SWEEP_MS = 60_000;
 
+/**
+ * Shared memory for decoded pages when the configuration says nothing: more means fewer pages read and decoded again. Fewer bytes than the
+ * least are no cache; typed arrays end at the most.
+ */
+export const PAGE_CACHE_BYTES_DEFAULT = 256 * 1024 * 1024;
+export const PAGE_CACHE_BYTES_MIN = 1024 * 1024;
+export const PAGE_CACHE_BYTES_MAX = 2 ** 32 - 2 ** 20;
+
+/** Seconds after which a cached page is dropped. Pages never change, so this only frees what nobody asks for. */
+export const PAGE_CACHE_TTL_SECONDS_DEFAULT = 3600;
+
 /** Queries running and waiting; more are refused with 503. */
 export const QUERIES_RUNNING_MAX = 16;
 export const QUERIES_WAITING_MAX = 256;

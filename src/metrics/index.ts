@@ -59,6 +59,19 @@ export class Metrics {
     });
   }
 
+  /** A count kept elsewhere, read when the metrics are asked for. */
+  total(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  }
+
   answered(route: string, status: number, tookMs: number): void {
     this.requests.inc({ route, status: String(status) });
     this.latency.observe({ route }, tookMs / 1000);

@@ -164,7 +164,10 @@ export interface Salvage {
 export interface ScanStats {
   rowsScanned: number;
   rowsMatched: number;
+  /** Read from files and decoded. */
   pagesRead: number;
+  /** Found in the page cache. */
+  pagesCached: number;
   /** Column pages that were not read; the next three are parts of it, by what ruled their rows out. */
   pagesSkipped: number;
   skippedByZoneMap: number;
@@ -177,6 +180,17 @@ export interface ScanAnswer extends ScanStats {
   /** An Arrow IPC stream. */
   ipc: Uint8Array;
   rows: number;
+}
+
+/** The page cache as one scan uses it (query/page-cache.ts). */
+export interface CacheUse {
+  /** The whole slab: shared memory, zero before its first use, written by scans only. */
+  slab: Uint8Array;
+  /** For each block, a number of its file that is never used for another one while the slab lives. */
+  files: Float64Array;
+  /** Of a clock that all threads share. */
+  nowSeconds: number;
+  ttlSeconds: number;
 }
 
 export interface PlanAnswer {
@@ -221,7 +235,7 @@ interface NativeAddon {
     nowUs: number,
     zstdLevel: number,
   ): { groups: IngestGroup[]; outcomes: IngestOutcome[] };
-  scan(request: string, fds: Int32Array, offsets: Float64Array): ScanAnswer;
+  scan(request: string, fds: Int32Array, offsets: Float64Array, cache?: CacheUse): ScanAnswer;
   combineAnswers(
     request: string,
     answers: Uint8Array[],
@@ -350,7 +364,10 @@ export const abi = addon.abi;
  */
 export const ingestBatch = guarded(addon.ingestBatch);
 
-/** Runs one scan request (JSON text) over blocks at `offsets[i]` of `fds[i]`. Query workers; a few ms a row group. */
+/**
+ * Runs one scan request (JSON text) over blocks at `offsets[i]` of `fds[i]`, with decoded pages from the cache and into it. Query
+ * workers; a few ms a row group.
+ */
 export const scan = guarded(addon.scan);
 
 /**

@@ -37,6 +37,7 @@ export interface ScanTotals {
   rowsCached: number;
   rowsMatched: number;
   pagesRead: number;
+  pagesCached: number;
   pagesSkipped: number;
   bytesRead: number;
   morsels: number;
@@ -77,6 +78,7 @@ class QueryExecution {
     rowsCached: 0,
     rowsMatched: 0,
     pagesRead: 0,
+    pagesCached: 0,
     pagesSkipped: 0,
     bytesRead: 0,
     morsels: 0,
@@ -266,12 +268,13 @@ class QueryExecution {
 
   private async scanParts({ request, parts, rows }: Morsel): Promise<Partial> {
     const started = performance.now();
-    const places = parts.map(({ path, offset }) => ({ path, offset }));
+    const places = parts.map(({ path, fileId, offset }) => ({ path, fileId, offset }));
     const answer = await this.task<ScanAnswer>({ kind: 'scan', request, parts: places });
     const { totals } = this;
     totals.rowsScanned += answer.rowsScanned;
     totals.rowsMatched += answer.rowsMatched;
     totals.pagesRead += answer.pagesRead;
+    totals.pagesCached += answer.pagesCached;
     totals.pagesSkipped += answer.pagesSkipped;
     totals.bytesRead += answer.bytesRead;
     totals.workerMs += performance.now() - started;

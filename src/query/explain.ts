@@ -12,7 +12,7 @@ export function explainAnalyze(
     `planning: ${milliseconds(planMs)}`,
     `scan and residual plan: ${milliseconds(scanMs)}, of that ${milliseconds(scans.workerMs)} in scan tasks of all workers`,
     `rows: ${scans.rowsScanned} scanned, ${scans.rowsMatched} passed, ${scans.rowsCached} answered from the cache, ${rows} in the result`,
-    `pages: ${scans.pagesRead} read, ${scans.pagesSkipped} skipped; bytes read: ${scans.bytesRead}`,
+    `pages: ${scans.pagesRead} read, ${scans.pagesCached} in the page cache, ${scans.pagesSkipped} skipped; bytes read: ${scans.bytesRead}`,
     `scan tasks: ${scans.morsels}, of them ${scans.morselsCached} answered from the cache`,
   ];
   for (const leaf of leaves) lines.push(...explainLeaf(leaf));

@@ -16,6 +16,8 @@ import { countsRowsOnly, replaceTime, type ScanRequest } from './scan-request.js
 /** A block to scan. */
 export interface Part {
   path: string;
+  /** Of the file's lease. */
+  fileId: number;
   offset: number;
   rows: number;
   timeMin: number;
@@ -214,22 +216,21 @@ export class Leaf {
         headerOffset += group.headerBytes;
         const keeps = this.keepsAnswers && insideTime(this.request, group);
         const run = keeps ? `${file}/${Math.floor(index / runGroups)}` : undefined;
-        this.consider({ ...group, path: segment.lease.path, run }, group.bytes, header);
+        const { path, fileId } = segment.lease;
+        this.consider({ ...group, path, fileId, run }, group.bytes, header);
       }
     }
     for (const block of stream.blocks) {
-      this.consider({ ...block, path: block.lease.path, run: undefined }, block.blockBytes, block.header);
+      const { path, fileId } = block.lease;
+      this.consider({ ...block, path, fileId, run: undefined }, block.blockBytes, block.header);
     }
   }
 
   /** Prunes, counts or keeps one block. */
-  private consider(
-    { path, offset, rows, timeMin, timeMax, run }: PlacedPart,
-    bytes: number,
-    header: Uint8Array,
-  ): void {
+  private consider(block: PlacedPart, bytes: number, header: Uint8Array): void {
     this.stats.blocks++;
-    const part = { path, offset, rows, timeMin, timeMax, run };
+    const { path, fileId, offset, rows, timeMin, timeMax, run } = block;
+    const part = { path, fileId, offset, rows, timeMin, timeMax, run };
     if (!overlapsTime(this.request, part)) {
       this.stats.prunedByTime++;
       return;

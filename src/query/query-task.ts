@@ -1,7 +1,13 @@
 /** The messages between the query executor and the query workers. A run is one handle: its tasks are sent one at a time. */
 import type { ErrorFields } from '../errors/index.js';
 import type { PlanAnswer, RowFormat, RunProgress, ScanAnswer } from '../native/index.js';
+import type { PageCacheShare } from './page-cache.js';
 import type { Partial } from './partial-cache.js';
+
+export interface QueryWorkerData {
+  /** None: it is turned off. */
+  pageCache?: PageCacheShare;
+}
 
 export interface PlanTask {
   kind: 'plan';
@@ -13,7 +19,7 @@ export interface PlanTask {
 export interface ScanTask {
   kind: 'scan';
   request: string;
-  parts: { path: string; offset: number }[];
+  parts: { path: string; fileId: number; offset: number }[];
 }
 
 /** Makes one answer, of a share of the groups, out of answers to the request of a leaf. */

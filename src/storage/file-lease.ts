@@ -3,6 +3,9 @@
  * Main thread only.
  */
 export class FileLease {
+  private static count = 0;
+  /** Tells files apart in this process for good: no two leases have the same. */
+  readonly fileId = ++FileLease.count;
   private readers = 0;
   private state: 'LIVE' | 'RETIRED' | 'GONE' = 'LIVE';
 

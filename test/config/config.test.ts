@@ -123,6 +123,10 @@ describe('refusals', () => {
       [{ queryWorkers: 'many' }, 'queryWorkers'],
       [{ queryWorkers: '' }, 'queryWorkers'],
       [{ ringBytes: 1000 }, 'ringBytes'],
+      [{ pageCacheBytes: -1 }, 'pageCacheBytes'],
+      [{ pageCacheBytes: 1000 }, 'pageCacheBytes'],
+      [{ pageCacheBytes: 2 ** 32 }, 'pageCacheBytes'],
+      [{ pageCacheTtlSeconds: 0 }, 'pageCacheTtlSeconds'],
       [{ logLevel: 'loud' }, 'logLevel'],
       [{ rootUserPassword: '' }, 'rootUserPassword'],
       [{ dataDir: '' }, 'dataDir'],
@@ -133,6 +137,10 @@ describe('refusals', () => {
         JSON.stringify(flags),
       ).toMatchObject({ status: 400, message: expect.stringContaining(key) });
     }
+  });
+
+  test('no page cache is a choice', () => {
+    expect(load({ pageCacheBytes: '0' }).pageCacheBytes).toBe(0);
   });
 
   test('a ring of more bytes than its offsets can count', () => {

@@ -105,6 +105,7 @@ class FakeQueryPool {
         rowsScanned: 100,
         rowsMatched: rows,
         pagesRead: 1,
+        pagesCached: 0,
         pagesSkipped: 0,
         skippedByZoneMap: 0,
         skippedByDictionary: 0,

@@ -2,8 +2,9 @@
 
 use crate::failure;
 use basalt_block::FileSource;
+use basalt_cache::{PageCache, SLAB_BYTES_MIN};
 use basalt_scan::request::ScanRequest;
-use basalt_scan::{Part, ScanOutput, Share, combine, scan_with};
+use basalt_scan::{Cached, Part, ScanError, ScanOutput, Share, combine, scan_with};
 use basalt_sql::leaf_functions;
 use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
 use napi_derive::napi;
@@ -15,6 +16,7 @@ pub struct ScanAnswer {
     pub rows_scanned: f64,
     pub rows_matched: f64,
     pub pages_read: f64,
+    pub pages_cached: f64,
     pub pages_skipped: f64,
     pub skipped_by_zone_map: f64,
     pub skipped_by_dictionary: f64,
@@ -22,8 +24,22 @@ pub struct ScanAnswer {
     pub bytes_read: f64,
 }
 
+/// The page cache that a scan may use: the slab, shared by all threads, and a number for the file of each block.
+#[napi(object)]
+pub struct CacheUse {
+    pub slab: Uint8Array,
+    pub files: Float64Array,
+    pub now_seconds: u32,
+    pub ttl_seconds: u32,
+}
+
 #[napi(catch_unwind)]
-pub fn scan(request: String, fds: Int32Array, offsets: Float64Array) -> napi::Result<ScanAnswer> {
+pub fn scan(
+    request: String,
+    fds: Int32Array,
+    offsets: Float64Array,
+    cache: Option<CacheUse>,
+) -> napi::Result<ScanAnswer> {
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
     if fds.len() != offsets.len() {
         return Err(failure::bytes(format!(
@@ -42,9 +58,29 @@ pub fn scan(request: String, fds: Int32Array, offsets: Float64Array) -> napi::Re
             header: None,
         })
         .collect();
-    scan_with(&request, &parts, leaf_functions())
-        .map(answer)
-        .map_err(failure::bytes)
+    let Some(CacheUse {
+        mut slab,
+        files,
+        now_seconds,
+        ttl_seconds,
+    }) = cache
+    else {
+        return answer_of(scan_with(&request, &parts, leaf_functions(), None));
+    };
+    let files: Vec<u64> = files.iter().map(|&file| file as u64).collect();
+    let bytes = slab.len();
+    // SAFETY: the slab is shared memory that lives as long as this call's arguments, and only page caches write to it.
+    let attached = unsafe { PageCache::attach(slab.as_mut().as_mut_ptr(), bytes, now_seconds, ttl_seconds) };
+    let Some(cache) = attached else {
+        return Err(failure::bytes(format!(
+            "BUG: a page cache of {bytes} bytes; it takes {SLAB_BYTES_MIN}, aligned to 8"
+        )));
+    };
+    let cached = Cached {
+        cache: &cache,
+        files: &files,
+    };
+    answer_of(scan_with(&request, &parts, leaf_functions(), Some(cached)))
 }
 
 #[napi(catch_unwind)]
@@ -61,22 +97,22 @@ pub fn combine_answers(
         index: share,
         of: shares,
     };
-    combine(&request, &answers, share, complete, leaf_functions())
-        .map(answer)
-        .map_err(failure::bytes)
+    answer_of(combine(&request, &answers, share, complete, leaf_functions()))
 }
 
-fn answer(output: ScanOutput) -> ScanAnswer {
-    ScanAnswer {
+fn answer_of(output: Result<ScanOutput, ScanError>) -> napi::Result<ScanAnswer> {
+    let output = output.map_err(failure::bytes)?;
+    Ok(ScanAnswer {
         ipc: Uint8Array::from(output.ipc),
         rows: output.rows as f64,
         rows_scanned: output.stats.rows_scanned as f64,
         rows_matched: output.stats.rows_matched as f64,
         pages_read: output.stats.pages_read as f64,
+        pages_cached: output.stats.pages_cached as f64,
         pages_skipped: output.stats.pages_skipped as f64,
         skipped_by_zone_map: output.stats.skipped_by_zone_map as f64,
         skipped_by_dictionary: output.stats.skipped_by_dictionary as f64,
         skipped_by_index: output.stats.skipped_by_index as f64,
         bytes_read: output.stats.bytes_read as f64,
-    }
+    })
 }

@@ -23,6 +23,7 @@ pub struct Chunk<'s, S: ReadAt + ?Sized> {
     offset: u64,
     name: String,
     column_type: ColumnType,
+    family: ChunkFamily,
     rows: usize,
     directory: Directory,
     dictionary: Option<Text>,
@@ -61,13 +62,15 @@ impl Default for PageValues {
     }
 }
 
-/// Opens one column of a block of `rows` rows: a small chunk is read whole at once, of a large one only directory and
-/// dictionary. `entry` is from the block's header.
+/// Opens one column of a block of `rows` rows: a small chunk is read whole at once, of a large one only the directory, which is
+/// left too if it was read and checked before (`directory`: `Chunk::directory_bytes`). Dictionary and templates are read by
+/// `load_dictionary`. `entry` is from the block's header.
 pub fn open<'s, S: ReadAt + ?Sized>(
     source: &'s S,
     block_offset: u64,
     rows: usize,
     entry: &ColumnEntry,
+    directory: Option<&[u8]>,
 ) -> Result<Chunk<'s, S>, BlockError> {
     let offset = block_offset.saturating_add(entry.chunk_offset);
     let at = |damage: Damage| BlockError::corrupt(offset, format!("column {}: {damage}", entry.name));
@@ -81,38 +84,19 @@ pub fn open<'s, S: ReadAt + ?Sized>(
         );
         return Err(at(Damage(what)));
     }
-    let whole = entry.chunk_bytes <= WHOLE_CHUNK_BYTES;
-    let mut bytes = vec![0; if whole { entry.chunk_bytes as usize } else { head_bytes }];
-    read_exact(source, &mut bytes, offset)?;
-    let directory = Directory::parse(&bytes[..head_bytes], page_count, section_count, entry.chunk_bytes).map_err(at)?;
-    check_against_header(&directory, entry, rows).map_err(at)?;
-    let (mut dictionary, mut templates) = (None, None);
-    match directory.dictionary {
-        None => {}
-        Some(stored) => {
-            let end = head_bytes + stored.bytes as usize;
-            if !whole {
-                bytes.resize(end, 0);
-                read_exact(
-                    source,
-                    &mut bytes[head_bytes..],
-                    offset.saturating_add(head_bytes as u64),
-                )?;
-            }
-            let part = &bytes[head_bytes..end];
-            if crc32fast::hash(part) != stored.crc {
-                return Err(at(Damage::new("dictionary checksum")));
-            }
-            if entry.family == ChunkFamily::Templates {
-                let (text, shapes) = TemplateDictionary::parts(part).map_err(at)?;
-                let text = decode_dictionary(&stored, text, offset, &entry.name)?;
-                templates = Some(TemplateDictionary::new(text, shapes));
-            } else {
-                dictionary = Some(decode_dictionary(&stored, part, offset, &entry.name)?);
-            }
+    let mut bytes = Vec::new();
+    let head = match directory {
+        Some(directory) => directory,
+        None => {
+            let whole = entry.chunk_bytes <= WHOLE_CHUNK_BYTES;
+            bytes.resize(if whole { entry.chunk_bytes as usize } else { head_bytes }, 0);
+            read_exact(source, &mut bytes, offset)?;
+            &bytes[..head_bytes]
         }
-    }
-    if !whole {
+    };
+    let directory = Directory::parse(head, page_count, section_count, entry.chunk_bytes).map_err(at)?;
+    check_against_header(&directory, entry, rows).map_err(at)?;
+    if bytes.len() as u64 != entry.chunk_bytes {
         bytes = Vec::new();
     }
     let (name, column_type) = (entry.name.clone(), entry.column_type);
@@ -121,10 +105,11 @@ pub fn open<'s, S: ReadAt + ?Sized>(
         offset,
         name,
         column_type,
+        family: entry.family,
         rows,
         directory,
-        dictionary,
-        templates,
+        dictionary: None,
+        templates: None,
         bytes,
         page_bytes: Vec::new(),
         codes: Vec::new(),
@@ -184,15 +169,76 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
         self.directory.pages.len()
     }
 
-    /// Distinct strings of the column, when its pages hold codes.
+    /// The directory as it is in the file.
+    pub fn directory_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; directory_bytes(self.page_count(), self.directory.sections.len())];
+        self.directory.write(&mut bytes);
+        bytes
+    }
+
+    /// Reads and decodes the dictionary or the templates, if the column has them and they were not read yet.
+    pub fn load_dictionary(&mut self) -> Result<(), BlockError> {
+        let (Some(entry), None, None) = (self.directory.dictionary, &self.dictionary, &self.templates) else {
+            return Ok(());
+        };
+        let head_bytes = directory_bytes(self.page_count(), self.directory.sections.len());
+        let read;
+        let bytes = if self.bytes.is_empty() {
+            let mut bytes = vec![0; entry.bytes as usize];
+            read_exact(self.source, &mut bytes, self.offset.saturating_add(head_bytes as u64))?;
+            read = bytes;
+            &read
+        } else {
+            // The directory was checked: the dictionary lies within the chunk.
+            &self.bytes[head_bytes..][..entry.bytes as usize]
+        };
+        let at = |damage: Damage| BlockError::corrupt(self.offset, format!("column {}: {damage}", self.name));
+        if crc32fast::hash(bytes) != entry.crc {
+            return Err(at(Damage::new("dictionary checksum")));
+        }
+        if self.family == ChunkFamily::Templates {
+            let (text, shapes) = TemplateDictionary::parts(bytes).map_err(at)?;
+            let text = decode_dictionary(&entry, text, self.offset, &self.name)?;
+            self.templates = Some(TemplateDictionary::new(text, shapes));
+        } else {
+            self.dictionary = Some(decode_dictionary(&entry, bytes, self.offset, &self.name)?);
+        }
+        Ok(())
+    }
+
+    /// Gives the chunk the templates that `load_dictionary` would read: `templates` and `shape_bytes` of another opening of it.
+    /// What does not fit the column is `Invalid`.
+    pub fn provide_templates(&mut self, text: Text, shape_bytes: &[u8]) -> Result<(), BlockError> {
+        if self.family != ChunkFamily::Templates || text.len() != self.dictionary_count() {
+            let (given, count) = (text.len(), self.dictionary_count());
+            let what = format!("{given} templates for column {}, which has {count}", self.name);
+            return Err(BlockError::invalid(what));
+        }
+        self.templates = Some(TemplateDictionary::new(text, shape_bytes));
+        Ok(())
+    }
+
+    /// Entries of the dictionary, or templates: known without reading them. Codes of pages are below it.
+    fn dictionary_count(&self) -> usize {
+        self.directory
+            .dictionary
+            .map_or(0, |dictionary| dictionary.count as usize)
+    }
+
+    /// Distinct strings of the column, when its pages hold codes and `load_dictionary` was called.
     pub fn dictionary(&self) -> Option<&Text> {
         self.dictionary.as_ref()
     }
 
-    /// Distinct templates of the column, when its pages hold templates: each string with every maximal run of ASCII digits
-    /// replaced by one `0`. `read_template_page` gives codes into them.
+    /// Distinct templates of the column, when its pages hold templates and `load_dictionary` was called: each string with every
+    /// maximal run of ASCII digits replaced by one `0`. `read_template_page` gives codes into them.
     pub fn templates(&self) -> Option<&Text> {
         self.templates.as_ref().map(|templates| &templates.text)
+    }
+
+    /// What the file says of the templates' slots, encoded; with `templates`.
+    pub fn shape_bytes(&self) -> Option<&[u8]> {
+        self.templates.as_ref().map(TemplateDictionary::shape_bytes)
     }
 
     pub fn into_dictionary(self) -> Option<Text> {
@@ -267,8 +313,7 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
             return Ok(None);
         };
         let nulls: u64 = self.directory.pages.iter().map(|page| u64::from(page.null_count)).sum();
-        let entries = self.dictionary().or(self.templates()).map_or(0, Text::len);
-        let counts = entry_counts::parse(&payload, entries, self.rows as u64 - nulls)
+        let counts = entry_counts::parse(&payload, self.dictionary_count(), self.rows as u64 - nulls)
             .map_err(|damage| BlockError::corrupt(self.offset, format!("column {}: {damage}", self.name)))?;
         Ok(Some(counts))
     }
@@ -300,24 +345,22 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
         }
     }
 
-    /// Reads and decodes one page. `page` is below `page_count`.
+    /// Reads and decodes one page; of templates, these too if they were not read yet. `page` is below `page_count`.
     pub fn read_page(&mut self, page: usize, into: &mut Page) -> Result<(), BlockError> {
         let entry = self.page_entry(page)?;
-        match &mut self.templates {
-            None => self.read_head(&entry, page, into),
-            Some(templates) => {
-                let count = templates.text.len();
-                self.read_template_codes(&entry, page, count, into)?;
-                self.read_detail(&entry, page, into)
-            }
+        if self.family == ChunkFamily::Templates {
+            self.load_dictionary()?;
+            self.read_template_codes(&entry, page, self.dictionary_count(), into)?;
+            return self.read_detail(&entry, page, into);
         }
+        self.read_head(&entry, page, into)
     }
 
-    /// Reads of a page of templates which template each row has (0 in null rows), and no digits: `PageValues::Codes` into
-    /// `templates`. Several times cheaper than `read_page`. `Invalid` for other columns.
+    /// Reads of a page of templates which template each row has (0 in null rows), and neither templates nor digits:
+    /// `PageValues::Codes` into `templates`. Several times cheaper than `read_page`. `Invalid` for other columns.
     pub fn read_template_page(&mut self, page: usize, into: &mut Page) -> Result<(), BlockError> {
         let entry = self.page_entry(page)?;
-        if self.templates.is_none() {
+        if self.family != ChunkFamily::Templates {
             let what = format!("templates of column {}, which has none", self.name);
             return Err(BlockError::invalid(what));
         }
@@ -386,8 +429,7 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
         into.rows = PAGE_ROWS.min(self.rows - page * PAGE_ROWS);
         let (validity_part, values_part) = self.fetched()[range].split_at(entry.validity_bytes as usize);
         decode_validity(entry, validity_part, into).map_err(|damage| self.corrupt(entry, page, damage))?;
-        let templates = self.templates.as_ref().map(|templates| &templates.text);
-        let entries = self.dictionary.as_ref().or(templates).map(Text::len);
+        let entries = self.directory.dictionary.map(|_| self.dictionary_count());
         decode_values(self.column_type, entries, entry, values_part, into)
             .map_err(|failure| self.failure(entry, page, failure))
     }

@@ -60,7 +60,9 @@ impl<'s, S: ReadAt + ?Sized> BlockReader<'s, S> {
         let entry = columns
             .get(column)
             .ok_or_else(|| BlockError::invalid(format!("column {column} of {}", columns.len())))?;
-        chunk_reader::open(self.source, self.offset, self.header.rows, entry)
+        let mut chunk = chunk_reader::open(self.source, self.offset, self.header.rows, entry, None)?;
+        chunk.load_dictionary()?;
+        Ok(chunk)
     }
 }
 

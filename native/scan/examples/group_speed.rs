@@ -6,7 +6,7 @@
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use basalt_block::{Batch, HeaderView, Column, EncodeOptions, Strings, Text, Values, encode_block};
+use basalt_block::{Batch, Column, EncodeOptions, HeaderView, Strings, Text, Values, encode_block};
 use basalt_scan::request::*;
 use basalt_scan::{NoFunctions, Part, Share, Sketch, combine, scan};
 use std::collections::HashMap;

@@ -26,7 +26,9 @@ pub struct ScanStats {
     pub rows_matched: u64,
     /// Pages of columns that were read and decoded.
     pub pages_read: u64,
-    /// Pages of the request's columns that were not.
+    /// Pages of columns that the page cache had.
+    pub pages_cached: u64,
+    /// Pages of the request's columns that were neither.
     pub pages_skipped: u64,
     /// Those of them whose rows were ruled out by least and greatest values, null counts included, ...
     pub skipped_by_zone_map: u64,

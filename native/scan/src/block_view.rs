@@ -1,15 +1,20 @@
 //! One block as a request sees it: its columns by slot (`plan::Slot`), in the stream's types, page by page.
 //!
-//! A chunk is opened when a page of it is first wanted, so columns that no surviving page needs cost nothing.
+//! A chunk is opened when a page of it is first wanted, so columns that no surviving page needs cost nothing. Pages, dictionaries,
+//! templates and directories come from the page cache where it has them, in place; what it lacks is read, decoded and offered
+//! to it.
 //! Invariant after `load`: the current page has as many values as rows (the block's reader sees to codes being in range).
 
+use crate::block_pages::{BlockPages, CachedPage, CachedText};
 use crate::cast::{Cast, cast_between, cast_bound, cast_page};
 use crate::error::ScanError;
+use crate::page_view::{Codes, PageValues};
 use crate::plan::Slot;
 use crate::request::RequestType;
+use basalt_block::codec::TextSlice;
 use basalt_block::{
-    BlockError, Bound, Chunk, ChunkFamily, ColumnView as HeaderColumn, HeaderView, PAGE_ROWS, Page, PageValues, ReadAt,
-    Text, open_chunk,
+    BlockError, Bound, Chunk, ChunkFamily, ColumnView as HeaderColumn, HeaderView, PAGE_ROWS, Page, ReadAt, Text,
+    open_chunk,
 };
 use std::cell::Cell;
 use std::sync::Arc;
@@ -51,12 +56,70 @@ struct ColumnView<'s> {
     entry: Option<HeaderColumn>,
     cast: Cast,
     chunk: Option<Chunk<'s, CountedSource<'s>>>,
+    strings: Strings<'s>,
     loaded: Option<usize>,
+    /// The current page, if it came from the cache; else it is in `page`.
+    cached: Option<CachedPage<'s>>,
     page: Page,
     cast_page: Page,
-    /// Template numbers of page `templates_loaded`.
-    template_page: Page,
     templates_loaded: Option<usize>,
+    /// Template numbers of page `templates_loaded`, if they came from the cache; else they are in `template_page`.
+    cached_templates: Option<CachedPage<'s>>,
+    template_page: Page,
+}
+
+/// A column's dictionary, or its templates.
+enum Strings<'s> {
+    NotLoaded,
+    /// The chunk has them, or there are none.
+    Chunk,
+    Cached(CachedText<'s>),
+}
+
+impl<'s> ColumnView<'s> {
+    /// What is loaded of the dictionary or the templates, whichever the column has.
+    fn strings(&self) -> Option<TextSlice<'_>> {
+        match &self.strings {
+            Strings::NotLoaded => None,
+            Strings::Chunk => {
+                let chunk = self.chunk.as_ref()?;
+                chunk.dictionary().or(chunk.templates()).map(TextSlice::of)
+            }
+            Strings::Cached(cached) => cached.text(),
+        }
+    }
+
+    fn dictionary(&self) -> Option<TextSlice<'_>> {
+        self.strings().filter(|_| self.is(ChunkFamily::Dictionary))
+    }
+
+    fn is(&self, family: ChunkFamily) -> bool {
+        self.entry.is_some_and(|entry| entry.family == family)
+    }
+
+    /// The current page before any cast: validity words and values.
+    fn stored(&self) -> Option<(Option<&[u64]>, PageValues<'_>)> {
+        stored(&self.cached, &self.page)
+    }
+
+    /// Likewise template numbers.
+    fn stored_templates(&self) -> Option<(Option<&[u64]>, PageValues<'_>)> {
+        stored(&self.cached_templates, &self.template_page)
+    }
+}
+
+fn stored<'a>(cached: &'a Option<CachedPage>, page: &'a Page) -> Option<(Option<&'a [u64]>, PageValues<'a>)> {
+    match cached {
+        Some(cached) => cached.parts(),
+        None => Some(parts(page)),
+    }
+}
+
+fn parts(page: &Page) -> (Option<&[u64]>, PageValues<'_>) {
+    (
+        page.validity.as_ref().map(|validity| validity.words.as_slice()),
+        PageValues::of(&page.values),
+    )
 }
 
 /// The current page of a slot.
@@ -67,9 +130,9 @@ pub enum PageView<'a> {
     Values {
         /// Bit words, 1 = present; `None`: no nulls.
         validity: Option<&'a [u64]>,
-        values: &'a PageValues,
+        values: PageValues<'a>,
         /// Of `PageValues::Codes`.
-        dictionary: Option<&'a Text>,
+        dictionary: Option<TextSlice<'a>>,
     },
 }
 
@@ -84,7 +147,9 @@ pub struct BlockView<'s> {
     offset: u64,
     header: Arc<HeaderView>,
     columns: Vec<ColumnView<'s>>,
+    pages: BlockPages<'s>,
     pub pages_read: u64,
+    pub pages_cached: u64,
 }
 
 impl<'s> BlockView<'s> {
@@ -92,6 +157,7 @@ impl<'s> BlockView<'s> {
     pub fn open(
         part: &Part<'s>,
         source: &'s CountedSource<'s>,
+        pages: BlockPages<'s>,
         slots: &[Slot],
         buffers: &mut PageBuffers,
     ) -> Result<Self, ScanError> {
@@ -109,11 +175,14 @@ impl<'s> BlockView<'s> {
                 entry,
                 cast,
                 chunk: None,
+                strings: Strings::NotLoaded,
                 loaded: None,
+                cached: None,
                 page,
                 cast_page,
-                template_page: Page::default(),
                 templates_loaded: None,
+                cached_templates: None,
+                template_page: Page::default(),
             });
         }
         Ok(Self {
@@ -121,7 +190,9 @@ impl<'s> BlockView<'s> {
             offset,
             header,
             columns,
+            pages,
             pages_read: 0,
+            pages_cached: 0,
         })
     }
 
@@ -147,6 +218,11 @@ impl<'s> BlockView<'s> {
 
     pub fn page_rows(&self, page: usize) -> usize {
         self.rows().saturating_sub(page * PAGE_ROWS).min(PAGE_ROWS)
+    }
+
+    /// Pages that were looked at so far, wherever they came from.
+    pub fn pages_touched(&self) -> u64 {
+        self.pages_read + self.pages_cached
     }
 
     /// Slots that the block holds as a column with at least one value.
@@ -196,22 +272,22 @@ impl<'s> BlockView<'s> {
     }
 
     /// The dictionary of a slot whose values are strings in the block too.
-    pub fn dictionary(&mut self, slot: usize) -> Result<Option<&Text>, ScanError> {
-        if self.columns[slot].entry.is_none() || self.columns[slot].cast != Cast::Same {
-            return Ok(None);
-        }
-        self.open_chunk(slot)?;
-        Ok(self.columns[slot].chunk.as_ref().and_then(Chunk::dictionary))
+    pub fn dictionary(&mut self, slot: usize) -> Result<Option<TextSlice<'_>>, ScanError> {
+        self.strings(slot, ChunkFamily::Dictionary)
     }
 
     /// The templates of a slot whose values are strings in the block too: each string with every run of ASCII digits replaced
     /// by one `0`.
-    pub fn templates(&mut self, slot: usize) -> Result<Option<&Text>, ScanError> {
-        if self.columns[slot].entry.is_none() || self.columns[slot].cast != Cast::Same {
+    pub fn templates(&mut self, slot: usize) -> Result<Option<TextSlice<'_>>, ScanError> {
+        self.strings(slot, ChunkFamily::Templates)
+    }
+
+    fn strings(&mut self, slot: usize, family: ChunkFamily) -> Result<Option<TextSlice<'_>>, ScanError> {
+        if self.columns[slot].cast != Cast::Same || !self.columns[slot].is(family) {
             return Ok(None);
         }
-        self.open_chunk(slot)?;
-        Ok(self.columns[slot].chunk.as_ref().and_then(Chunk::templates))
+        self.load_strings(slot)?;
+        Ok(self.columns[slot].strings())
     }
 
     /// Rows of each dictionary entry or template of a slot, where the block has them.
@@ -246,30 +322,39 @@ impl<'s> BlockView<'s> {
     }
 
     /// Validity and template numbers of a page of a slot that has templates, without reading its digits.
-    pub fn template_page(&mut self, slot: usize, page: usize) -> Result<(Option<&[u64]>, &[u32]), ScanError> {
-        self.open_chunk(slot)?;
-        let (rows, offset) = (self.page_rows(page), self.offset);
+    pub fn template_page(&mut self, slot: usize, page: usize) -> Result<(Option<&[u64]>, Codes<'_>), ScanError> {
+        if self.columns[slot].templates_loaded != Some(page) {
+            self.load_template_page(slot, page)?;
+        }
+        match self.columns[slot].stored_templates() {
+            Some((validity, PageValues::Codes(numbers))) => Ok((validity, numbers)),
+            _ => Err(ScanError::Internal("templates of a column that has none".to_owned())),
+        }
+    }
+
+    fn load_template_page(&mut self, slot: usize, page: usize) -> Result<(), ScanError> {
+        let (rows, offset, templates) = (self.page_rows(page), self.offset, self.template_count(slot));
         let column = &mut self.columns[slot];
-        if column.templates_loaded != Some(page)
-            && let Some(chunk) = &mut column.chunk
-        {
-            column.templates_loaded = None;
+        let Some(entry) = column.entry else { return Ok(()) };
+        column.templates_loaded = None;
+        column.cached_templates = self.pages.template_page(entry.index, page);
+        if column.cached_templates.is_some() {
+            self.pages_cached += 1;
+        } else {
+            self.open_chunk(slot)?;
+            let column = &mut self.columns[slot];
+            let Some(chunk) = &mut column.chunk else { return Ok(()) };
             chunk
                 .read_template_page(page, &mut column.template_page)
                 .map_err(|error| ScanError::Block { offset, error })?;
             self.pages_read += 1;
-            check_page(&column.template_page, rows, chunk.templates())
-                .map_err(|what| self.corrupt(slot, page, what))?;
-            self.columns[slot].templates_loaded = Some(page);
+            self.pages
+                .keep_template_page(entry.index, page, &column.template_page, templates);
         }
-        let page = &self.columns[slot].template_page;
-        match &page.values {
-            PageValues::Codes(numbers) => {
-                let validity = page.validity.as_ref().map(|validity| validity.words.as_slice());
-                Ok((validity, numbers))
-            }
-            _ => Err(ScanError::Internal("templates of a column that has none".to_owned())),
-        }
+        check_page(self.columns[slot].stored_templates(), rows, templates)
+            .map_err(|what| self.corrupt(slot, page, what))?;
+        self.columns[slot].templates_loaded = Some(page);
+        Ok(())
     }
 
     /// What is known of a page without reading it.
@@ -296,42 +381,68 @@ impl<'s> BlockView<'s> {
 
     /// Makes `page` the current page of the slot.
     pub fn load(&mut self, slot: usize, page: usize) -> Result<(), ScanError> {
-        if self.columns[slot].entry.is_none() || self.columns[slot].loaded == Some(page) {
-            return Ok(());
-        }
-        self.open_chunk(slot)?;
-        let (rows, offset) = (self.page_rows(page), self.offset);
         let column = &mut self.columns[slot];
+        let Some(entry) = column.entry.filter(|_| column.loaded != Some(page)) else {
+            return Ok(());
+        };
         column.loaded = None;
+        column.cached = self.pages.page(entry.index, page);
+        if column.cached.is_some() {
+            self.pages_cached += 1;
+        } else {
+            self.read_page(slot, entry, page)?;
+        }
+        let entries = self.dictionary_entries(slot);
+        if entries > 0 {
+            self.load_strings(slot)?;
+        }
+        let rows = self.page_rows(page);
+        let mut cast = std::mem::take(&mut self.columns[slot].cast_page);
+        let column = &self.columns[slot];
+        let checked = check_page(column.stored(), rows, entries).and_then(|(validity, values)| {
+            if column.cast == Cast::Same || cast_page(column.cast, rows, validity, values, &mut cast) {
+                return Ok(());
+            }
+            Err("values of another type than the column's")
+        });
+        checked.map_err(|what| self.corrupt(slot, page, what))?;
+        self.columns[slot].cast_page = cast;
+        self.columns[slot].loaded = Some(page);
+        Ok(())
+    }
+
+    /// Reads a page that the cache lacks, and offers it.
+    fn read_page(&mut self, slot: usize, entry: HeaderColumn, page: usize) -> Result<(), ScanError> {
+        self.open_chunk(slot)?;
+        if entry.family == ChunkFamily::Templates {
+            self.give_chunk_templates(slot, entry)?;
+        }
+        let (offset, entries) = (self.offset, self.dictionary_entries(slot));
+        let column = &mut self.columns[slot];
         let Some(chunk) = &mut column.chunk else { return Ok(()) };
         chunk
             .read_page(page, &mut column.page)
             .map_err(|error| ScanError::Block { offset, error })?;
         self.pages_read += 1;
-        check_page(&column.page, rows, chunk.dictionary()).map_err(|what| self.corrupt(slot, page, what))?;
-        let column = &mut self.columns[slot];
-        if column.cast != Cast::Same && !cast_page(column.cast, &column.page, &mut column.cast_page) {
-            return Err(self.corrupt(slot, page, "values of another type than the column's"));
-        }
-        self.columns[slot].loaded = Some(page);
+        self.pages.keep_page(entry.index, page, &column.page, entries);
         Ok(())
     }
 
     /// The page that `load` made current.
     pub fn view(&self, slot: usize) -> PageView<'_> {
         let column = &self.columns[slot];
-        if column.loaded.is_none() {
+        let stored = match (column.loaded, column.cast) {
+            (None, _) => None,
+            (Some(_), Cast::Same) => column.stored(),
+            (Some(_), _) => Some(parts(&column.cast_page)),
+        };
+        let Some((validity, values)) = stored else {
             return PageView::Null;
-        }
-        let page = if column.cast == Cast::Same {
-            &column.page
-        } else {
-            &column.cast_page
         };
         PageView::Values {
-            validity: page.validity.as_ref().map(|validity| validity.words.as_slice()),
-            values: &page.values,
-            dictionary: column.chunk.as_ref().and_then(Chunk::dictionary),
+            validity,
+            values,
+            dictionary: column.dictionary(),
         }
     }
 
@@ -356,19 +467,81 @@ impl<'s> BlockView<'s> {
         let column = &mut self.columns[slot];
         if let (Some(entry), None) = (column.entry, &column.chunk) {
             let offset = self.offset;
+            let known = self.pages.directory(entry.index);
             let open = || {
-                open_chunk(
-                    self.source,
-                    offset,
-                    self.header.rows(),
-                    &self.header.entry(entry.index)?,
-                )
+                let (rows, column) = (self.header.rows(), self.header.entry(entry.index)?);
+                open_chunk(self.source, offset, rows, &column, known.as_deref())
             };
-            column.chunk = Some(open().map_err(|error| ScanError::Block { offset, error })?);
+            let chunk = open().map_err(|error| ScanError::Block { offset, error })?;
+            if known.is_none() {
+                self.pages.keep_directory(entry.index, &chunk);
+            }
+            column.chunk = Some(chunk);
         }
         Ok(())
     }
+
+    /// Dictionary or templates of a slot that has them.
+    fn load_strings(&mut self, slot: usize) -> Result<(), ScanError> {
+        let column = &mut self.columns[slot];
+        let (Some(entry), Strings::NotLoaded) = (column.entry, &column.strings) else {
+            return Ok(());
+        };
+        if let Some(cached) = self.pages.strings(entry.index) {
+            if cached.text().map(|text| text.count()) != Some(entry.distinct as usize) {
+                return Err(self.corrupt(slot, 0, NOT_WHAT_WAS_CACHED));
+            }
+            column.strings = Strings::Cached(cached);
+            return Ok(());
+        }
+        self.open_chunk(slot)?;
+        self.read_strings(slot, entry)
+    }
+
+    /// Has the chunk, which is open, read its dictionary or templates, and offers them.
+    fn read_strings(&mut self, slot: usize, entry: HeaderColumn) -> Result<(), ScanError> {
+        let (offset, column) = (self.offset, &mut self.columns[slot]);
+        if let Some(chunk) = &mut column.chunk {
+            chunk
+                .load_dictionary()
+                .map_err(|error| ScanError::Block { offset, error })?;
+            if let Some(strings) = chunk.dictionary().or(chunk.templates()) {
+                self.pages.keep_strings(entry.index, strings);
+            }
+            if let Some(shapes) = chunk.shape_bytes() {
+                self.pages.keep_shapes(entry.index, shapes);
+            }
+        }
+        column.strings = Strings::Chunk;
+        Ok(())
+    }
+
+    /// Putting strings together takes the chunk's templates with their shapes: from the cache, which saves decoding, or the file.
+    fn give_chunk_templates(&mut self, slot: usize, entry: HeaderColumn) -> Result<(), ScanError> {
+        self.load_strings(slot)?;
+        let (offset, column) = (self.offset, &mut self.columns[slot]);
+        let (Strings::Cached(cached), Some(chunk)) = (&column.strings, &mut column.chunk) else {
+            return Ok(());
+        };
+        if chunk.templates().is_some() {
+            return Ok(());
+        }
+        match (cached.text(), self.pages.shapes(entry.index)) {
+            (Some(text), Some(shapes)) => {
+                let text = Text {
+                    offsets: text.offsets.to_vec(),
+                    bytes: text.bytes.to_vec(),
+                };
+                chunk
+                    .provide_templates(text, &shapes)
+                    .map_err(|error| ScanError::Block { offset, error })
+            }
+            _ => self.read_strings(slot, entry),
+        }
+    }
 }
+
+const NOT_WHAT_WAS_CACHED: &str = "the page cache holds something else in its place";
 
 fn resolve(header: &HeaderView, slot: &Slot, offset: u64) -> Result<(Option<HeaderColumn>, Cast), ScanError> {
     let found = header
@@ -398,26 +571,21 @@ pub fn type_name(column_type: RequestType) -> &'static str {
     }
 }
 
-fn check_page(page: &Page, rows: usize, dictionary: Option<&Text>) -> Result<(), &'static str> {
-    let found = match &page.values {
-        PageValues::Int64(values) => values.len(),
-        PageValues::Float64(values) => values.len(),
-        PageValues::Bool(values) => values.len(),
-        PageValues::Codes(codes) => codes.len(),
-        PageValues::Text(text) => text.len(),
-    };
-    if page.rows != rows || found != rows {
+/// `entries`: of the dictionary or templates that codes are of. That codes are below it was checked when they were decoded.
+fn check_page<'a>(
+    stored: Option<(Option<&'a [u64]>, PageValues<'a>)>,
+    rows: usize,
+    entries: usize,
+) -> Result<(Option<&'a [u64]>, PageValues<'a>), &'static str> {
+    let (validity, values) = stored.ok_or(NOT_WHAT_WAS_CACHED)?;
+    if values.rows() != rows {
         return Err("not as many values as the page has rows");
     }
-    if page
-        .validity
-        .as_ref()
-        .is_some_and(|validity| validity.words.len() < rows.div_ceil(64))
-    {
+    if validity.is_some_and(|words| words.len() < rows.div_ceil(64)) {
         return Err("validity is shorter than the page");
     }
-    if matches!(page.values, PageValues::Codes(_)) && dictionary.is_none() {
+    if matches!(values, PageValues::Codes(_)) && entries == 0 {
         return Err("codes without a dictionary");
     }
-    Ok(())
+    Ok((validity, values))
 }

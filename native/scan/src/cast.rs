@@ -4,8 +4,10 @@
 //! same bytes. Canonical text: integers in decimal, `true`/`false`, floats as JavaScript's `Number.prototype.toString`.
 //! Everything downstream (filters, groups, answers) sees the cast value only.
 
+use crate::column_builder::is_valid;
+use crate::page_view::PageValues;
 use crate::request::RequestType;
-use basalt_block::{Bound, ColumnType, Page, PageValues, Text};
+use basalt_block::{Bound, ColumnType, Page, PageValues as DecodedValues, Text, Validity};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cast {
@@ -44,66 +46,56 @@ pub fn cast_bound(cast: Cast, bound: &Bound) -> Option<Bound> {
 }
 
 /// Rewrites a page's values; `into` is reused. False if the page does not hold the type the cast starts from.
-pub fn cast_page(cast: Cast, page: &Page, into: &mut Page) -> bool {
-    into.rows = page.rows;
-    into.validity.clone_from(&page.validity);
-    match (cast, &page.values) {
+pub fn cast_page(cast: Cast, rows: usize, validity: Option<&[u64]>, values: PageValues, into: &mut Page) -> bool {
+    into.rows = rows;
+    into.validity = validity.map(|words| Validity { words: words.to_vec() });
+    let texts = |push: &mut dyn FnMut(usize, &mut Text)| texts(rows, validity, push);
+    into.values = match (cast, values) {
         (Cast::Int64ToFloat64, PageValues::Int64(values)) => {
-            into.values = PageValues::Float64(values.iter().map(|&value| value as f64).collect());
+            DecodedValues::Float64(values.iter().map(|&value| value as f64).collect())
         }
         (Cast::BoolToInt64, PageValues::Bool(values)) => {
-            into.values = PageValues::Int64(values.iter().map(|&value| i64::from(value)).collect());
+            DecodedValues::Int64(values.iter().map(|&value| i64::from(value)).collect())
         }
         (Cast::BoolToFloat64, PageValues::Bool(values)) => {
-            into.values = PageValues::Float64(values.iter().map(|&value| f64::from(u8::from(value))).collect());
+            DecodedValues::Float64(values.iter().map(|&value| f64::from(u8::from(value))).collect())
         }
         (Cast::ToText, PageValues::Int64(values)) => {
             let mut buffer = itoa::Buffer::new();
-            into.values = texts(page, |row, text| text.push(buffer.format(values[row]).as_bytes()));
+            texts(&mut |row, text| text.push(buffer.format(values[row]).as_bytes()))
         }
         (Cast::ToText, PageValues::Float64(values)) => {
             let mut buffer = ryu_js::Buffer::new();
-            into.values = texts(page, |row, text| text.push(buffer.format(values[row]).as_bytes()));
+            texts(&mut |row, text| text.push(buffer.format(values[row]).as_bytes()))
         }
         (Cast::ToText, PageValues::Bool(values)) => {
-            into.values = texts(page, |row, text| {
-                text.push(if values[row] { b"true" } else { b"false" })
-            });
+            texts(&mut |row, text| text.push(if values[row] { b"true" } else { b"false" }))
         }
         _ => return false,
-    }
+    };
     true
 }
 
-fn texts(page: &Page, mut push: impl FnMut(usize, &mut Text)) -> PageValues {
+fn texts(rows: usize, validity: Option<&[u64]>, push: &mut dyn FnMut(usize, &mut Text)) -> DecodedValues {
     let mut text = Text::default();
-    for row in 0..page.rows {
-        if page.validity.as_ref().is_none_or(|validity| validity.is_valid(row)) {
+    for row in 0..rows {
+        if validity.is_none_or(|words| is_valid(words, row)) {
             push(row, &mut text);
         } else {
             text.push(b"");
         }
     }
-    PageValues::Text(text)
+    DecodedValues::Text(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use basalt_block::Validity;
-
-    fn page(values: PageValues, rows: usize) -> Page {
-        Page {
-            rows,
-            validity: None,
-            values,
-        }
-    }
 
     fn text_of(values: PageValues, rows: usize) -> Vec<String> {
         let mut into = Page::default();
-        assert!(cast_page(Cast::ToText, &page(values, rows), &mut into));
-        let PageValues::Text(text) = into.values else {
+        assert!(cast_page(Cast::ToText, rows, None, values, &mut into));
+        let DecodedValues::Text(text) = into.values else {
             panic!("not text")
         };
         (0..rows)
@@ -114,10 +106,10 @@ mod tests {
     #[test]
     fn canonical_text() {
         assert_eq!(
-            text_of(PageValues::Int64(vec![0, -7, i64::MIN]), 3),
+            text_of(PageValues::Int64(&[0, -7, i64::MIN]), 3),
             ["0", "-7", "-9223372036854775808"]
         );
-        assert_eq!(text_of(PageValues::Bool(vec![true, false]), 2), ["true", "false"]);
+        assert_eq!(text_of(PageValues::Bool(&[true, false]), 2), ["true", "false"]);
         let floats = vec![
             1.0,
             -0.0,
@@ -140,19 +132,20 @@ mod tests {
             "Infinity",
             "-Infinity",
         ];
-        assert_eq!(text_of(PageValues::Float64(floats), 9), expected);
+        assert_eq!(text_of(PageValues::Float64(&floats), 9), expected);
     }
 
     #[test]
     fn null_rows_cast_to_empty_text() {
         let mut into = Page::default();
-        let nulls = Page {
-            rows: 2,
-            validity: Some(Validity { words: vec![0b10] }),
-            values: PageValues::Int64(vec![5, 6]),
-        };
-        assert!(cast_page(Cast::ToText, &nulls, &mut into));
-        let PageValues::Text(text) = into.values else {
+        assert!(cast_page(
+            Cast::ToText,
+            2,
+            Some(&[0b10]),
+            PageValues::Int64(&[5, 6]),
+            &mut into
+        ));
+        let DecodedValues::Text(text) = into.values else {
             panic!("not text")
         };
         assert_eq!((text.get(0), text.get(1)), (&b""[..], &b"6"[..]));
@@ -171,7 +164,9 @@ mod tests {
         }
         assert!(!cast_page(
             Cast::BoolToInt64,
-            &page(PageValues::Int64(vec![1]), 1),
+            1,
+            None,
+            PageValues::Int64(&[1]),
             &mut Page::default()
         ));
     }

@@ -3,10 +3,11 @@
 use crate::bits::Rows;
 use crate::block_view::PageView;
 use crate::error::ScanError;
+use crate::page_view::PageValues;
 use crate::request::RequestType;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
-use basalt_block::{PageValues, Text};
+use basalt_block::codec::TextSlice;
 use std::sync::Arc;
 
 /// One column of an answer while it grows.
@@ -75,7 +76,7 @@ impl ColumnBuilder {
                     return Err(wrong_type());
                 };
                 append_text(ends, bytes, rows, |row| {
-                    valid_text(validity, entries, row, codes[row] as usize)
+                    valid_text(validity, entries, row, codes.get(row))
                 })?;
             }
             _ => return Err(wrong_type()),
@@ -117,7 +118,7 @@ pub fn is_valid(words: &[u64], row: usize) -> bool {
 }
 
 /// The text at `index` for a row, empty where the row is null: what a null row points at has no meaning.
-fn valid_text<'a>(validity: Option<&[u64]>, text: &'a Text, row: usize, index: usize) -> &'a [u8] {
+fn valid_text<'a>(validity: Option<&[u64]>, text: TextSlice<'a>, row: usize, index: usize) -> &'a [u8] {
     if validity.is_none_or(|words| is_valid(words, row)) {
         text.get(index)
     } else {

@@ -3,6 +3,8 @@
 //! Each kernel compares 64 values into 64 bytes, which compilers vectorise, and packs those into one word. On x86-64 with
 //! AVX2 the same code runs compiled for it; the baseline build works everywhere.
 
+use crate::page_view::{Code, Codes};
+
 /// Total order of IEEE 754 as integer order, as `f64::total_cmp`: -NaN < -inf < ... < -0.0 < 0.0 < ... < inf < NaN.
 #[inline(always)]
 pub fn float_key(value: f64) -> i64 {
@@ -58,7 +60,7 @@ fn float_range(values: &[f64], words: &mut [u64], low: i64, high: i64, negated: 
 }
 
 #[inline(always)]
-fn codes_any(values: &[u32], words: &mut [u64], any: &[u32], negated: bool) {
+fn codes_any<T: Copy + Eq>(values: &[T], words: &mut [u64], any: &[T], negated: bool) {
     and_mask(values, words, |chunk, bytes| {
         for &wanted in any {
             for (byte, &value) in bytes.iter_mut().zip(chunk) {
@@ -97,10 +99,21 @@ kernel!(
     /// Keeps rows whose `float_key` is in `low..=high` (outside it when negated).
     and_float_range = float_range(values: &[f64], words: &mut [u64], low: i64, high: i64, negated: bool)
 );
-kernel!(
-    /// Keeps rows whose code is one of `any` (none of them when negated); `any` is short.
-    and_codes_any = codes_any(values: &[u32], words: &mut [u64], any: &[u32], negated: bool)
-);
+kernel!(and_u8_any = codes_any(values: &[u8], words: &mut [u64], any: &[u8], negated: bool));
+kernel!(and_u16_any = codes_any(values: &[u16], words: &mut [u64], any: &[u16], negated: bool));
+kernel!(and_u32_any = codes_any(values: &[u32], words: &mut [u64], any: &[u32], negated: bool));
+
+/// Keeps rows whose code is one of `any` (none of them when negated); `any` is short and of the same dictionary.
+pub fn and_codes_any(values: Codes, words: &mut [u64], any: &[u32], negated: bool) {
+    fn narrow<T: Code>(any: &[u32]) -> Vec<T> {
+        any.iter().map(|&code| T::of(code)).collect()
+    }
+    match values {
+        Codes::U8(values) => and_u8_any(values, words, &narrow(any), negated),
+        Codes::U16(values) => and_u16_any(values, words, &narrow(any), negated),
+        Codes::U32(values) => and_u32_any(values, words, any, negated),
+    }
+}
 
 /// Keeps rows whose value passes `test`, which sees every value of a word that has a selected row.
 pub fn and_test<T: Copy>(values: &[T], words: &mut [u64], test: impl Fn(T) -> bool) {
@@ -112,10 +125,10 @@ pub fn and_test<T: Copy>(values: &[T], words: &mut [u64], test: impl Fn(T) -> bo
 }
 
 /// Keeps rows whose code has a 1 in `passes`; codes past its end fail.
-pub fn and_codes_table(values: &[u32], words: &mut [u64], passes: &[u8]) {
+pub fn and_codes_table<T: Code>(values: &[T], words: &mut [u64], passes: &[u8]) {
     and_mask(values, words, |chunk, bytes| {
         for (byte, &value) in bytes.iter_mut().zip(chunk) {
-            *byte = passes.get(value as usize).copied().unwrap_or(0);
+            *byte = passes.get(value.index()).copied().unwrap_or(0);
         }
     });
 }
@@ -178,10 +191,13 @@ mod tests {
         and_int_range(&values, &mut words, 3, 64, true);
         assert_eq!(words, [0b111, 0b111110]);
         let codes: Vec<u32> = (0..70).map(|row| row % 3).collect();
-        let mut few = [u64::MAX, 0b111111];
-        and_codes_any(&codes, &mut few, &[0, 2], false);
+        let (narrow, middle): (Vec<u8>, Vec<u16>) = codes.iter().map(|&code| (code as u8, code as u16)).unzip();
         let mut table = [u64::MAX, 0b111111];
         and_codes_table(&codes, &mut table, &[1, 0, 1]);
-        assert_eq!(few, table);
+        for codes in [Codes::U8(&narrow), Codes::U16(&middle), Codes::U32(&codes)] {
+            let mut few = [u64::MAX, 0b111111];
+            and_codes_any(codes, &mut few, &[0, 2], false);
+            assert_eq!(few, table);
+        }
     }
 }

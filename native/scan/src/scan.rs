@@ -4,6 +4,7 @@ use crate::aggregate;
 use crate::aggregate::function::{Functions, NoFunctions};
 use crate::answer::{ScanOutput, ScanStats};
 use crate::bits::{Bits, Rows};
+use crate::block_pages::BlockPages;
 use crate::block_view::{BlockView, CountedSource, PageBuffers, Part};
 use crate::error::ScanError;
 use crate::filter::{self, BlockFilter, Scratch};
@@ -11,6 +12,7 @@ use crate::plan::Plan;
 use crate::request::{Output, ScanRequest};
 use crate::{rows, top_time};
 use basalt_block::HeaderView;
+use basalt_cache::PageCache;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -18,14 +20,25 @@ use std::sync::Arc;
 ///
 /// Errors: a request that contradicts itself, a block that cannot be read, an answer over a limit. Never a partial answer.
 pub fn scan(request: &ScanRequest, parts: &[Part]) -> Result<ScanOutput, ScanError> {
-    scan_with(request, parts, &NoFunctions)
+    scan_with(request, parts, &NoFunctions, None)
 }
 
-/// `scan` with aggregate functions of the caller's.
-pub fn scan_with(request: &ScanRequest, parts: &[Part], functions: &dyn Functions) -> Result<ScanOutput, ScanError> {
+/// `scan` with aggregate functions of the caller's, and with decoded pages from a cache and into it, which changes no answer.
+pub fn scan_with(
+    request: &ScanRequest,
+    parts: &[Part],
+    functions: &dyn Functions,
+    cached: Option<Cached>,
+) -> Result<ScanOutput, ScanError> {
+    if let Some(Cached { files, .. }) = cached
+        && files.len() != parts.len()
+    {
+        let (files, parts) = (files.len(), parts.len());
+        return Err(ScanError::Internal(format!("{files} file ids for {parts} blocks")));
+    }
     let plan = Plan::compile(request)?;
     let bytes = Cell::new(0);
-    let mut scanner = Scanner::new(&plan, parts, &bytes);
+    let mut scanner = Scanner::new(&plan, parts, &bytes, cached);
     match &request.output {
         Output::Rows { project, limit } => rows::run(&plan, &mut scanner, project, *limit),
         Output::TopTime {
@@ -39,10 +52,18 @@ pub fn scan_with(request: &ScanRequest, parts: &[Part], functions: &dyn Function
     }
 }
 
+/// A page cache and, for each part, the number of its file there: never used for two files while the cache lives.
+#[derive(Clone, Copy)]
+pub struct Cached<'a> {
+    pub cache: &'a PageCache<'a>,
+    pub files: &'a [u64],
+}
+
 /// Opens one part after the other for an output to work on.
 pub struct Scanner<'a> {
     plan: &'a Plan,
     parts: Vec<Part<'a>>,
+    cached: Option<Cached<'a>>,
     bytes: &'a Cell<u64>,
     buffers: PageBuffers,
     work: Work,
@@ -66,10 +87,11 @@ pub struct Selection {
 }
 
 impl<'a> Scanner<'a> {
-    pub fn new(plan: &'a Plan, parts: &[Part<'a>], bytes: &'a Cell<u64>) -> Self {
+    pub fn new(plan: &'a Plan, parts: &[Part<'a>], bytes: &'a Cell<u64>, cached: Option<Cached<'a>>) -> Self {
         Self {
             plan,
             parts: parts.to_vec(),
+            cached,
             bytes,
             buffers: Vec::new(),
             work: Work {
@@ -122,10 +144,17 @@ impl<'a> Scanner<'a> {
         visit: impl FnOnce(&mut BlockView, &mut Work) -> Result<(), ScanError>,
     ) -> Result<(), ScanError> {
         let source = CountedSource::new(self.parts[part].source, self.bytes);
-        let mut block = BlockView::open(&self.parts[part], &source, &self.plan.slots, &mut self.buffers)?;
+        let pages = BlockPages {
+            cache: self.cached.map(|cached| cached.cache),
+            file: self.cached.map_or(0, |cached| cached.files[part]),
+            offset: self.parts[part].offset,
+        };
+        let mut block = BlockView::open(&self.parts[part], &source, pages, &self.plan.slots, &mut self.buffers)?;
         visit(&mut block, &mut self.work)?;
-        self.work.stats.pages_read += block.pages_read;
-        self.work.stats.pages_skipped = self.work.stats.pages_skipped.saturating_sub(block.pages_read);
+        let stats = &mut self.work.stats;
+        stats.pages_read += block.pages_read;
+        stats.pages_cached += block.pages_cached;
+        stats.pages_skipped = stats.pages_skipped.saturating_sub(block.pages_touched());
         block.close(&mut self.buffers);
         Ok(())
     }
@@ -162,10 +191,10 @@ impl Work {
         bits.select_first(rows);
         narrow(block, bits)?;
         if !bits.is_empty() {
-            let pages_read = block.pages_read;
+            let touched = block.pages_touched();
             filter.apply(block, page, bits, &mut self.scratch)?;
             let pruner = self.scratch.take_pruner();
-            if bits.is_empty() && block.pages_read == pages_read {
+            if bits.is_empty() && block.pages_touched() == touched {
                 self.stats.count_pruned(pruner, block.present_slots());
             }
         }

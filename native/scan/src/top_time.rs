@@ -10,11 +10,12 @@ use crate::block_view::{BlockView, PageView};
 use crate::column_builder::ColumnBuilder;
 use crate::error::ScanError;
 use crate::filter::BlockFilter;
+use crate::page_view::PageValues;
 use crate::plan::Plan;
 use crate::rows::BATCH_ROWS;
 use crate::scan::{Scanner, Work};
 use arrow_array::{ArrayRef, UInt64Array};
-use basalt_block::{Bound, PAGE_ROWS, PageValues};
+use basalt_block::{Bound, PAGE_ROWS};
 
 /// Smaller is better: (time, part * 2^32 + row), both complemented when descending.
 type Key = (i64, u64);

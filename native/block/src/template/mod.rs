@@ -102,6 +102,11 @@ impl TemplateDictionary {
         }
     }
 
+    /// As they were given.
+    pub fn shape_bytes(&self) -> &[u8] {
+        &self.shape_bytes
+    }
+
     /// With its shapes, which are parsed if they are not yet.
     fn with_shapes(&mut self) -> Result<(&Text, &Shapes), Damage> {
         let shapes = match self.shapes.take() {

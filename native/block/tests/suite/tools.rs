@@ -42,7 +42,9 @@ fn inspection_adds_up() {
             let encodings: u64 = parts.encodings.iter().map(|encoding| encoding.bytes).sum();
             let bytes = parts.directory_bytes + dictionary + sections + parts.validity_bytes + encodings;
             assert_eq!(bytes, entry.chunk_bytes, "seed {seed}, {}", entry.name);
-            let pages: u32 = parts.encodings.iter().map(|encoding| encoding.pages).sum();
+            // The digits of templates are a second part of the same pages.
+            let values = parts.encodings.iter().filter(|encoding| encoding.name != "template digits");
+            let pages: u32 = values.map(|encoding| encoding.pages).sum();
             assert_eq!(pages, entry.page_count);
             let raw: usize = (0..decoded.rows)
                 .map(|row| match cell(column, row) {

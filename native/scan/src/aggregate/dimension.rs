@@ -8,13 +8,15 @@ use crate::bits::Rows;
 use crate::block_view::{BlockView, PageView, PageZone};
 use crate::column_builder::{is_valid, text_limit};
 use crate::error::ScanError;
+use crate::page_view::{Code, PageValues, with_codes};
 use crate::plan::Plan;
 use crate::request::{Group, RequestType};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
-use basalt_block::{Bound, PageValues, Text};
+use basalt_block::Bound;
+use basalt_block::codec::TextSlice;
 use std::sync::Arc;
 
 pub struct Dimension {
@@ -250,7 +252,8 @@ impl Dimension {
                 let Some(entries) = dictionary else {
                     return Err(block.corrupt(self.slot, page, "codes without a dictionary"));
                 };
-                code_ids(interner, &mut self.remap, entries, codes, validity, rows, ids);
+                let remap = &mut self.remap;
+                with_codes!(codes, codes => code_ids(interner, remap, entries, codes, validity, rows, ids));
             }
             _ => return Err(block.corrupt(self.slot, page, "values of another type than the column's")),
         }
@@ -378,21 +381,21 @@ fn fill<I>(
     }
 }
 
-fn code_ids(
+fn code_ids<T: Code>(
     interner: &mut TextInterner,
     remap: &mut Vec<u32>,
-    entries: &Text,
-    codes: &[u32],
+    entries: TextSlice,
+    codes: &[T],
     validity: Option<&[u64]>,
     rows: Rows,
     ids: &mut [u32],
 ) {
-    remap.resize(entries.len(), UNSET);
+    remap.resize(entries.count(), UNSET);
     if validity.is_none() {
         // Mostly every code has been seen before: a pass without a branch finds out.
         let mut complete = true;
         rows.for_each(|position, row| {
-            let id = remap[codes[row] as usize];
+            let id = remap[codes[row].index()];
             complete &= id != UNSET;
             ids[position] = id;
         });
@@ -401,7 +404,7 @@ fn code_ids(
         }
     }
     fill(validity, rows, ids, interner, TextInterner::null, |interner, row| {
-        let code = codes[row] as usize;
+        let code = codes[row].index();
         mapped(&mut remap[code], || interner.id(entries.get(code)))
     });
 }

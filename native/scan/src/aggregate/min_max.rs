@@ -7,11 +7,12 @@ use crate::bits::Rows;
 use crate::block_view::{BlockView, PageView};
 use crate::error::ScanError;
 use crate::kernels::{float_key, float_of_key};
+use crate::page_view::PageValues;
 use crate::request::RequestType;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
-use basalt_block::{Bound, PageValues};
+use basalt_block::Bound;
 use std::sync::Arc;
 
 pub fn new(slot: usize, column_type: RequestType, max: bool) -> Result<Box<dyn State>, ScanError> {
@@ -215,7 +216,7 @@ impl State for TextExtreme {
         match (values, dictionary) {
             (PageValues::Text(text), _) => self.offer_rows(rows, ids, |row| text.get(row)),
             (PageValues::Codes(codes), Some(entries)) => {
-                self.offer_rows(rows, ids, |row| entries.get(codes[row] as usize));
+                self.offer_rows(rows, ids, |row| entries.get(codes.get(row)));
             }
             _ => return Err(wrong_type()),
         }

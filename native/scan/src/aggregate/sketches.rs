@@ -6,10 +6,10 @@ use super::state::{State, wrong_type};
 use crate::bits::Rows;
 use crate::block_view::{BlockView, PageView};
 use crate::error::ScanError;
+use crate::page_view::PageValues;
 use crate::sketch::Sketch;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryArray};
-use basalt_block::PageValues;
 use std::mem::size_of;
 use std::sync::Arc;
 

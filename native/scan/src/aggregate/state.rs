@@ -10,13 +10,13 @@ use crate::answer::arrow_type;
 use crate::bits::Rows;
 use crate::block_view::{BlockView, PageView};
 use crate::error::ScanError;
+use crate::page_view::PageValues;
 use crate::plan::Plan;
 use crate::request::{Aggregate, RequestType};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, Float64Array, Int64Array};
 use arrow_schema::DataType;
-use basalt_block::PageValues;
 use std::sync::Arc;
 
 /// One aggregate's states, a cell a group.

@@ -5,7 +5,7 @@ use super::{Leaf, Node, Test, index, zone};
 use crate::block_view::BlockView;
 use crate::error::ScanError;
 use crate::text::{Matcher, TemplateTest};
-use basalt_block::Text;
+use basalt_block::codec::TextSlice;
 use basalt_block::index::PageSet;
 
 /// What rules rows out before their pages are read. The later ones cost more to ask.
@@ -263,9 +263,9 @@ fn bind_leaf<'p>(leaf: &'p Leaf, block: &mut BlockView, time_slot: usize) -> Res
 }
 
 /// 1 for each entry that passes.
-fn entry_verdicts(matcher: &Matcher, negated: bool, entries: &Text) -> Vec<u8> {
+fn entry_verdicts(matcher: &Matcher, negated: bool, entries: TextSlice) -> Vec<u8> {
     let mut lowered = Vec::new();
-    (0..entries.len())
+    (0..entries.count())
         .map(|entry| u8::from(matcher.matches(entries.get(entry), &mut lowered) != negated))
         .collect()
 }

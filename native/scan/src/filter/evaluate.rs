@@ -6,8 +6,8 @@ use crate::bits::Bits;
 use crate::block_view::{BlockView, PageView};
 use crate::error::ScanError;
 use crate::kernels;
+use crate::page_view::{Codes as PageCodes, PageValues, with_codes};
 use crate::text::search::{self, SearchBuffers};
-use basalt_block::PageValues;
 
 /// Buffers that live across pages: spare bitmaps for OR and the buffers of text search.
 #[derive(Default)]
@@ -211,11 +211,11 @@ fn apply_candidates(
 }
 
 impl CodeTest {
-    fn and(&self, codes: &[u32], selected: &mut Bits) {
+    fn and(&self, codes: PageCodes, selected: &mut Bits) {
         let words = selected.words.as_mut_slice();
         match self {
             Self::Few { codes: few, negated } => kernels::and_codes_any(codes, words, few, *negated),
-            Self::Table(passes) => kernels::and_codes_table(codes, words, passes),
+            Self::Table(passes) => with_codes!(codes, codes => kernels::and_codes_table(codes, words, passes)),
         }
     }
 }

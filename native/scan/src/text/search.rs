@@ -6,7 +6,7 @@
 
 use super::matcher::{FullCase, Matcher};
 use crate::bits::Bits;
-use basalt_block::Text;
+use basalt_block::codec::TextSlice;
 use memchr::memmem::Finder;
 
 #[derive(Default)]
@@ -20,12 +20,12 @@ pub struct SearchBuffers {
 const WHOLE_PAGE_SHARE: usize = 8;
 
 /// Clears selected rows that do not match (that match, when negated). Selected rows are not null.
-pub fn and_text(matcher: &Matcher, negated: bool, text: &Text, selected: &mut Bits, buffers: &mut SearchBuffers) {
-    if selected.count() * WHOLE_PAGE_SHARE >= text.len() {
+pub fn and_text(matcher: &Matcher, negated: bool, text: TextSlice, selected: &mut Bits, buffers: &mut SearchBuffers) {
+    if selected.count() * WHOLE_PAGE_SHARE >= text.count() {
         match matcher {
             Matcher::Contains(_) | Matcher::Sequence { .. } => {
                 if let Some(finder) = matcher.required() {
-                    let hits = hit_rows(finder, &text.bytes, &text.offsets);
+                    let hits = hit_rows(finder, text.bytes, text.offsets);
                     return settle(matcher, negated, text, hits, selected);
                 }
             }
@@ -39,7 +39,7 @@ pub fn and_text(matcher: &Matcher, negated: bool, text: &Text, selected: &mut Bi
 }
 
 /// Rows without the required literal do not match; the rest are checked if the literal is not all there is to it.
-fn settle(matcher: &Matcher, negated: bool, text: &Text, mut hits: Bits, selected: &mut Bits) {
+fn settle(matcher: &Matcher, negated: bool, text: TextSlice, mut hits: Bits, selected: &mut Bits) {
     hits.and(selected);
     if !matches!(matcher, Matcher::Contains(_)) {
         hits.retain(|row| matcher.matches(text.get(row), &mut Vec::new()));
@@ -55,18 +55,18 @@ fn and_ignoring_case(
     ascii: &Matcher,
     full: &FullCase,
     negated: bool,
-    text: &Text,
+    text: TextSlice,
     selected: &mut Bits,
     buffers: &mut SearchBuffers,
 ) {
     let SearchBuffers { lowered, row: unused } = buffers;
     lowered.clear();
-    lowered.extend_from_slice(&text.bytes);
+    lowered.extend_from_slice(text.bytes);
     lowered.make_ascii_lowercase();
     let slice = |row: usize| text.offsets[row] as usize..text.offsets[row + 1] as usize;
     let mut matched = selected.clone();
     match ascii {
-        Matcher::Contains(finder) => matched.and(&hit_rows(finder, lowered, &text.offsets)),
+        Matcher::Contains(finder) => matched.and(&hit_rows(finder, lowered, text.offsets)),
         _ => matched.retain(|row| ascii.matches(&lowered[slice(row)], unused)),
     }
     if !text.bytes.is_ascii() {
@@ -106,6 +106,7 @@ fn hit_rows(finder: &Finder, bytes: &[u8], offsets: &[u32]) -> Bits {
 mod tests {
     use super::*;
     use crate::text::{compile_contains, compile_like};
+    use basalt_block::Text;
 
     fn text(rows: &[&str]) -> Text {
         let mut text = Text::default();
@@ -144,7 +145,13 @@ mod tests {
                 for matcher in [like, compile_contains(pattern, ignore_case)] {
                     for negated in [false, true] {
                         let mut whole = Bits::first(rows.len());
-                        and_text(&matcher, negated, &page, &mut whole, &mut SearchBuffers::default());
+                        and_text(
+                            &matcher,
+                            negated,
+                            TextSlice::of(&page),
+                            &mut whole,
+                            &mut SearchBuffers::default(),
+                        );
                         for (row, text) in rows.iter().enumerate() {
                             let single = matcher.matches(text.as_bytes(), &mut Vec::new()) != negated;
                             assert_eq!(whole.words[row / 64] >> (row % 64) & 1 == 1, single, "{pattern} {text}");

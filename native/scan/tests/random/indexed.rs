@@ -1,4 +1,5 @@
-//! Random rows and predicates: a scan that has indexes answers as one that has none, and as a plain evaluator does.
+//! Random rows and predicates: a scan that has indexes answers as one that has none, and as a plain evaluator does, with a page
+//! cache too.
 //!
 //! Values of predicates come from the rows, whole, in parts and changed a little, so that indexes have something to say.
 //! `BASALT_TEST_LONG=1` makes 10,000 pairs of it; `SCAN_SEED` repeats one case.
@@ -6,7 +7,9 @@
 use crate::generate::Random;
 use crate::reference::{self, Evaluator};
 use crate::value;
+use crate::{ROOMY_BYTES, Slab, check_cached};
 use basalt_block::{Batch, Column, EncodeOptions, PAGE_ROWS, Strings, Text, Validity, Values, encode_block};
+use basalt_cache::SLAB_BYTES_MIN;
 use basalt_scan::request::*;
 use basalt_scan::{Part, ScanStats, scan};
 
@@ -282,16 +285,17 @@ fn filter(random: &mut Random, rows: &[reference::Row], depth: usize) -> Filter 
     }
 }
 
+fn parts(blocks: &[Vec<u8>]) -> Vec<Part<'_>> {
+    let part = |source| Part {
+        source,
+        offset: 0,
+        header: None,
+    };
+    blocks.iter().map(|source| part(source)).collect()
+}
+
 fn answer(request: &ScanRequest, blocks: &[Vec<u8>]) -> Result<(Vec<i64>, ScanStats), String> {
-    let parts: Vec<Part> = blocks
-        .iter()
-        .map(|source| Part {
-            source,
-            offset: 0,
-            header: None,
-        })
-        .collect();
-    let output = scan(request, &parts).map_err(|error| error.to_string())?;
+    let output = scan(request, &parts(blocks)).map_err(|error| error.to_string())?;
     let times = value::decode(&output.ipc).rows.into_iter().map(|row| match row[0] {
         value::Value::Int64(time) => time,
         _ => panic!("{row:?}"),
@@ -319,6 +323,8 @@ fn run(seed: u64, requests: usize) -> u64 {
     };
     let (indexed, plain) = (encode(EncodeOptions::segment(1)), encode(EncodeOptions::wal(1)));
     let rows = reference::rows(&batches, &columns());
+    let files: Vec<u64> = (0..indexed.len() as u64).collect();
+    let mut slabs = [ROOMY_BYTES, SLAB_BYTES_MIN].map(|bytes| Slab::new(bytes, files.clone()));
     let mut skipped = 0;
     for number in 0..requests {
         let request = ScanRequest {
@@ -368,6 +374,7 @@ fn run(seed: u64, requests: usize) -> u64 {
             context()
         );
         skipped += stats.skipped_by_index;
+        check_cached(&request, &parts(&indexed), &mut slabs).unwrap_or_else(|error| panic!("{error}: {}", context()));
     }
     skipped
 }
@@ -390,6 +397,6 @@ fn indexes_never_change_an_answer() {
     };
     println!("SCAN_SEED={first} and the {streams} after it");
     let skipped: u64 = (0..streams).map(|index| run(first.wrapping_add(index), REQUESTS)).sum();
-    // What is never used proves nothing.
-    assert!(skipped > 20 * streams, "indexes skipped only {skipped} pages");
+    // What is never used proves nothing. Columns that are held as templates have no filters.
+    assert!(skipped > 10 * streams, "indexes skipped only {skipped} pages");
 }

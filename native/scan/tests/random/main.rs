@@ -1,4 +1,5 @@
-//! Random requests over random blocks, against a plain row-by-row evaluator. Set `SCAN_SEED` to repeat one case.
+//! Random requests over random blocks, against a plain row-by-row evaluator, without a page cache and with ones that hold everything
+//! or next to nothing. Set `SCAN_SEED` to repeat one case.
 
 mod functions;
 mod generate;
@@ -7,16 +8,79 @@ mod reference;
 mod value;
 
 use basalt_block::{Batch, EncodeOptions, HeaderView, encode_block};
+use basalt_cache::{PageCache, SLAB_BYTES_MIN};
 use basalt_scan::request::{Group, Output, RequestType, ScanRequest, Top};
-use basalt_scan::{Part, ScanError, ScanStats, Share, combine, scan_with};
+use basalt_scan::{Cached, Part, ScanError, ScanOutput, ScanStats, Share, combine, scan_with};
 use functions::TestFunctions;
 use generate::Random;
 use reference::{Evaluator, Row};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use value::Value;
 
 const STREAMS: u64 = 1_000;
 const REQUESTS: usize = 6;
+const ROOMY_BYTES: usize = 32 << 20;
+
+/// Over all cases.
+static CACHED_PAGES: AtomicU64 = AtomicU64::new(0);
+
+/// A slab that no other file of the case uses.
+struct Slab {
+    words: Vec<u64>,
+    /// Of parts in their order.
+    files: Vec<u64>,
+    scans: u64,
+    hits: u64,
+}
+
+impl Slab {
+    /// `files`: a number of the file for each part that will be scanned.
+    fn new(bytes: usize, files: Vec<u64>) -> Self {
+        Self {
+            words: vec![0; bytes / 8],
+            files,
+            scans: 0,
+            hits: 0,
+        }
+    }
+
+    fn scan(&mut self, request: &ScanRequest, parts: &[Part]) -> Result<ScanOutput, String> {
+        // SAFETY: the memory is this slab's and used by this cache alone.
+        let cache = unsafe { PageCache::attach(self.words.as_mut_ptr().cast(), self.words.len() * 8, 1, 100) };
+        let cached = Cached {
+            cache: &cache.unwrap(),
+            files: &self.files[..parts.len()],
+        };
+        let output = scan_with(request, parts, &TestFunctions, Some(cached)).map_err(|error| error.to_string())?;
+        self.scans += 1;
+        self.hits += output.stats.pages_cached;
+        Ok(output)
+    }
+}
+
+/// Cold, then warm, in a roomy and in a tiny slab: the same answer as without.
+fn check_cached(request: &ScanRequest, parts: &[Part], slabs: &mut [Slab]) -> Result<(), String> {
+    let plain = scan_with(request, parts, &TestFunctions, None).map_err(|error| error.to_string())?;
+    let touched = plain.stats.pages_read;
+    for slab in slabs {
+        let bytes = slab.words.len() * 8;
+        for round in 0..3 {
+            let output = slab.scan(request, parts)?;
+            let stats = output.stats;
+            if output.ipc != plain.ipc || stats.rows_matched != plain.stats.rows_matched {
+                return Err(format!("another answer with a cache of {bytes} bytes, round {round}"));
+            }
+            if stats.pages_read + stats.pages_cached != touched {
+                return Err(format!("{stats:?} where {touched} pages are read without a cache"));
+            }
+            if bytes > ROOMY_BYTES / 2 && round == 2 && stats.pages_read > 0 {
+                return Err(format!("{stats:?} in the third scan with room for all"));
+            }
+        }
+    }
+    Ok(())
+}
 
 fn sort_groups(rows: &mut [Row], groups: usize) {
     rows.sort_by_cached_key(|row| row[..groups].iter().map(reference::exact).collect::<Vec<_>>());
@@ -24,7 +88,7 @@ fn sort_groups(rows: &mut [Row], groups: usize) {
 
 fn check(request: &ScanRequest, batches: &[Batch], rows: &[Row], parts: &[Part]) -> Result<(), String> {
     let (names, mut expected) = Evaluator::new(request).answer(rows);
-    let output = scan_with(request, parts, &TestFunctions).map_err(|error| error.to_string())?;
+    let output = scan_with(request, parts, &TestFunctions, None).map_err(|error| error.to_string())?;
     compare(request, &names, &mut expected, &[&output.ipc])?;
     if output.rows as usize != expected.len() {
         return Err(format!("{} rows counted, expected {}", output.rows, expected.len()));
@@ -61,7 +125,8 @@ fn check_combined(request: &ScanRequest, names: &[String], expected: &mut [Row],
 }
 
 fn answers(request: &ScanRequest, parts: &[Part]) -> Result<Vec<Vec<u8>>, String> {
-    let answer = |part: &Part| scan_with(request, std::slice::from_ref(part), &TestFunctions).map(|output| output.ipc);
+    let answer =
+        |part: &Part| scan_with(request, std::slice::from_ref(part), &TestFunctions, None).map(|output| output.ipc);
     let answers = parts.iter().map(answer).collect::<Result<_, _>>();
     answers.map_err(|error: ScanError| error.to_string())
 }
@@ -229,12 +294,18 @@ fn run(seed: u64) {
         })
         .collect();
     let rows = reference::rows(&batches, &generate::columns());
+    let mut slabs = [ROOMY_BYTES, SLAB_BYTES_MIN].map(|bytes| Slab::new(bytes, vec![7; parts.len()]));
     for number in 0..if large { 2 } else { REQUESTS } {
         let request = generate::request(random);
-        if let Err(problem) = check(&request, &batches, &rows, &parts) {
+        let checked = check(&request, &batches, &rows, &parts);
+        if let Err(problem) = checked.and_then(|()| check_cached(&request, &parts, &mut slabs)) {
             let json = serde_json::to_string(&request).unwrap();
             panic!("SCAN_SEED={seed}, request {number}: {problem}\n{json}");
         }
+    }
+    for slab in slabs {
+        assert!(slab.scans >= 3);
+        CACHED_PAGES.fetch_add(slab.hits, Relaxed);
     }
 }
 
@@ -251,4 +322,5 @@ fn random_requests_agree_with_a_plain_evaluator() {
     for index in 0..STREAMS {
         run(first.wrapping_add(index));
     }
+    assert!(CACHED_PAGES.load(Relaxed) > STREAMS, "the caches were used");
 }

@@ -306,6 +306,16 @@ fn aggregates_become_leaves_of_states() {
     for sql in [
         "SELECT count(DISTINCT level), sum(DISTINCT status) FROM logs",
         "SELECT median(status) FROM logs",
+        "SELECT level, stddev(status), bool_and(ok) FROM logs GROUP BY level",
+        "SELECT approx_percentile_cont(status, 0.95) FROM logs",
+    ] {
+        assert!(
+            leaves(sql).iter().all(|leaf| leaf["output"]["kind"] == "aggregate"),
+            "{sql}: {:?}",
+            leaves(sql)
+        );
+    }
+    for sql in [
         "SELECT upper(level), count(*) FROM logs GROUP BY 1",
         "SELECT count(*) FILTER (WHERE ok) FROM logs",
         "SELECT min(attrs) FROM logs",

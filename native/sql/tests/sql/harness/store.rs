@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use basalt_block::{Batch, Column, EncodeOptions, Strings, Text, Validity, Values, encode_block};
 use basalt_scan::request::{RequestType, ScanRequest};
-use basalt_scan::{Part, scan};
+use basalt_scan::{Part, scan_with};
+use basalt_sql::leaf_functions;
 
 use super::{Row, Stream, Value};
 
@@ -15,9 +16,10 @@ pub struct Store(HashMap<String, Vec<Vec<u8>>>);
 impl Store {
     pub fn of(streams: &[Stream]) -> Self {
         let blocks = streams.iter().map(|stream| {
-            let encoded = stream.parts.iter().map(|rows| {
-                encode_block(&batch(stream, rows), &EncodeOptions::segment(1)).expect("an encoded block")
-            });
+            let encoded = stream
+                .parts
+                .iter()
+                .map(|rows| encode_block(&batch(stream, rows), &EncodeOptions::segment(1)).expect("an encoded block"));
             (stream.info.name.clone(), encoded.collect())
         });
         Store(blocks.collect())
@@ -40,7 +42,7 @@ impl Store {
                         header: None,
                     })
                     .collect();
-                scan(request, &parts)
+                scan_with(request, &parts, leaf_functions(), None)
                     .unwrap_or_else(|error| panic!("{error}: {request:?}"))
                     .ipc
             })
