@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 4;
+export const ABI_VERSION = 5;
 
 export interface Abi {
   abi: number;

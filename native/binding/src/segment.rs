@@ -4,7 +4,8 @@ use crate::failure;
 use crate::ingest::schema_text;
 use basalt_block::{
     BlockError, BlockHeader, BlockReader, EncodeOptions, FileSource, MergeInput, RowSelection, TimeCut,
-    check_block as check, has_current_version, merge_selected, read_footer as read, rows_by_bucket, verify_block as verify,
+    check_block as check, has_current_version, merge_selected, read_footer as read, rows_by_bucket,
+    verify_block as verify,
 };
 use basalt_scan::request::ScanRequest;
 use basalt_scan::{Part, RowMatcher};
@@ -14,7 +15,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
-use std::sync::Arc;
 
 #[napi(object)]
 pub struct GroupLocation {
@@ -191,15 +191,11 @@ pub fn count_matches(fds: Int32Array, offsets: Float64Array, request: String) ->
     let matcher = RowMatcher::compile(&request).map_err(failure::bytes)?;
     let mut rows = 0u64;
     for MergeInput { source, offset, .. } in merge_inputs(&sources, &offsets, &vec![0; sources.len()])? {
-        let header = BlockReader::open(source, offset)
-            .map_err(failure::bytes)?
-            .header()
-            .clone();
-        let total = header.rows;
+        let total = BlockReader::open(source, offset).map_err(failure::bytes)?.header().rows;
         let part = Part {
             source,
             offset,
-            header: Some(Arc::new(header)),
+            header: None,
         };
         let matches = matcher.matching_rows(&part, total).map_err(failure::bytes)?;
         rows += matches.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
