@@ -351,9 +351,9 @@ export async function serve(config: Config): Promise<void> {
   const catalogPool = pool('catalog', 1);
   const { retentionDays: days, retentionBytes: bytes } = config;
   const store = new Store(dataLayout(config.dataDir), log, catalogPool, { days, bytes });
-  const readers = pool('recovery', availableParallelism());
+  // Its threads are made for files to read, and end by themselves: one that is ended while it still loads takes the process with it.
+  const readers = pool('recovery', availableParallelism(), undefined, 0);
   const { removals } = await store.recover((path) => readers.run(path));
-  await readers.destroy();
   const server = new Server(config, log, store, catalogPool);
   await server.start(removals);
   await new Promise<void>((resolve, reject) => {

@@ -23,6 +23,7 @@ pub mod header_view;
 pub mod index;
 pub mod inspect;
 pub mod merge;
+mod page_decode;
 pub mod reader;
 pub mod salvage;
 pub mod section;

@@ -38,7 +38,7 @@ use crate::context::PlanContext;
 use crate::error::{INVALID_PARAMETER, SqlError};
 use crate::functions::{self, Histogram};
 use crate::pushdown::PushIntoLeaf;
-use crate::rules::{MatchAllRule, TimePlanner, TimeRule};
+use crate::rules::{MatchAllRule, TimePlanner, TimeRule, YieldInJoins};
 
 /// Rows in a batch of the residual plan.
 const BATCH_ROWS: usize = 8192;
@@ -163,6 +163,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         Arc::new(ProjectionPushdown::new()),
         Arc::new(PushIntoLeaf),
         Arc::new(EnsureCooperative::new()),
+        Arc::new(YieldInJoins),
         Arc::new(SanityCheckPlan::new()),
     ]
 }

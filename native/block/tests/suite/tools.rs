@@ -43,7 +43,10 @@ fn inspection_adds_up() {
             let bytes = parts.directory_bytes + dictionary + sections + parts.validity_bytes + encodings;
             assert_eq!(bytes, entry.chunk_bytes, "seed {seed}, {}", entry.name);
             // The digits of templates are a second part of the same pages.
-            let values = parts.encodings.iter().filter(|encoding| encoding.name != "template digits");
+            let values = parts
+                .encodings
+                .iter()
+                .filter(|encoding| encoding.name != "template digits");
             let pages: u32 = values.map(|encoding| encoding.pages).sum();
             assert_eq!(pages, entry.page_count);
             let raw: usize = (0..decoded.rows)

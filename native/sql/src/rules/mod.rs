@@ -4,6 +4,8 @@ mod match_all;
 mod micros;
 mod numbers;
 mod time;
+mod yielding;
 
 pub(crate) use match_all::MatchAllRule;
 pub(crate) use time::{TimePlanner, TimeRule};
+pub(crate) use yielding::YieldInJoins;

@@ -28,7 +28,7 @@ use crate::error::{EXECUTION, INVALID_PARAMETER, SqlError};
 use crate::plan::{Plan, reason};
 use crate::session::runtime;
 use queue::LeafQueues;
-use tasks::{Woken, let_tasks_run};
+use tasks::{Woken, let_tasks_run, yield_once};
 
 /// How long a slice runs before it returns although it could go on: the caller's chance to cancel.
 const SLICE: Duration = Duration::from_millis(25);
@@ -292,7 +292,10 @@ impl Run {
                         return Ok(false);
                     }
                     Poll::Pending => {
-                        if !woken.is_set() && alive.num_alive_tasks() > 0 {
+                        if woken.is_set() {
+                            // In a new turn operators that used up their share have one again.
+                            yield_once().await;
+                        } else if alive.num_alive_tasks() > 0 {
                             let_tasks_run(queues, woken).await;
                         }
                         if !woken.is_set() && queues.served() == served {

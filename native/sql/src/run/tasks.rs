@@ -45,7 +45,7 @@ pub(super) async fn let_tasks_run(queues: &LeafQueues, woken: &Woken) {
 }
 
 /// Gives the other tasks of the runtime one turn.
-async fn yield_once() {
+pub(super) async fn yield_once() {
     let mut turned = false;
     poll_fn(|context| {
         if turned {
