@@ -292,10 +292,9 @@ impl Run {
                         return Ok(false);
                     }
                     Poll::Pending => {
-                        if woken.is_set() {
-                            // In a new turn operators that used up their share have one again.
-                            yield_once().await;
-                        } else if alive.num_alive_tasks() > 0 {
+                        // The runtime's turn wakes operators that used up their share of the last one, and gives them another.
+                        yield_once().await;
+                        if !woken.is_set() && alive.num_alive_tasks() > 0 {
                             let_tasks_run(queues, woken).await;
                         }
                         if !woken.is_set() && queues.served() == served {
