@@ -1,6 +1,7 @@
 //! What an entry is.
 
-/// One cached thing: `kind` of `page` of `column` of the block at `offset` of a file. The caller keeps all five from ever meaning other bytes.
+/// One cached thing: `kind` of `page` of `column` of the block at `offset` of a file. The caller keeps all five from ever
+/// meaning other bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     /// Never used for two files while the slab lives.

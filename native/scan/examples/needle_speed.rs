@@ -154,7 +154,8 @@ impl Bench<'_> {
         }
         let warm = (cpu_seconds() - start) * 1000.0 / self.repeats as f64;
         println!(
-            "{mean:8.3} ms, warm {warm:8.3} ms  {name}: {} rows; pages read {}, {pages_cached} of them cached when warm, skipped {} (zone map {}, dictionary {}, index {}); {:.3} MB read",
+            "{mean:8.3} ms, warm {warm:8.3} ms  {name}: {} rows; pages read {}, {pages_cached} of them cached when warm, \
+             skipped {} (zone map {}, dictionary {}, index {}); {:.3} MB read",
             stats.rows_matched,
             stats.pages_read,
             stats.pages_skipped,

@@ -197,7 +197,8 @@ impl Timing<'_> {
         let right = if check(&batches(&output)?) { "right" } else { "WRONG" };
         let stats = output.stats;
         println!(
-            "{best:8.2} ms, cached {warm:8.2} ms  {right}  {name}  [{} rows out, {} pages read, {cached_pages} of them cached, {} skipped, {:.1} MB read]",
+            "{best:8.2} ms, cached {warm:8.2} ms  {right}  {name}  [{} rows out, {} pages read, \
+             {cached_pages} of them cached, {} skipped, {:.1} MB read]",
             output.rows,
             stats.pages_read,
             stats.pages_skipped,
