@@ -73,7 +73,14 @@ fn make_segment(records: &str, path: &Path, rows: usize) -> Any<()> {
             blocks.push(encode_block(&group.batch, &EncodeOptions::wal(WAL_LEVEL))?);
         }
     }
-    let inputs: Vec<MergeInput> = blocks.iter().map(|source| MergeInput { source, offset: 0 }).collect();
+    let inputs: Vec<MergeInput> = blocks
+        .iter()
+        .map(|source| MergeInput {
+            source,
+            offset: 0,
+            reusable: false,
+        })
+        .collect();
     let start = Instant::now();
     let mut file = BufWriter::new(File::create(path)?);
     merge_blocks(&inputs, &mut file, b"", &EncodeOptions::segment(SEGMENT_LEVEL))?;

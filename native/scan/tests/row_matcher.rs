@@ -38,7 +38,7 @@ fn block() -> Vec<u8> {
             values: Values::Int64((0..ROWS as i64).map(|row| row % 1000).collect()),
         },
     ];
-    encode_block(&Batch { rows: ROWS, columns }, &EncodeOptions { zstd_level: 1 }).unwrap()
+    encode_block(&Batch { rows: ROWS, columns }, &EncodeOptions::wal(1)).unwrap()
 }
 
 fn request(filter: Option<Filter>, time: TimeRange) -> ScanRequest {

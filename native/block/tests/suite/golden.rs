@@ -89,7 +89,14 @@ fn segments_of_version_2_decode() {
             .iter()
             .map(|batch| encode_block(batch, &OPTIONS).unwrap())
             .collect();
-        let inputs: Vec<MergeInput<'_>> = blocks.iter().map(|source| MergeInput { source, offset: 0 }).collect();
+        let inputs: Vec<MergeInput<'_>> = blocks
+            .iter()
+            .map(|source| MergeInput {
+                source,
+                offset: 0,
+                reusable: false,
+            })
+            .collect();
         let mut segment = Vec::new();
         merge_blocks(&inputs, &mut segment, b"{\"stream\":\"golden\"}", &options).unwrap();
         segment

@@ -59,6 +59,7 @@ pub fn stream(name: &str, columns: &[(&str, RequestType)], full_text: &[&str], p
     let full_text_columns = full_text.iter().map(|name| (*name).to_owned()).collect();
     Stream {
         info: StreamInfo {
+            start_time: None,
             name: name.to_owned(),
             columns,
             rows: None,
