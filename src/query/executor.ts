@@ -39,6 +39,10 @@ export interface ScanTotals {
   pagesRead: number;
   pagesCached: number;
   pagesSkipped: number;
+  /** Of the skipped pages: those that a zone map, a dictionary or an index ruled out. */
+  skippedByZoneMap: number;
+  skippedByDictionary: number;
+  skippedByIndex: number;
   bytesRead: number;
   morsels: number;
   morselsCached: number;
@@ -80,6 +84,9 @@ class QueryExecution {
     pagesRead: 0,
     pagesCached: 0,
     pagesSkipped: 0,
+    skippedByZoneMap: 0,
+    skippedByDictionary: 0,
+    skippedByIndex: 0,
     bytesRead: 0,
     morsels: 0,
     morselsCached: 0,
@@ -276,6 +283,9 @@ class QueryExecution {
     totals.pagesRead += answer.pagesRead;
     totals.pagesCached += answer.pagesCached;
     totals.pagesSkipped += answer.pagesSkipped;
+    totals.skippedByZoneMap += answer.skippedByZoneMap;
+    totals.skippedByDictionary += answer.skippedByDictionary;
+    totals.skippedByIndex += answer.skippedByIndex;
     totals.bytesRead += answer.bytesRead;
     totals.workerMs += performance.now() - started;
     return { ipc: answer.ipc, rows: answer.rows, rowsCovered: rows };

@@ -13,6 +13,7 @@ export function explainAnalyze(
     `scan and residual plan: ${milliseconds(scanMs)}, of that ${milliseconds(scans.workerMs)} in scan tasks of all workers`,
     `rows: ${scans.rowsScanned} scanned, ${scans.rowsMatched} passed, ${scans.rowsCached} answered from the cache, ${rows} in the result`,
     `pages: ${scans.pagesRead} read, ${scans.pagesCached} in the page cache, ${scans.pagesSkipped} skipped; bytes read: ${scans.bytesRead}`,
+    `pages ruled out: ${scans.skippedByZoneMap} by zone map, ${scans.skippedByDictionary} by dictionary, ${scans.skippedByIndex} by index`,
     `scan tasks: ${scans.morsels}, of them ${scans.morselsCached} answered from the cache`,
   ];
   for (const leaf of leaves) lines.push(...explainLeaf(leaf));

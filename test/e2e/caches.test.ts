@@ -139,6 +139,12 @@ test('EXPLAIN ANALYZE runs the query and tells what was pruned and read', async 
   expect(text).toMatch(/rows: \d+ scanned, 10 passed/);
   expect(text).toMatch(/1 row groups, 0 pruned by time, 0 by zone map, 1 left/);
   expect(text).toContain('Scan: ');
+  const absent = await client.rows<{ plan: string }>(
+    "EXPLAIN ANALYZE SELECT count(*) FROM explained WHERE level LIKE '%nothing%'",
+  );
+  expect(absent.map(({ plan }) => plan).join()).toMatch(
+    /pages ruled out: 0 by zone map, [1-9]\d* by dictionary, 0 by index/,
+  );
 });
 
 async function metric(name: string): Promise<number> {
