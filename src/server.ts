@@ -111,9 +111,11 @@ class Server {
     if (pageCacheBytes > 0) this.pageCache = new PageCache(pageCacheBytes, pageCacheTtlSeconds);
     const queryData: QueryWorkerData = { pageCache: this.pageCache?.share };
     this.queryPool = pool('query', config.queryWorkers, queryData);
-    const mergeThreads = Math.max(1, Math.floor(config.ingestWorkers / 2));
-    this.mergePool = pool('merge', mergeThreads, { nice: 10 } satisfies MergeWorkerData);
-    this.urgentMergePool = pool('merge', mergeThreads, { nice: 0 } satisfies MergeWorkerData, 0);
+    const mergeThreads = config.ingestWorkers;
+    this.mergePool = pool('merge', mergeThreads, { nice: 10 } satisfies MergeWorkerData, 1);
+    // Half of the cores stay for ingest.
+    const urgentThreads = Math.max(1, Math.floor(mergeThreads / 2));
+    this.urgentMergePool = pool('merge', urgentThreads, { nice: 0 } satisfies MergeWorkerData, 0);
     this.merges = new MergeScheduler(this.store, this.mergePool, this.urgentMergePool, log, this.metrics);
     this.caches = new QueryCaches(this.queryPool, this.store.layout.cache, config);
     this.search = new SearchService(this.store, this.queryPool, this.caches);

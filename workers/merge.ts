@@ -40,7 +40,8 @@ export default function merge(task: MergeTask): MergeResult {
     if (selected.length > task.outputPaths.length)
       throw new Error(`BUG: a merge has more than ${task.outputPaths.length} outputs`);
     const paths = task.outputPaths.slice(0, selected.length);
-    const metadata: SegmentMetadata = { ...task.metadata, outputs: paths.map((path) => basename(path)) };
+    const outputFiles = task.allOutputs ?? paths.map((path) => basename(path));
+    const metadata: SegmentMetadata = { ...task.metadata, outputs: outputFiles };
     const metadataBytes = Buffer.from(JSON.stringify(metadata));
     for (const [index, selection] of selected.entries()) {
       const footer = write(paths[index] as string, (fd) =>

@@ -74,7 +74,7 @@ export const FOOTER_CACHE_BYTES = 128 * 1024 * 1024;
 
 /** zstd levels: the WAL block is short-lived, the segment is not. */
 export const WAL_ZSTD_LEVEL = 1;
-export const SEGMENT_ZSTD_LEVEL = 3;
+export const SEGMENT_ZSTD_LEVEL = 1;
 
 /** Search request bodies; they are parsed on the main thread. */
 export const SEARCH_BODY_BYTES_MAX = 4 * 1024 * 1024;

@@ -1,7 +1,8 @@
 /**
  * Decides what is merged when: WAL blocks into segments once a stream has enough rows or the oldest is old enough, small segments
  * into larger ones. Streams wait in a queue by the time they are due, so that a tick looks at no stream that is not. One merge a stream
- * at a time, on the merge workers, within a byte budget. State of a stream: idle → merging (or held by somebody else) → idle.
+ * at a time, on the merge workers, within a byte budget; with much to do it has several parts, each the task of one worker, that become
+ * live together. State of a stream: idle → merging (or held by somebody else) → idle.
  */
 
 import type { Logger } from 'pino';
@@ -42,6 +43,7 @@ export interface MergeObserver {
 
 export class MergeScheduler {
   private readonly running = new Set<Promise<void>>();
+  private runningTasks = 0;
   private runningBytes = 0;
   /** Streams with blocks, by when these are due. */
   private readonly due = new DueQueue<Stream>();
@@ -103,18 +105,37 @@ export class MergeScheduler {
     for (const lease of leases) lease.acquire();
     const bytes = bytesOf(inputs);
     this.runningBytes += bytes;
-    const files = this.store.beginSegments(stream, spansDays(inputs) ? PARTITIONS_MAX + 1 : 1);
+    const parts = removal === undefined ? partsOf(inputs) : [inputs];
+    this.runningTasks += parts.length;
+    const outputsMax = parts.length > 1 || !spansDays(inputs) ? parts.length : PARTITIONS_MAX + 1;
+    const files = this.store.beginSegments(stream, outputsMax);
     const unused = new Set(files);
     try {
-      const task: MergeTask = {
-        inputs: await this.taskInputs(inputs),
-        outputPaths: files.map((file) => this.store.segmentPath(file)),
-        metadata: await segmentMetadata(this.store, stream, inputs),
+      const metadata = await segmentMetadata(this.store, stream, inputs);
+      const taskOf = async (part: MergeInputs, outputFiles: string[]): Promise<MergeTask> => ({
+        inputs: await this.taskInputs(part),
+        outputPaths: outputFiles.map((file) => this.store.segmentPath(file)),
+        metadata,
+        allOutputs: parts.length > 1 ? files : undefined,
         zstdLevel: SEGMENT_ZSTD_LEVEL,
         removal,
-      };
-      const { outputs, untouched, tookMs } = (await this.poolFor(inputs).run(task)) as MergeResult;
-      if (untouched) return inputs.segments.reduce((sum, segment) => sum + segment.rows, 0);
+      });
+      const tasks = await Promise.all(
+        parts.map((part, index) => taskOf(part, parts.length > 1 ? [files[index] as string] : files)),
+      );
+      const pool = this.poolFor(inputs);
+      // All have ended before any of their files is given up.
+      const ended = await Promise.allSettled(tasks.map((task) => pool.run(task) as Promise<MergeResult>));
+      const results = ended.map((result) => {
+        if (result.status === 'rejected') throw result.reason;
+        return result.value;
+      });
+      if (results.every(({ untouched }) => untouched))
+        return inputs.segments.reduce((sum, segment) => sum + segment.rows, 0);
+      const outputs = results.flatMap((result, part) =>
+        result.outputs.map(({ index, footer }) => ({ index: part + index, footer })),
+      );
+      const tookMs = Math.max(...results.map((result) => result.tookMs));
       const written = outputs.map(({ index, footer }) => ({ file: files[index] as string, footer }));
       if (!(await this.store.commitMerge(stream, written, inputs, removal !== undefined))) return 0;
       let rows = 0;
@@ -134,6 +155,7 @@ export class MergeScheduler {
     } finally {
       this.store.abandonSegments([...unused]);
       this.runningBytes -= bytes;
+      this.runningTasks -= parts.length;
       for (const lease of leases) lease.release();
     }
   }
@@ -161,18 +183,22 @@ export class MergeScheduler {
   }
 
   private tick(): void {
-    while (this.running.size < this.pool.options.maxThreads) {
-      const next = this.nextBlocks() ?? this.nextSegments();
+    for (let idle = this.idleThreads(); idle > 0; idle = this.idleThreads()) {
+      const next = this.nextBlocks(idle) ?? this.nextSegments();
       if (!next) return;
       this.run(next.stream, next.inputs);
     }
   }
 
-  private nextBlocks(): { stream: Stream; inputs: MergeInputs } | undefined {
+  private idleThreads(): number {
+    return this.pool.options.maxThreads - this.runningTasks;
+  }
+
+  private nextBlocks(parts: number): { stream: Stream; inputs: MergeInputs } | undefined {
     const nowMs = Date.now();
     for (let stream = this.due.popDue(nowMs); stream; stream = this.due.popDue(nowMs)) {
       if (stream.merging || !this.store.isLive(stream)) continue;
-      const blocks = pickBlocks(stream, this.flushSequence(stream), nowMs);
+      const blocks = pickBlocks(stream, this.flushSequence(stream), nowMs, parts);
       const inputs = { blocks: blocks ?? [], segments: [] };
       if (blocks && this.affords(inputs)) return { stream, inputs };
       // Not due after all, or too much at once: it is looked at again when it is due, or when a merge has ended.
@@ -277,25 +303,58 @@ export function blocksDueMs(stream: Stream, flushUpTo: number): number | undefin
 }
 
 /**
- * The oldest blocks up to one merge's size, when they are worth a merge. A prefix in sequence order, so that one number a WAL file
- * notes it.
+ * The oldest blocks up to the size of so many parts, when they are worth a merge. A prefix in sequence order, so that one number a WAL
+ * file notes it. Blocks of several days are for one part.
  */
-export function pickBlocks(stream: Stream, flushUpTo: number, nowMs: number): LiveBlock[] | undefined {
+export function pickBlocks(
+  stream: Stream,
+  flushUpTo: number,
+  nowMs: number,
+  parts = 1,
+): LiveBlock[] | undefined {
   const dueMs = blocksDueMs(stream, flushUpTo);
-  return dueMs === undefined || dueMs > nowMs ? undefined : firstBlocks(stream, Number.POSITIVE_INFINITY);
+  if (dueMs === undefined || dueMs > nowMs) return undefined;
+  const blocks = firstBlocks(stream, Number.POSITIVE_INFINITY, parts);
+  return parts > 1 && spansDays({ blocks, segments: [] })
+    ? firstBlocks(stream, Number.POSITIVE_INFINITY)
+    : blocks;
 }
 
-/** The first blocks in sequence order, up to that sequence and to one merge's size. */
-export function firstBlocks(stream: Stream, upTo: number): LiveBlock[] {
-  const blocks: LiveBlock[] = [];
-  let taken = 0;
-  for (const block of stream.blocks.toSorted((a, b) => a.sequence - b.sequence)) {
-    if (block.sequence > upTo) break;
-    if (blocks.length > 0 && (taken + block.rows > MERGE_ROWS || blocks.length >= MERGE_BLOCKS_MAX)) break;
-    blocks.push(block);
-    taken += block.rows;
+/** The first blocks in sequence order, up to that sequence and to the size of so many parts, all of which are full if there are several. */
+export function firstBlocks(stream: Stream, upTo: number, parts = 1): LiveBlock[] {
+  const sorted = stream.blocks
+    .filter((block) => block.sequence <= upTo)
+    .sort((a, b) => a.sequence - b.sequence);
+  let end = firstPart(sorted).length;
+  for (let part = 1; part < parts; part++) {
+    const next = end + firstPart(sorted.slice(end)).length;
+    if (next === sorted.length) break;
+    end = next;
   }
-  return blocks;
+  return sorted.slice(0, end);
+}
+
+/** The first of these blocks, up to the size of one part. */
+function firstPart(sorted: readonly LiveBlock[]): readonly LiveBlock[] {
+  let rows = 0;
+  const end = sorted.findIndex((block, index) => {
+    const full = index > 0 && (rows + block.rows > MERGE_ROWS || index >= MERGE_BLOCKS_MAX);
+    rows += block.rows;
+    return full;
+  });
+  return end < 0 ? sorted : sorted.slice(0, end);
+}
+
+/** Blocks of more than one part's size in parts of near that size, in order; anything else as it is. */
+function partsOf(inputs: MergeInputs): MergeInputs[] {
+  if (inputs.segments.length > 0 || spansDays(inputs)) return [inputs];
+  const parts: MergeInputs[] = [];
+  for (let rest: readonly LiveBlock[] = inputs.blocks; rest.length > 0; ) {
+    const blocks = firstPart(rest);
+    parts.push({ blocks, segments: [] });
+    rest = rest.slice(blocks.length);
+  }
+  return parts.length > 1 ? parts : [inputs];
 }
 
 function bytesOf({ blocks, segments }: MergeInputs): number {

@@ -13,6 +13,8 @@ export interface MergeTask {
   outputPaths: string[];
   /** Kept in the segments as JSON, enough to rebuild the catalog's rows; the worker knows the outputs. */
   metadata: Omit<SegmentMetadata, 'outputs'>;
+  /** All outputs of a merge of which this task is one part of several; each of those has one, with rows. */
+  allOutputs?: string[];
   zstdLevel: number;
   /** A scan request as JSON: the rows that it matches are left out. Segments without such a row are not written anew. */
   removal?: string;

@@ -88,6 +88,18 @@ describe('pickBlocks', () => {
     expect(pick?.map(({ sequence }) => sequence)).toEqual([1]);
   });
 
+  test('takes several parts if each is full, and if all is of one day', () => {
+    const half = MERGE_ROWS / 2;
+    const five = [1, 2, 3, 4, 5].map((sequence) => block(sequence, half));
+    expect(pickBlocks(stream(five), 0, NOW, 1)).toHaveLength(2);
+    expect(pickBlocks(stream(five), 0, NOW, 2)).toHaveLength(4);
+    expect(pickBlocks(stream(five), 0, NOW, 3)).toHaveLength(4);
+    expect(pickBlocks(stream(five.slice(0, 3)), 0, NOW, 2)).toHaveLength(2);
+    const days = [...five.slice(0, 4), block(5, half, { timeMax: 86_400e6 }), block(6, half)];
+    expect(pickBlocks(stream(days), 0, NOW, 2)).toHaveLength(4);
+    expect(pickBlocks(stream(days.slice(1)), 0, NOW, 2)).toHaveLength(2);
+  });
+
   test('always takes a prefix in sequence order within the limits, so that one number a WAL file notes it', () => {
     const rows = fc.oneof(
       fc.integer({ min: 1, max: 1000 }),
@@ -237,6 +249,44 @@ describe('MergeScheduler', () => {
     await turn();
     expect(bench.tasks).toHaveLength(2);
     expect(streams.filter(({ merging }) => merging)).toHaveLength(2);
+  });
+
+  test('much of one stream is merged in parts side by side, which become live together', async () => {
+    const one = stream([1, 2, 3].map((sequence) => block(sequence, MERGE_ROWS)));
+    const bench = new Bench([one], 2);
+    bench.scheduler.start();
+    vi.advanceTimersByTime(250);
+    await turn();
+    expect(bench.tasks.map(({ task }) => task.inputs.map(({ offset }) => offset))).toEqual([[1000], [2000]]);
+    const [first, second] = bench.tasks.map(({ task }) => task);
+    const paths = [...(first?.outputPaths ?? []), ...(second?.outputPaths ?? [])];
+    expect(first?.allOutputs?.map((file) => `/segments/${file}`)).toEqual(paths);
+    expect(second?.allOutputs).toEqual(first?.allOutputs);
+    expect(second?.metadata).toEqual(first?.metadata);
+    expect(second?.metadata.walInputs).toEqual({ 'w.wal': [1, 2] });
+    await bench.finish(MERGE_ROWS);
+    expect(bench.commits).toEqual([]);
+    await bench.finish(MERGE_ROWS);
+    expect(bench.commits.map(({ files, blocks }) => [files, blocks.length])).toEqual([
+      [first?.allOutputs, 2],
+    ]);
+    expect(bench.abandoned).toEqual([]);
+    expect(bench.merged).toEqual([2 * MERGE_ROWS]);
+  });
+
+  test('a failed part fails its merge, and files go when no part writes any more', async () => {
+    const one = stream([1, 2, 3].map((sequence) => block(sequence, MERGE_ROWS)));
+    const bench = new Bench([one], 2);
+    bench.scheduler.start();
+    vi.advanceTimersByTime(250);
+    await turn();
+    const outputs = bench.tasks[0]?.task.allOutputs;
+    await bench.fail(new Error('disk'));
+    expect(bench.abandoned).toEqual([]);
+    await bench.finish(MERGE_ROWS);
+    expect(bench.commits).toEqual([]);
+    expect(bench.abandoned).toEqual(outputs);
+    expect(one.blocks).toHaveLength(3);
   });
 
   test('holds the files that it reads until it has finished', async () => {

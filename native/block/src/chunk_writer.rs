@@ -26,7 +26,6 @@ pub(crate) fn append_chunk(
     options: &EncodeOptions,
     out: &mut Vec<u8>,
 ) -> Written {
-    let zstd_level = options.zstd_level;
     let page_count = rows.div_ceil(PAGE_ROWS);
     let start = out.len();
     let sections = match options.layout {
@@ -36,7 +35,7 @@ pub(crate) fn append_chunk(
     let head_bytes = directory_bytes(page_count, sections.len());
     out.resize(start + head_bytes, 0);
     let dictionary = match stored {
-        Stored::Codes { entries, .. } => Some(append_dictionary(entries, zstd_level, out)),
+        Stored::Codes { entries, .. } => Some(append_dictionary(entries, options, out)),
         Stored::Templates(templates) => Some(append_templates(templates, out)),
         _ => None,
     };
@@ -44,7 +43,7 @@ pub(crate) fn append_chunk(
     let mut writer = PageWriter {
         validity,
         rows,
-        zstd_level,
+        options,
         chunk_start: start,
         pages: Vec::new(),
         out,
@@ -88,7 +87,7 @@ fn sections_of(stored: &Stored<'_>, validity: Option<&Validity>) -> Vec<Section>
         }
         Stored::Text(text) => {
             // Identifiers are compared as a whole; hardly anybody searches within them, and they are full of grams.
-            let filter = value_filter::section(text, validity).or_else(|| gram_filter::section(text, validity));
+            let filter = value_filter::section(text, validity).or_else(|| gram_filter::section(text));
             filter.into_iter().collect()
         }
         _ => Vec::new(),
@@ -104,10 +103,10 @@ fn append_sections(sections: &[Section], chunk_start: usize, out: &mut Vec<u8>) 
     entries
 }
 
-fn append_dictionary(entries: &Text, zstd_level: i32, out: &mut Vec<u8>) -> DictionaryEntry {
+fn append_dictionary(entries: &Text, options: &EncodeOptions, out: &mut Vec<u8>) -> DictionaryEntry {
     let start = out.len();
     let strings = TextSlice::of(entries);
-    let encoding = codec::encode::<Texts>(strings, &Texts::collect(strings), zstd_level, out);
+    let encoding = codec::encode::<Texts>(strings, &Texts::collect(strings), options, out);
     let bytes = &out[start..];
     DictionaryEntry {
         count: entries.len() as u32,
@@ -133,7 +132,7 @@ type Range = ([u8; 8], [u8; 8]);
 struct PageWriter<'a> {
     validity: Option<&'a Validity>,
     rows: usize,
-    zstd_level: i32,
+    options: &'a EncodeOptions,
     /// Where in `out` the chunk begins.
     chunk_start: usize,
     pages: Vec<PageEntry>,
@@ -293,7 +292,7 @@ impl PageWriter<'_> {
         } else {
             let stats = K::collect(present);
             (
-                codec::encode::<K>(present, &stats, self.zstd_level, self.out),
+                codec::encode::<K>(present, &stats, self.options, self.out),
                 visit(&stats),
             )
         };

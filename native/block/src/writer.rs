@@ -196,7 +196,7 @@ fn prepare_strings<'a>(
     let plain = |text: Cow<'a, Text>| {
         let templates = match options.layout {
             Layout::Wal => None,
-            Layout::Segment => template::build(&text, validity, present, options.zstd_level),
+            Layout::Segment => template::build(&text, validity, present, options),
         };
         match templates {
             Some(templates) => Stored::Templates(Box::new(templates)),

@@ -166,6 +166,11 @@ impl Codec<Texts> for Digits {
         "digits"
     }
 
+    /// It takes half as long again as `text` and twice as long to decode, and saves 7 % of a block of application logs.
+    fn suits_wal(&self) -> bool {
+        false
+    }
+
     fn estimate_bytes(&self, values: TextSlice<'_>, _: &TextStats) -> Option<usize> {
         let bytes = values.all_bytes();
         let digits = estimate_digits(bytes)?;

@@ -28,6 +28,7 @@ pub mod validity;
 
 use crate::column::Text;
 use crate::cursor::Damage;
+use crate::writer::{EncodeOptions, Layout};
 use stats::{BoolStats, CodeStats, FloatStats, IntStats, TextStats};
 
 /// One kind of values with the codecs that can hold it.
@@ -48,6 +49,10 @@ pub struct Declined;
 pub trait Codec<K: Kind>: Sync {
     fn id(&self) -> u8;
     fn name(&self) -> &'static str;
+    /// Whether it is quick enough for a block that a client waits for.
+    fn suits_wal(&self) -> bool {
+        true
+    }
     /// About the bytes that `encode` would write; `None` when this codec cannot hold the values or surely does not pay.
     fn estimate_bytes(&self, values: K::Values<'_>, stats: &K::Stats) -> Option<usize>;
     /// Appends the payload. On `Declined` whatever was appended is dropped by the caller.
@@ -167,11 +172,13 @@ impl Kind for Texts {
     }
 }
 
-/// Encodes the values with the cheapest codec, appends the payload and returns the codec's id.
-pub fn encode<K: Kind>(values: K::Values<'_>, stats: &K::Stats, zstd_level: i32, out: &mut Vec<u8>) -> u8 {
+/// Encodes the values with the cheapest codec that suits the layout, appends the payload and returns the codec's id.
+pub fn encode<K: Kind>(values: K::Values<'_>, stats: &K::Stats, options: &EncodeOptions, out: &mut Vec<u8>) -> u8 {
+    let zstd_level = options.zstd_level;
     let start = out.len();
     let cheapest = K::CODECS
         .iter()
+        .filter(|codec| options.layout == Layout::Segment || codec.suits_wal())
         .filter_map(|codec| codec.estimate_bytes(values, stats).map(|bytes| (bytes, *codec)))
         .min_by_key(|(bytes, _)| *bytes);
     if let Some((_, codec)) = cheapest

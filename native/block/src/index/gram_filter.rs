@@ -8,8 +8,9 @@
 //! `sample_shift` zero bits; a search must leave the others out likewise. Hash: XXH3, 64 bits, of the eight bytes.
 
 use super::page_filter::{self, PAGES_MAX, SAMPLE_SHIFT_MAX};
-use crate::codec::{TextSlice, validity};
-use crate::column::{Text, Validity};
+use crate::codec::TextSlice;
+use crate::codec::byte_mask::fill_mask;
+use crate::column::Text;
 use crate::reader::PAGE_ROWS;
 use crate::section::{GRAM_FILTER, Section};
 use xxhash_rust::xxh3::xxh3_64;
@@ -25,22 +26,67 @@ const TEXT_BYTES_MIN: usize = 256 << 10;
 const IN_LOWER_CASE: u64 = 0x2020_2020_2020_2020;
 
 /// Calls `visit` with the bytes in lower case (lowest first) of each gram of `text`.
-pub fn for_each_gram(text: &[u8], mut visit: impl FnMut(u64)) {
-    let mut start = 0;
-    // Bytes from `start` on that are known to be letters and digits.
-    let mut known = 0;
-    while let Some(window) = text.get(start..).and_then(|rest| rest.first_chunk::<GRAM_BYTES>()) {
-        if let Some(at) = window[known..].iter().rposition(|byte| !byte.is_ascii_alphanumeric()) {
-            start += known + at + 1;
-            known = 0;
-            continue;
+pub fn for_each_gram(text: &[u8], visit: impl FnMut(u64)) {
+    let offsets = [0, text.len() as u32];
+    Windows::default().for_each_gram(
+        TextSlice {
+            offsets: &offsets,
+            bytes: text,
+        },
+        visit,
+    );
+}
+
+/// Finds grams 64 bytes at a time; keeps its buffers from page to page.
+#[derive(Default)]
+struct Windows {
+    digits: Vec<u64>,
+    letters: Vec<u64>,
+    capitals: Vec<u64>,
+    /// One bit for each position where a string begins.
+    starts: Vec<u64>,
+}
+
+impl Windows {
+    /// Likewise of all strings; no gram goes on from one string into the next.
+    fn for_each_gram(&mut self, strings: TextSlice<'_>, mut visit: impl FnMut(u64)) {
+        let bytes = strings.all_bytes();
+        fill_mask(bytes, b'0', 9, &mut self.digits);
+        fill_mask(bytes, b'a', 25, &mut self.letters);
+        fill_mask(bytes, b'A', 25, &mut self.capitals);
+        self.starts.clear();
+        self.starts.resize(self.digits.len(), 0);
+        let first = strings.offsets[0];
+        for offset in strings.offsets.iter().map(|offset| (offset - first) as usize) {
+            self.starts[offset / 64] |= 1 << (offset % 64);
         }
-        if window.iter().any(u8::is_ascii_digit) {
-            // Digits have that bit anyway.
-            visit(u64::from_le_bytes(*window) | IN_LOWER_CASE);
+        // A word and the one after it, in which windows that begin in the word end.
+        let pair = |words: &[u64], index: usize| {
+            u128::from(words[index]) | u128::from(words.get(index + 1).copied().unwrap_or(0)) << 64
+        };
+        for index in 0..self.digits.len() {
+            let digits = pair(&self.digits, index);
+            let mut all = digits | pair(&self.letters, index) | pair(&self.capitals, index);
+            all &= all >> 1;
+            all &= all >> 2;
+            all &= all >> 4;
+            let mut any = digits | digits >> 1;
+            any |= any >> 2;
+            any |= any >> 4;
+            let mut crossed = pair(&self.starts, index) >> 1;
+            crossed |= crossed >> 1;
+            crossed |= crossed >> 2;
+            crossed |= crossed >> 3;
+            let mut windows = (all & any & !crossed) as u64;
+            while windows != 0 {
+                let at = index * 64 + windows.trailing_zeros() as usize;
+                windows &= windows - 1;
+                if let Some(window) = bytes[at..].first_chunk::<GRAM_BYTES>() {
+                    // Digits have that bit anyway.
+                    visit(u64::from_le_bytes(*window) | IN_LOWER_CASE);
+                }
+            }
         }
-        start += 1;
-        known = GRAM_BYTES - 1;
     }
 }
 
@@ -50,26 +96,23 @@ pub fn hash(gram: u64) -> u64 {
 }
 
 /// The section for a column of strings that has no dictionary; `None` where it would not pay.
-pub fn section(text: &Text, present: Option<&Validity>) -> Option<Section> {
+pub fn section(text: &Text) -> Option<Section> {
     let pages = text.len().div_ceil(PAGE_ROWS);
     let room_bytes = text.bytes.len() / TEXT_SHARE;
     if pages > PAGES_MAX || text.bytes.len() < TEXT_BYTES_MIN {
         return None;
     }
-    let strings = TextSlice::of(text);
     let mut sample = Sample::within(room_bytes);
+    let mut windows = Windows::default();
     for page in 0..pages {
         let first = page * PAGE_ROWS;
-        let rows = PAGE_ROWS.min(text.len() - first);
-        let mut add = |row: usize| {
-            for_each_gram(strings.get(first + row), |gram| {
-                sample.add(page_filter::entry(hash(gram), page))
-            });
+        let end = text.len().min(first + PAGE_ROWS);
+        // Bytes in null rows, if any, do no harm: they are grams that nobody needs.
+        let strings = TextSlice {
+            offsets: &text.offsets[first..=end],
+            bytes: &text.bytes,
         };
-        match present {
-            None => (0..rows).for_each(&mut add),
-            Some(present) => validity::for_each_present(&validity::slice(&present.words, first, rows), &mut add),
-        }
+        windows.for_each_gram(strings, |gram| sample.add(page_filter::entry(hash(gram), page)));
         if sample.shift > SAMPLE_SHIFT_MAX {
             return None;
         }
@@ -150,6 +193,32 @@ mod tests {
     }
 
     #[test]
+    fn grams_of_many_strings_are_those_of_each() {
+        let text = "x 10.251.43.21:50010 blk_-1608999687919862906 7f0C9e21-AAbb00112233 é9999999999";
+        let mut all = Text::default();
+        let mut expected = Vec::new();
+        for end in 0..200 {
+            let part = &text.as_bytes()[end % 17..text.len().min(17 + end)];
+            all.push(part);
+            for_each_gram(part, |gram| expected.push(gram));
+        }
+        let mut found = Vec::new();
+        Windows::default().for_each_gram(TextSlice::of(&all), |gram| found.push(gram));
+        assert_eq!(found, expected);
+        let windows = |text: &[u8]| {
+            let plain = text
+                .windows(GRAM_BYTES)
+                .filter(|window| window.iter().all(u8::is_ascii_alphanumeric) && window.iter().any(u8::is_ascii_digit));
+            plain.count()
+        };
+        let strings = TextSlice::of(&all);
+        assert_eq!(
+            found.len(),
+            (0..strings.count()).map(|row| windows(strings.get(row))).sum::<usize>()
+        );
+    }
+
+    #[test]
     fn grams_of_a_part_are_grams_of_the_whole() {
         let text = "x 10.251.43.21:50010 blk_-1608999687919862906 7f0C9e21-AAbb00112233 é9999999999";
         let whole = grams(text);
@@ -173,7 +242,7 @@ mod tests {
                 format!("the order {id:016x} was taken on by the depot and is on its way to the customer").as_bytes(),
             );
         }
-        let section = section(&text, None).unwrap();
+        let section = section(&text).unwrap();
         assert!(
             section.bytes.len() <= text.bytes.len() / TEXT_SHARE,
             "{} bytes",

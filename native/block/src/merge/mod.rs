@@ -171,8 +171,8 @@ impl<'a> ClassMerge<'a> {
         let order = std::mem::take(&mut self.order);
         let mut written = 0;
         for (place, input) in std::mem::take(&mut self.reused) {
-            let rest = (place.start - written) % GROUP_ROWS;
-            if rest != 0 && rest < REUSED_ROWS_MIN {
+            let pending = place.start - written;
+            if pending != 0 && pending < REUSED_ROWS_MIN {
                 continue;
             }
             self.write_rows(&order[written..place.start], writer, options)?;
@@ -197,7 +197,7 @@ impl<'a> ClassMerge<'a> {
         writer: &mut SegmentWriter<'_, W>,
         options: &EncodeOptions,
     ) -> Result<(), BlockError> {
-        for rows in rows.chunks(GROUP_ROWS) {
+        for rows in rows.chunks(even_group_rows(rows.len())) {
             self.write_group(rows, writer, options)?;
             for row in rows {
                 self.rows_left[row.input as usize] -= 1;
@@ -283,6 +283,11 @@ impl<'a> ClassMerge<'a> {
             .map(|batch| find(batch).and_then(|index| batch.as_ref().map(|batch| &batch.columns[index])))
             .collect()
     }
+}
+
+/// Rows of each group when so many are cut evenly, so that none of several is too small to be copied by a later merge.
+fn even_group_rows(rows: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(GROUP_ROWS).max(1)).max(1)
 }
 
 /// Where the rows of an input that is `whole` follow each other without others between.

@@ -5,6 +5,7 @@ use super::shapes::Shapes;
 use super::split::split;
 use crate::codec::{self, Kind, TextSlice, Texts, bitpack};
 use crate::column::{Text, Validity};
+use crate::writer::EncodeOptions;
 
 /// Rows that are encoded as text to see what that would cost.
 const SAMPLE_ROWS: usize = 2048;
@@ -12,11 +13,11 @@ const SAMPLE_ROWS: usize = 2048;
 const SEARCH_GAIN_SHARE: u64 = 8;
 
 /// The column as templates, or `None` when that does not pay. `present` is the number of rows with a value.
-pub fn build(text: &Text, validity: Option<&Validity>, present: usize, zstd_level: i32) -> Option<Templates> {
+pub fn build(text: &Text, validity: Option<&Validity>, present: usize, options: &EncodeOptions) -> Option<Templates> {
     let split = split(text, validity, present)?;
     let shapes = Shapes::measure(&split, validity);
-    let templates = Templates::new(split, shapes, zstd_level);
-    let (sample_rows, sample_bytes) = text_sample(text, validity, zstd_level);
+    let templates = Templates::new(split, shapes, options);
+    let (sample_rows, sample_bytes) = text_sample(text, validity, options);
     let text_bytes = sample_bytes as u64 * present as u64 / sample_rows.max(1) as u64;
     let allowed_bytes = text_bytes + text_bytes / SEARCH_GAIN_SHARE;
     (estimate_bytes(&templates, present) as u64 <= allowed_bytes).then_some(templates)
@@ -46,7 +47,7 @@ fn estimate_bytes(templates: &Templates, present: usize) -> usize {
 }
 
 /// Rows taken from the middle, and their bytes in the best encoding of text.
-fn text_sample(text: &Text, validity: Option<&Validity>, zstd_level: i32) -> (usize, usize) {
+fn text_sample(text: &Text, validity: Option<&Validity>, options: &EncodeOptions) -> (usize, usize) {
     let start = text.len().saturating_sub(SAMPLE_ROWS) / 2;
     let mut sample = Text::default();
     for row in start..text.len().min(start + SAMPLE_ROWS) {
@@ -59,6 +60,6 @@ fn text_sample(text: &Text, validity: Option<&Validity>, zstd_level: i32) -> (us
     }
     let strings = TextSlice::of(&sample);
     let mut encoded = Vec::new();
-    codec::encode::<Texts>(strings, &Texts::collect(strings), zstd_level, &mut encoded);
+    codec::encode::<Texts>(strings, &Texts::collect(strings), options, &mut encoded);
     (sample.len(), encoded.len())
 }

@@ -30,6 +30,7 @@ pub use shapes::Shapes;
 use crate::codec::{self, TextSlice, Texts};
 use crate::column::Text;
 use crate::cursor::{Cursor, Damage};
+use crate::writer::EncodeOptions;
 use split::Split;
 
 /// What stands for a slot.
@@ -47,14 +48,14 @@ pub struct Templates {
 }
 
 impl Templates {
-    fn new(split: Split, shapes: Shapes, zstd_level: i32) -> Self {
+    fn new(split: Split, shapes: Shapes, options: &EncodeOptions) -> Self {
         let strings = TextSlice::of(&split.entries);
         let stats = <Texts as codec::Kind>::collect(strings);
         let mut dictionary = vec![0; 4];
-        let encoding = codec::encode::<Texts>(strings, &stats, zstd_level, &mut dictionary);
+        let encoding = codec::encode::<Texts>(strings, &stats, options, &mut dictionary);
         let text_bytes = dictionary.len() as u32 - 4;
         dictionary[..4].copy_from_slice(&text_bytes.to_le_bytes());
-        shapes.append(zstd_level, &mut dictionary);
+        shapes.append(options.zstd_level, &mut dictionary);
         Self {
             split,
             shapes,

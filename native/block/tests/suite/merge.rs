@@ -125,10 +125,7 @@ fn fills_groups_of_the_stated_size_and_merges_segments_again() {
     }
     let (segment, footer) = merged(&batches);
     let rows: Vec<u32> = footer.groups.iter().map(|group| group.rows).collect();
-    assert_eq!(
-        rows,
-        [GROUP_ROWS as u32, GROUP_ROWS as u32, 160_000 - 2 * GROUP_ROWS as u32]
-    );
+    assert_eq!(rows, [53_334, 53_334, 53_332]);
     let header = footer.group_headers().next().unwrap().unwrap();
     assert_eq!(header.columns[header.find("level").unwrap()].distinct, 3);
     assert!(header.sorted_by_time);
@@ -254,6 +251,8 @@ fn rising(random: &mut Random, start: i64, rows: usize) -> Batch {
 
 #[test]
 fn reused_groups_change_nothing_but_the_work() {
+    // Of about 35 groups; two out of three seams have some to encode anew.
+    const GROUPS_MIN: usize = 15;
     let mut reused_groups = 0;
     for seed in 0..6u64 {
         let mut random = Random(seed);
@@ -293,7 +292,10 @@ fn reused_groups_change_nothing_but_the_work() {
             .filter(|group| (group.rows as usize) < GROUP_ROWS / 2);
         assert!(small.count() <= 1, "only the last group may be small, seed {seed}");
     }
-    assert!(reused_groups > 0, "no group was taken over as it is");
+    assert!(
+        reused_groups >= GROUPS_MIN,
+        "{reused_groups} groups were taken over as they are"
+    );
 }
 
 /// Chooses rows of each input by a bit pattern.
