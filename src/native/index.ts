@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 5;
+export const ABI_VERSION = 6;
 
 export interface Abi {
   abi: number;
@@ -202,12 +202,21 @@ export interface PlanAnswer {
   /** JSON `[{name, type}]` of the output columns. */
   schema: string;
   stability: Stability;
+  /** How to use it after the moment it was made for, where it depends on the clock only by bounds on the event time. */
+  clock?: ClockBounds;
   /** EXPLAIN ANALYZE: the query is to be run, and told about instead of answered. */
   analyze: boolean;
 }
 
+export interface ClockBounds {
+  /** For so long, microseconds, the plan may be used. */
+  lifetimeUs: number;
+  /** Two a leaf: whether the least and the greatest time of its request rise with the clock. */
+  follows: boolean[];
+}
+
 /**
- * What an answer depends on besides the data. fixed: nothing; clock: the moment of planning, so that the plan itself must be made anew;
+ * What an answer depends on besides the data. fixed: nothing; clock: the moment, as the plan does (`clock`);
  * chance: every run of the plan differs.
  */
 export type Stability = 'fixed' | 'clock' | 'chance';

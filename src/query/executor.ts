@@ -12,11 +12,11 @@ import { Gathering, groupsRows, type Release } from './combine.js';
 import { explainAnalyze, explainedRows } from './explain.js';
 import { Leaf, type Morsel } from './leaf.js';
 import type { Partial, PartialCache } from './partial-cache.js';
-import type { PlanCache } from './plan-cache.js';
+import type { PlanCache, PlanLease } from './plan-cache.js';
 import type { PlanContext } from './plan-context.js';
 import { overlapsTime } from './prune.js';
 import type { FeedResult, FeedTask, QueryTask, TaskFailure } from './query-task.js';
-import type { ScanRequest } from './scan-request.js';
+import { moveTime, type ScanRequest, type TimeMove } from './scan-request.js';
 
 export interface QueryResult {
   /** Encoded rows, to be joined without separator. */
@@ -54,6 +54,10 @@ export interface QueryInput {
   sql: string;
   /** What the plan depends on, but for the clock. */
   planKey: string;
+  /** The moment of the query, microseconds. */
+  nowUs: number;
+  /** Only rows within are read: where the plan was made without them, these are the bounds of the request. */
+  timeRange: Pick<TimeMove, 'startTime' | 'endTime'>;
   /** Made when there is no plan yet. */
   context: () => PlanContext;
   format: RowFormat;
@@ -74,6 +78,7 @@ export async function runQuery(pool: Piscina, input: QueryInput): Promise<QueryR
 
 class QueryExecution {
   private leaves: Leaf[] = [];
+  private plan: PlanLease | undefined;
   private runHandle: number | undefined;
   private readonly pieces: Uint8Array[] = [];
   private rows = 0;
@@ -110,9 +115,10 @@ class QueryExecution {
 
   async run(): Promise<QueryResult> {
     const started = performance.now();
-    const { plans, planKey, format } = this.input;
-    const lease = plans.acquire(planKey) ?? plans.add(planKey, await this.makePlan());
+    const { plans, planKey, nowUs, format } = this.input;
+    const lease = plans.acquire(planKey, nowUs) ?? plans.add(planKey, await this.makePlan(), nowUs);
     const plan = lease.plan;
+    this.plan = lease;
     const planned = performance.now();
     try {
       const leaves = plan.leaves.map((text, index) => this.openLeaf(text, index, plan.deferred[index]));
@@ -145,25 +151,27 @@ class QueryExecution {
     return this.task<PlanAnswer>({ kind: 'plan', sql, context: JSON.stringify(context()) });
   }
 
-  private async openLeaf(text: string, index: number, deferred?: boolean): Promise<Leaf> {
-    const snapshot = deferred ? this.snapshotOf(text) : await this.loadFooters(text);
-    const leaf = new Leaf(index, text, snapshot, this.input.partials !== undefined, deferred);
-    if (groupsRows(leaf.request)) this.gatherings.set(leaf, new Gathering(this.pool.options.maxThreads));
+  private async openLeaf(planned: string, index: number, deferred?: boolean): Promise<Leaf> {
+    const text = this.inTime(index, planned);
+    const request = JSON.parse(text) as ScanRequest;
+    const snapshot = this.snapshotOf(request);
+    if (!deferred) await loadFooters(snapshot, request);
+    const leaf = new Leaf(index, text, snapshot, this.input.partials !== undefined, deferred, request);
+    if (groupsRows(request)) this.gatherings.set(leaf, new Gathering(this.pool.options.maxThreads));
     return leaf;
   }
 
-  /** So that a leaf may begin this request. */
-  private async loadFooters(text: string): Promise<StreamSnapshot> {
-    const request = JSON.parse(text) as ScanRequest;
-    const snapshot = this.snapshotOf(text);
-    await snapshot.load((segment) => overlapsTime(request, segment));
-    return snapshot;
+  /** The planner's text for a leaf as it is meant now, in the time range of this query. */
+  private inTime(leaf: number, planned: string): string {
+    const { plan, plannedUs } = this.plan as PlanLease;
+    const shift = (bound: number) =>
+      plan.clock?.follows[2 * leaf + bound] ? this.input.nowUs - plannedUs : 0;
+    return moveTime(planned, { shiftUs: [shift(0), shift(1)], ...this.input.timeRange });
   }
 
-  private snapshotOf(text: string): StreamSnapshot {
-    const name = (JSON.parse(text) as ScanRequest).stream;
-    const snapshot = this.input.snapshots.find((each) => each.name === name);
-    if (!snapshot) throw new Error(`BUG: the plan reads ${name}, which it was not told of`);
+  private snapshotOf({ stream }: ScanRequest): StreamSnapshot {
+    const snapshot = this.input.snapshots.find((each) => each.name === stream);
+    if (!snapshot) throw new Error(`BUG: the plan reads ${stream}, which it was not told of`);
     return snapshot;
   }
 
@@ -213,13 +221,17 @@ class QueryExecution {
       format: this.input.format,
     });
     this.runHandle = feed.run;
-    for (const { text } of feed.requests) await this.loadFooters(text);
+    const begun = feed.requests.map(({ leaf, text }) => {
+      const now = this.inTime(leaf, text);
+      return { leaf, text: now, request: JSON.parse(now) as ScanRequest };
+    });
+    for (const { request } of begun) await loadFooters(this.snapshotOf(request), request);
     for (const leaf of this.leaves) {
       leaf.queuedBytes = feed.queuedBytes[leaf.index] ?? 0;
       leaf.satisfied ||= feed.satisfied[leaf.index] ?? false;
     }
-    for (const { leaf, text } of feed.requests) {
-      this.leaves[leaf]?.begin(text);
+    for (const { leaf, text, request } of begun) {
+      this.leaves[leaf]?.begin(text, request);
       this.finishedLeaves.delete(leaf);
     }
     if (feed.rows > 0) {
@@ -352,4 +364,9 @@ class QueryExecution {
     }
     return result as Result;
   }
+}
+
+/** So that a leaf may begin this request. */
+async function loadFooters(snapshot: StreamSnapshot, request: ScanRequest): Promise<void> {
+  await snapshot.load((segment) => overlapsTime(request, segment));
 }

@@ -93,15 +93,17 @@ export class Leaf {
     private readonly keepsAnswers = false,
     /** The complete request is still to come (`begin`). */
     private deferred = false,
+    /** `text`, parsed. */
+    request = JSON.parse(text) as ScanRequest,
   ) {
-    this.request = JSON.parse(text) as ScanRequest;
-    if (!deferred) this.begin(text);
+    this.request = request;
+    if (!deferred) this.begin(text, request);
   }
 
   /** Starts answering this request; a deferred leaf may do so several times, one after the other. */
-  begin(text: string): void {
+  begin(text: string, request = JSON.parse(text) as ScanRequest): void {
     this.text = text;
-    this.request = JSON.parse(text) as ScanRequest;
+    this.request = request;
     // A range of time that a group lies wholly in does not matter to it: without the range, a query of "the last day" finds the answers
     // that it got a minute ago.
     this.timelessText = replaceTime(text, { min: null, max: null });

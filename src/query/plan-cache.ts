@@ -8,6 +8,8 @@ import type { PlanAnswer } from '../native/index.js';
 
 interface Entry {
   readonly plan: PlanAnswer;
+  /** The moment that it was made for, microseconds. */
+  readonly plannedUs: number;
   users: number;
   dropped: boolean;
 }
@@ -15,6 +17,7 @@ interface Entry {
 /** A plan in use; give it back with `release`. */
 export interface PlanLease {
   readonly plan: PlanAnswer;
+  readonly plannedUs: number;
   release(): void;
 }
 
@@ -36,14 +39,20 @@ export class PlanCache {
     return this.entries.size;
   }
 
-  acquire(key: string): PlanLease | undefined {
+  /** A plan that is good at this moment. */
+  acquire(key: string, nowUs: number): PlanLease | undefined {
     const entry = this.entries.get(key);
-    return entry && this.lease(entry);
+    if (!entry) return undefined;
+    const { clock } = entry.plan;
+    const ageUs = nowUs - entry.plannedUs;
+    if (clock && (ageUs < 0 || ageUs > clock.lifetimeUs)) return undefined;
+    return this.lease(entry);
   }
 
-  /** Takes a new plan over; one that depends on the clock is freed with its lease. */
-  add(key: string, plan: PlanAnswer): PlanLease {
-    const entry: Entry = { plan, users: 0, dropped: plan.stability === 'clock' };
+  /** Takes a new plan over; one that is good for its moment only is freed with its lease. */
+  add(key: string, plan: PlanAnswer, plannedUs: number): PlanLease {
+    const dropped = plan.stability === 'clock' && !plan.clock;
+    const entry: Entry = { plan, plannedUs, users: 0, dropped };
     const lease = this.lease(entry);
     if (!entry.dropped) this.entries.set(key, entry);
     return lease;
@@ -54,6 +63,7 @@ export class PlanCache {
     let released = false;
     return {
       plan: entry.plan,
+      plannedUs: entry.plannedUs,
       release: () => {
         if (released) throw new Error('BUG: a plan was released twice');
         released = true;

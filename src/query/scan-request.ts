@@ -61,9 +61,39 @@ export function countsRowsOnly({ filter, output }: ScanRequest): boolean {
 }
 
 /** As the planner writes it. Inside a JSON string its quotes would be escaped, so it is found nowhere else. */
-const TIME_MEMBER = /"time":\{"min":(?:null|-?\d+),"max":(?:null|-?\d+)\}/;
+const TIME_MEMBER = /"time":\{"min":(null|-?\d+),"max":(null|-?\d+)\}/;
 
 /** The planner's text with another range of time, microseconds. */
 export function replaceTime(text: string, { min, max }: ScanRequest['time']): string {
   return text.replace(TIME_MEMBER, `"time":{"min":${min},"max":${max}}`);
+}
+
+/** How the range of a request's time differs from what the planner wrote. */
+export interface TimeMove {
+  /** Added to the least and to the greatest time, microseconds. */
+  shiftUs: [number, number];
+  /** What is asked for lies within. */
+  startTime: number | null;
+  endTime: number | null;
+}
+
+/** The planner's text with its range of time moved, then narrowed. */
+export function moveTime(text: string, { shiftUs, startTime, endTime }: TimeMove): string {
+  const later = (a: bigint, b: bigint) => (a > b ? a : b);
+  const earlier = (a: bigint, b: bigint) => (a < b ? a : b);
+  const bound = (
+    written: string,
+    shift: number,
+    limit: number | null,
+    narrower: (a: bigint, b: bigint) => bigint,
+  ) => {
+    if (written === 'null') return limit;
+    const moved = BigInt(written) + BigInt(shift);
+    return limit === null ? moved : narrower(moved, BigInt(limit));
+  };
+  return text.replace(TIME_MEMBER, (_, min: string, max: string) => {
+    const from = bound(min, shiftUs[0], startTime, later);
+    const until = bound(max, shiftUs[1], endTime, earlier);
+    return `"time":{"min":${from},"max":${until}}`;
+  });
 }

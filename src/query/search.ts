@@ -16,6 +16,7 @@ import { QueryAdmission } from './admission.js';
 import type { QueryCaches } from './caches.js';
 import { type QueryResult, runQuery } from './executor.js';
 import { namedStreams, type PlanOptions, planContext } from './plan-context.js';
+import type { TimeMove } from './scan-request.js';
 
 const microseconds = z.number().int();
 
@@ -36,6 +37,12 @@ const searchSchema = z.object({
 });
 
 export type SearchBody = z.infer<typeof searchSchema>;
+
+/**
+ * What is planned for the time range of its request: a histogram has as many buckets as fit that, and an explanation shows it. Other plans
+ * are made without, so that a dashboard whose range moves on needs no new one.
+ */
+const PLANNED_FOR_RANGE = /\bhistogram\b|^\W*explain\b/i;
 
 /** Answer in pieces: JSON head, encoded hits, JSON tail. */
 export interface SearchAnswer {
@@ -76,6 +83,7 @@ interface ResolvedQuery {
   streams: { stream: Stream; expiredBefore: number | undefined }[];
   /** Of all streams of the organization. */
   names: string[];
+  timeRange: Pick<TimeMove, 'startTime' | 'endTime'>;
   planKey: string;
   answerKey: string;
 }
@@ -128,9 +136,11 @@ export class SearchService {
       stream,
       expiredBefore: this.store.expiredBefore(stream),
     }));
+    const range = { startTime: start_time, endTime: end_time };
+    const noRange = { startTime: null, endTime: null };
+    const planned = PLANNED_FOR_RANGE.test(body.query.sql);
     const options: PlanOptions = {
-      startTime: start_time,
-      endTime: end_time,
+      ...(planned ? range : noRange),
       from,
       size: track_total_hits || size === SIZE_UNLIMITED ? null : size > 0 ? size : SEARCH_SIZE_DEFAULT,
       defaultOrder: !track_total_hits,
@@ -143,8 +153,11 @@ export class SearchService {
     );
     const planKey = JSON.stringify([organization, schemas, options, sql]);
     // Versions are told apart even between streams of one name, so a name need not be here.
-    const answerKey = `${streams.map(({ stream }) => stream.version).join()} ${format} ${planKey}`;
-    return { sql, format, options, streams, names: all.map(({ name }) => name), planKey, answerKey };
+    const versions = streams.map(({ stream }) => stream.version).join();
+    const answerKey = `${versions} ${format} ${start_time} ${end_time} ${planKey}`;
+    const names = all.map(({ name }) => name);
+    const timeRange = planned ? noRange : range;
+    return { sql, format, options, streams, names, timeRange, planKey, answerKey };
   }
 
   private async execute(
@@ -152,16 +165,19 @@ export class SearchService {
     body: SearchBody,
     cancelled: AbortSignal,
   ): Promise<QueryResult> {
-    const { sql, format, options, streams, names, planKey, answerKey } = query;
+    const { sql, format, options, streams, names, timeRange, planKey, answerKey } = query;
     const { answers, partials, plans } = this.caches;
     const snapshots = streams.map(({ stream, expiredBefore }) => this.store.snapshot(stream, expiredBefore));
     const seconds = body.timeout || QUERY_TIMEOUT_SECONDS_DEFAULT;
     const timeout = AbortSignal.timeout(seconds * 1000);
+    const nowUs = Date.now() * 1000;
     try {
       const result = await runQuery(this.pool, {
         sql,
         planKey,
-        context: () => planContext(snapshots, names, Date.now() * 1000, options),
+        nowUs,
+        timeRange,
+        context: () => planContext(snapshots, names, nowUs, options),
         format,
         snapshots,
         plans,

@@ -377,7 +377,7 @@ describe('mergeBlocks and readFooter', () => {
   test('more rows than a row group holds become several groups', () => {
     const body = `[${Array.from({ length: 70_000 }, (_, n) => `{"_timestamp":${T + n},"id":${n}}`).join()}]`;
     const { footer, fd } = merged([encodeRecords(body)]);
-    expect(footer.groups.map(({ rows }) => rows)).toEqual([65_536, 4464]);
+    expect(footer.groups.map(({ rows }) => rows)).toEqual([35_000, 35_000]);
     expect(footer.groups.reduce((sum, { headerBytes }) => sum + headerBytes, 0)).toBe(footer.headers.length);
     expect(Number(readRows(fd, [footer.groups[1]?.offset ?? 0], 'id:int64')[0]?.id)).toBe(65_536);
   });
@@ -589,6 +589,17 @@ describe('plans and runs', () => {
       'chance false',
     );
     expect(stabilityOf('EXPLAIN ANALYZE SELECT n FROM logs')).toBe('fixed true');
+    const clockOf = (sql: string) => {
+      const { handle, clock } = native.plan(sql, context());
+      native.freePlan(handle);
+      return clock;
+    };
+    const hour = "timestamp > NOW() - INTERVAL '1 hour'";
+    expect(clockOf(`SELECT n FROM logs WHERE ${hour}`)).toEqual({
+      lifetimeUs: 317_123_457,
+      follows: [true, false],
+    });
+    expect(clockOf(`SELECT n FROM logs WHERE n = 1 OR ${hour}`) ?? undefined).toBeUndefined();
   });
 
   test('misuse is an error: handles that are free or never were, leaves that do not exist, bytes that are no answer', () => {

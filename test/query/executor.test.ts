@@ -41,6 +41,7 @@ class FakeQueryPool {
   scansRunningMost = 0;
   leaves = [leafText(ROWS)];
   stability: PlanAnswer['stability'] = 'clock';
+  clock: PlanAnswer['clock'];
   analyze = false;
   deferred = [false];
   /** Overridable behaviour. */
@@ -76,6 +77,7 @@ class FakeQueryPool {
           deferred: this.deferred,
           schema: '[{"name":"a","type":"Int64"}]',
           stability: this.stability,
+          clock: this.clock,
           analyze: this.analyze,
         };
       case 'combine':
@@ -180,6 +182,8 @@ function run(
   return runQuery(pool.asPool, {
     sql: 'SELECT',
     planKey: 'SELECT',
+    nowUs: 0,
+    timeRange: { startTime: null, endTime: null },
     context: () => context,
     format: 'objects',
     snapshots,
@@ -460,6 +464,32 @@ describe('what is kept', () => {
       expect(pool.of('plan')).toHaveLength(stability === 'clock' ? 3 : 1);
       expect(freed).toHaveLength(stability === 'clock' ? 3 : 0);
     }
+  });
+
+  test('a kept plan is answered for the moment and the time range of each query', async () => {
+    const pool = new FakeQueryPool();
+    pool.clock = { lifetimeUs: 1000, follows: [true, false] };
+    pool.leaves = [leafText(ROWS).replace('"min":null,"max":null', '"min":-500,"max":9223372036854775807')];
+    const plans = new PlanCache(() => {});
+    const timesAt = async (nowUs: number, startTime: number | null, endTime: number | null) => {
+      const from = pool.of('scan').length;
+      await run(pool, segmented(), undefined, { plans, nowUs, timeRange: { startTime, endTime } });
+      const texts = pool
+        .of('scan')
+        .slice(from)
+        .map(({ request }) => request);
+      return new Set(texts.map((text) => /"time":\{.*?\}/.exec(text)?.[0]));
+    };
+    expect(await timesAt(100, null, null)).toEqual(
+      new Set(['"time":{"min":-500,"max":9223372036854775807}']),
+    );
+    expect(await timesAt(130, null, 950)).toEqual(new Set(['"time":{"min":-470,"max":950}']));
+    expect(await timesAt(200, -390, null)).toEqual(
+      new Set(['"time":{"min":-390,"max":9223372036854775807}']),
+    );
+    expect(pool.of('plan')).toHaveLength(1);
+    await timesAt(1101, null, null);
+    expect(pool.of('plan')).toHaveLength(2);
   });
 
   test('EXPLAIN ANALYZE tells what was done instead of answering', async () => {

@@ -17,7 +17,7 @@ use napi_derive::napi;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Raised together with `ABI_VERSION` in `src/native/index.ts`.
-const ABI_VERSION: u32 = 5;
+const ABI_VERSION: u32 = 6;
 
 #[napi(object)]
 pub struct Abi {

@@ -53,7 +53,15 @@ pub struct PlanAnswer {
     pub deferred: Vec<bool>,
     pub schema: String,
     pub stability: String,
+    pub clock: Option<ClockBounds>,
     pub analyze: bool,
+}
+
+#[napi(object)]
+pub struct ClockBounds {
+    pub lifetime_us: f64,
+    /// Two flags a leaf.
+    pub follows: Vec<bool>,
 }
 
 #[napi(object)]
@@ -92,6 +100,10 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         Stability::Clock => "clock",
         Stability::Chance => "chance",
     };
+    let clock = plan.clock().map(|clock| ClockBounds {
+        lifetime_us: clock.lifetime_us as f64,
+        follows: clock.follows.iter().flatten().copied().collect(),
+    });
     let analyze = plan.explains() == Some(Explain::Analyze);
     Ok(PlanAnswer {
         handle: PLANS.insert(Arc::new(plan)),
@@ -99,6 +111,7 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         deferred,
         schema,
         stability: stability.to_owned(),
+        clock,
         analyze,
     })
 }

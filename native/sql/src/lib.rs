@@ -7,6 +7,7 @@
 //! Nothing here reads storage, blocks, or starts a thread: whoever holds a [`Plan`] answers its leaves.
 
 mod catalog;
+mod clock;
 mod context;
 mod encode;
 mod error;
@@ -23,6 +24,7 @@ mod stability;
 mod stream_table;
 mod suggest;
 
+pub use clock::ClockBounds;
 pub use context::{ColumnInfo, PlanContext, StreamInfo};
 pub use encode::Format;
 pub use error::{

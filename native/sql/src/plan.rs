@@ -18,6 +18,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 use futures::executor::block_on;
 
+use crate::clock::{self, ClockBounds, Timeless};
 use crate::context::PlanContext;
 use crate::error::{INVALID_SQL, SqlError};
 use crate::leaf::LeafExec;
@@ -44,6 +45,7 @@ pub struct Plan {
     requests: Vec<ScanRequest>,
     explain: Option<Explain>,
     stability: Stability,
+    clock: Option<ClockBounds>,
     timings: Timings,
 }
 
@@ -61,7 +63,7 @@ pub struct Timings {
 /// # Errors
 /// Any code of `error` but 20008.
 pub fn plan(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
-    let guarded = || catch_unwind(AssertUnwindSafe(|| plan_here(sql, context)));
+    let guarded = || catch_unwind(AssertUnwindSafe(|| plan_for_a_while(sql, context)));
     stacker::grow(STACK_BYTES, guarded).unwrap_or_else(|panic| {
         Err(
             SqlError::new(INVALID_SQL, "Search SQL not valid: the planner failed on it")
@@ -78,7 +80,22 @@ pub(crate) fn reason(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or("unknown reason").to_owned()
 }
 
-fn plan_here(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
+/// Plans, and finds out how the plan follows the clock by planning for a later moment too.
+fn plan_for_a_while(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
+    let (mut plan, bounds_only) = plan_here(sql, context)?;
+    if plan.stability == Stability::Clock && bounds_only && plan.explain.is_none() {
+        let later = PlanContext {
+            now_us: context.now_us.saturating_add(clock::LIFETIME_US),
+            ..context.clone()
+        };
+        let (later, _) = plan_here(sql, &later)?;
+        plan.clock = clock::compare(&plan.timeless(), &later.timeless());
+    }
+    Ok(plan)
+}
+
+/// The plan, and whether the clock does nothing in it but bound the event time.
+fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError> {
     let mut clock = Instant::now();
     let mut lap = || {
         let us = clock.elapsed().as_micros() as u64;
@@ -111,6 +128,7 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
         logical = page(logical, context).map_err(failed)?;
     }
     let stability = Stability::of(&logical).map_err(failed)?;
+    let bounds_only = clock::only_bounds_time(&logical).map_err(failed)?;
     let resolve_us = lap();
 
     let optimized = state.optimize(&logical).map_err(failed)?;
@@ -126,7 +144,8 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
         optimize_us,
         physical_us,
     };
-    assemble(physical, Arc::new(state), names, (parsed.explain, stability), timings)
+    let plan = assemble(physical, Arc::new(state), names, (parsed.explain, stability), timings)?;
+    Ok((plan, bounds_only))
 }
 
 /// Resolves names. Where `timestamp` is no column, it is tried as a name of the event time: so a real column, an alias
@@ -213,6 +232,7 @@ fn assemble(
         requests,
         explain,
         stability,
+        clock: None,
         timings,
     };
     if explain == Some(Explain::Plan) {
@@ -266,6 +286,25 @@ impl Plan {
 
     pub fn stability(&self) -> Stability {
         self.stability
+    }
+
+    /// How to use the plan after the moment it was made in; `None` when it depends on the clock in another way, or not at all.
+    pub fn clock(&self) -> Option<&ClockBounds> {
+        self.clock.as_ref()
+    }
+
+    fn timeless(&self) -> Timeless {
+        let mut tree = self.explain();
+        for request in &self.requests {
+            if let Ok(time) = serde_json::to_string(&request.time) {
+                tree = tree.replace(&time, "~");
+            }
+        }
+        let times = self.requests.iter().map(|request| [request.time.min, request.time.max]);
+        Timeless {
+            tree,
+            times: times.collect(),
+        }
     }
 
     pub fn timings(&self) -> Timings {

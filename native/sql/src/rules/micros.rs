@@ -20,7 +20,7 @@ fn is_text(data_type: &DataType) -> bool {
 }
 
 /// True for the event time column, however the streams and subqueries around it are called.
-pub(super) fn is_event_time(expr: &Expr) -> bool {
+pub(crate) fn is_event_time(expr: &Expr) -> bool {
     match expr {
         Expr::Column(column) | Expr::OuterReferenceColumn(_, column) => column.name == TIME_COLUMN,
         Expr::Alias(alias) => is_event_time(&alias.expr),

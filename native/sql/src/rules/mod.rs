@@ -7,5 +7,6 @@ mod time;
 mod yielding;
 
 pub(crate) use match_all::MatchAllRule;
+pub(crate) use micros::is_event_time;
 pub(crate) use time::{TimePlanner, TimeRule};
 pub(crate) use yielding::YieldInJoins;

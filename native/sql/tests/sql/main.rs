@@ -1,6 +1,7 @@
 //! The SQL crate through its public API.
 
 mod answers;
+mod clock;
 mod differential;
 mod encodings;
 mod errors;
