@@ -21,6 +21,7 @@ pub mod float_bits;
 pub mod frame;
 pub mod hex;
 pub mod pieces;
+pub mod runs;
 pub mod stats;
 pub mod text;
 pub mod triples;
@@ -77,6 +78,7 @@ pub const CODES: u8 = 7;
 pub const TEXT: u8 = 8;
 pub const HEX: u8 = 9;
 pub const DIGITS: u8 = 11;
+pub const RUNS: u8 = 12;
 /// Of a page without any value (all rows null): there is no values part and no codec.
 pub const NO_VALUES: u8 = 10;
 
@@ -119,7 +121,8 @@ impl Kind for Ints {
     type Values<'a> = &'a [i64];
     type Stats = IntStats;
     type Decoded = Vec<i64>;
-    const CODECS: &'static [&'static dyn Codec<Self>] = &[&constant::Constant, &delta::Delta, &frame::Frame];
+    const CODECS: &'static [&'static dyn Codec<Self>] =
+        &[&constant::Constant, &runs::Runs, &delta::Delta, &frame::Frame];
 
     fn collect(values: &[i64]) -> IntStats {
         IntStats::collect(values)
@@ -153,7 +156,7 @@ impl Kind for Codes {
     type Values<'a> = &'a [u32];
     type Stats = CodeStats;
     type Decoded = Vec<u32>;
-    const CODECS: &'static [&'static dyn Codec<Self>] = &[&constant::Constant, &codes::PackedCodes];
+    const CODECS: &'static [&'static dyn Codec<Self>] = &[&constant::Constant, &runs::Runs, &codes::PackedCodes];
 
     fn collect(values: &[u32]) -> CodeStats {
         CodeStats::collect(values)

@@ -7,6 +7,8 @@ pub struct IntStats {
     pub max: i64,
     /// Least and greatest step from one value to the next (0 for a single value); `None` when some step does not fit i64.
     pub steps: Option<(i64, i64)>,
+    /// Values that differ from the one before.
+    pub changes: usize,
 }
 
 impl IntStats {
@@ -27,7 +29,13 @@ impl IntStats {
             }
             if values.len() == 1 { (0, 0) } else { (least, greatest) }
         });
-        Self { min, max, steps }
+        let changes = count_changes(values);
+        Self {
+            min,
+            max,
+            steps,
+            changes,
+        }
     }
 }
 
@@ -89,6 +97,8 @@ impl BoolStats {
 pub struct CodeStats {
     pub min: u32,
     pub max: u32,
+    /// Values that differ from the one before.
+    pub changes: usize,
 }
 
 impl CodeStats {
@@ -99,8 +109,13 @@ impl CodeStats {
             min = min.min(value);
             max = max.max(value);
         }
-        Self { min, max }
+        let changes = count_changes(values);
+        Self { min, max, changes }
     }
+}
+
+fn count_changes<T: PartialEq>(values: &[T]) -> usize {
+    values.windows(2).map(|pair| usize::from(pair[0] != pair[1])).sum()
 }
 
 pub struct TextStats {

@@ -1,8 +1,8 @@
 //! Every codec of every kind under the same contract: a new codec is tested by being listed in `Kind::CODECS`.
 
 use crate::support::Random;
-use basalt_block::codec::{Bools, Codec, Codes, Floats, Ints, Kind, TextSlice, Texts};
-use basalt_block::{PAGE_ROWS, Text};
+use basalt_block::codec::{self, Bools, Codec, Codes, Floats, Ints, Kind, TextSlice, Texts};
+use basalt_block::{EncodeOptions, PAGE_ROWS, Text};
 use std::fmt::Debug;
 
 const COUNTS: [usize; 8] = [1, 2, 63, 64, 1023, 1025, 3000, PAGE_ROWS];
@@ -223,14 +223,51 @@ fn hex_takes_ids_and_refuses_other_shapes() {
 }
 
 #[test]
+fn values_that_stay_are_stored_as_runs() {
+    let mut random = Random(SEED);
+    for longest in [1u64, 2, 20, 300, 3000] {
+        let mut values: Vec<i64> = Vec::new();
+        while values.len() < 8192 {
+            let value = random.below(1 << 40) as i64 - (1 << 39);
+            values.resize(values.len() + 1 + random.below(longest) as usize, value);
+        }
+        values.truncate(8192);
+        let codes: Vec<u32> = values.iter().map(|value| value.rem_euclid(5000) as u32).collect();
+        let long = longest >= 20;
+        let mut out = Vec::new();
+        let id = codec::encode::<Ints>(&values, &Ints::collect(&values), &EncodeOptions::segment(1), &mut out);
+        assert_eq!(id == codec::RUNS, long, "integers, up to {longest}: {id}");
+        let mut decoded = Vec::new();
+        codec::find::<Ints>(id)
+            .unwrap()
+            .decode(&out, 8192, &mut decoded)
+            .unwrap();
+        assert_eq!(decoded, values);
+        let mut coded = Vec::new();
+        let id = codec::encode::<Codes>(&codes, &Codes::collect(&codes), &EncodeOptions::segment(1), &mut coded);
+        assert_eq!(id == codec::RUNS, long, "codes, up to {longest}: {id}");
+        let mut decoded = Vec::new();
+        codec::find::<Codes>(id)
+            .unwrap()
+            .decode(&coded, 8192, &mut decoded)
+            .unwrap();
+        assert_eq!(decoded, codes);
+        assert!(!long || coded.len() < 8192 * 13 / 8 / 2, "{} bytes", coded.len());
+    }
+}
+
+#[test]
 fn ids_are_pinned_and_distinct() {
     fn ids<K: Kind>() -> Vec<(u8, &'static str)> {
         K::CODECS.iter().map(|codec| (codec.id(), codec.name())).collect()
     }
-    assert_eq!(ids::<Ints>(), [(1, "constant"), (3, "delta"), (2, "frame")]);
+    assert_eq!(
+        ids::<Ints>(),
+        [(1, "constant"), (12, "runs"), (3, "delta"), (2, "frame")]
+    );
     assert_eq!(ids::<Floats>(), [(1, "constant"), (4, "decimal"), (5, "float_bits")]);
     assert_eq!(ids::<Bools>(), [(1, "constant"), (6, "bitmap")]);
-    assert_eq!(ids::<Codes>(), [(1, "constant"), (7, "codes")]);
+    assert_eq!(ids::<Codes>(), [(1, "constant"), (12, "runs"), (7, "codes")]);
     assert_eq!(
         ids::<Texts>(),
         [(1, "constant"), (9, "hex"), (11, "digits"), (8, "text")]

@@ -6,14 +6,26 @@ use crate::harness::{NOW_US, context, world};
 
 const FOLLOWING: [(&str, [bool; 2]); 8] = [
     ("timestamp >= NOW() - INTERVAL '24 hours'", [true, false]),
-    ("_timestamp > now() - INTERVAL '5 minutes' AND level = 'error'", [true, false]),
+    (
+        "_timestamp > now() - INTERVAL '5 minutes' AND level = 'error'",
+        [true, false],
+    ),
     ("timestamp BETWEEN NOW() - INTERVAL '1 day' AND NOW()", [true, true]),
-    ("NOW() > timestamp AND now() - INTERVAL '1 week' <= timestamp", [true, true]),
+    (
+        "NOW() > timestamp AND now() - INTERVAL '1 week' <= timestamp",
+        [true, true],
+    ),
     ("timestamp < now() + INTERVAL '1 hour 3 milliseconds'", [false, true]),
     // Bounds that stand still and are the narrower ones all the while.
-    ("timestamp >= NOW() - INTERVAL '24 hours' AND timestamp >= '2999-01-01'", [false, false]),
+    (
+        "timestamp >= NOW() - INTERVAL '24 hours' AND timestamp >= '2999-01-01'",
+        [false, false],
+    ),
     ("timestamp < NOW() AND timestamp < '1999-01-01'", [false, false]),
-    ("timestamp >= NOW() - INTERVAL '24 hours' AND timestamp < '2999-01-01'", [true, false]),
+    (
+        "timestamp >= NOW() - INTERVAL '24 hours' AND timestamp < '2999-01-01'",
+        [true, false],
+    ),
 ];
 
 const NEW_EACH_TIME: [&str; 9] = [
@@ -34,7 +46,10 @@ fn statement(predicate: &str) -> String {
 
 fn times(sql: &str, context: &PlanContext) -> Vec<[Option<i64>; 2]> {
     let plan = plan(sql, context).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    plan.leaves().iter().map(|leaf| [leaf.time.min, leaf.time.max]).collect()
+    plan.leaves()
+        .iter()
+        .map(|leaf| [leaf.time.min, leaf.time.max])
+        .collect()
 }
 
 #[test]
@@ -44,7 +59,9 @@ fn bounds_of_the_event_time_follow_the_clock() {
     for (predicate, follows) in FOLLOWING {
         let sql = statement(predicate);
         let plan = plan(&sql, &now).unwrap_or_else(|error| panic!("{sql}: {error}"));
-        let clock = plan.clock().unwrap_or_else(|| panic!("{sql}: is planned anew each time"));
+        let clock = plan
+            .clock()
+            .unwrap_or_else(|| panic!("{sql}: is planned anew each time"));
         assert_eq!(clock.follows, [follows], "{sql}");
         let leaf = &plan.leaves()[0];
         for passed_us in [0, 1, 999_999, 77_000_001, clock.lifetime_us] {
@@ -88,5 +105,10 @@ fn a_bound_that_is_overtaken_meanwhile_is_planned_anew() {
 
 #[test]
 fn a_plan_without_the_clock_has_no_use_for_it() {
-    assert!(plan(&statement("level = 'error'"), &context(&world())).unwrap().clock().is_none());
+    assert!(
+        plan(&statement("level = 'error'"), &context(&world()))
+            .unwrap()
+            .clock()
+            .is_none()
+    );
 }
