@@ -8,7 +8,7 @@ import { LEAF_CREDIT_BYTES, QUERY_MEMORY_BYTES_MAX } from '../config/limits.js';
 import { BasaltError } from '../errors/index.js';
 import type { PlanAnswer, RowFormat, ScanAnswer } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
-import { Gathering, groupsRows, type Release } from './combine.js';
+import { Gathering, groupsRows, type Release, selectsGroups } from './combine.js';
 import { explainAnalyze, explainedRows } from './explain.js';
 import { Leaf, type Morsel } from './leaf.js';
 import type { Partial, PartialCache } from './partial-cache.js';
@@ -148,7 +148,10 @@ class QueryExecution {
   private async openLeaf(text: string, index: number, deferred?: boolean): Promise<Leaf> {
     const snapshot = deferred ? this.snapshotOf(text) : await this.loadFooters(text);
     const leaf = new Leaf(index, text, snapshot, this.input.partials !== undefined, deferred);
-    if (groupsRows(leaf.request)) this.gatherings.set(leaf, new Gathering(this.pool.options.maxThreads));
+    if (groupsRows(leaf.request)) {
+      const gathering = new Gathering(this.pool.options.maxThreads, selectsGroups(leaf.request));
+      this.gatherings.set(leaf, gathering);
+    }
     return leaf;
   }
 
