@@ -142,7 +142,10 @@ mod tests {
             join(&mut hash, member);
             hash
         };
-        even(&mut (0..100_000).map(|n| joined(Runs::of(1).number_hash(n))), "numbers");
+        even(
+            &mut (0..1_000_000).map(|n| joined(Runs::of(1).number_hash(n))),
+            "numbers",
+        );
         even(
             &mut (0..100_000).map(|n| joined(Runs::of(1).number_hash(n << 20))),
             "coarse numbers",
@@ -153,7 +156,7 @@ mod tests {
         );
         let stem = text_hash(b"/items/");
         even(
-            &mut (0..100_000).map(|n| joined(Runs::of(1).numbered_hash(stem, n))),
+            &mut (0..1_000_000).map(|n| joined(Runs::of(1).numbered_hash(stem, n))),
             "numbered texts",
         );
     }

@@ -46,7 +46,7 @@ impl IdMap {
     }
 
     /// Ids of the numbers from 0 on, `UNSET` where there is none, as far as the window reaches.
-    pub fn from_zero(&self) -> &[u32] {
+    pub fn dense_ids(&self) -> &[u32] {
         match usize::try_from(self.base.wrapping_neg()) {
             Ok(zero) => self.window.get(zero..).unwrap_or(&[]),
             Err(_) => &[],

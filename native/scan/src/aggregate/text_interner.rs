@@ -133,7 +133,7 @@ impl TextInterner {
 
     /// Ids by the number of a stem, as far as they are in its table; `UNSET` where there is none yet.
     pub fn ids_of(&self, stem: u32) -> &[u32] {
-        self.numbers[stem as usize].ids.from_zero()
+        self.numbers[stem as usize].ids.dense_ids()
     }
 
     #[inline(always)]
