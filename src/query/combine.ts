@@ -19,7 +19,11 @@ export class Gathering {
   private hopeless = false;
   private combined = false;
 
-  constructor(private readonly workers: number) {}
+  constructor(
+    private readonly workers: number,
+    /** Not all groups are wanted, so that one answer is combined too. */
+    private readonly selects = false,
+  ) {}
 
   /** Takes one answer and says what is to be done now, if anything. `last`: no other is to come. */
   add(ipc: Uint8Array, rows: number, last: boolean): Release | undefined {
@@ -47,7 +51,8 @@ export class Gathering {
   }
 
   private get worthwhile(): boolean {
-    return !this.hopeless && (this.answers.length > 1 || this.combined) && this.rows >= COMBINE_ROWS_MIN;
+    const gains = this.answers.length > 1 || this.combined || this.selects;
+    return gains && !this.hopeless && this.rows >= COMBINE_ROWS_MIN;
   }
 
   private release(combine: boolean, complete: boolean): Release {
@@ -58,6 +63,11 @@ export class Gathering {
     this.rows = 0;
     return combine ? { kind: 'combine', answers, shares, complete } : { kind: 'feed', answers };
   }
+}
+
+/** Whether a complete combination of answers to this request leaves out groups. */
+export function selectsGroups({ output }: ScanRequest): boolean {
+  return output.kind === 'aggregate' && output.top !== undefined;
 }
 
 /** Whether answers to this request are rows of groups. */

@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { compress, decompress } from 'zstd-napi';
 import type { Partial } from './partial-cache.js';
 
-const MAGIC = 'BSLTPRT1';
+const MAGIC = 'BSLTPRT2';
 const HEAD_BYTES = 48;
 const LEVEL = 1;
 

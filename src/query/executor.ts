@@ -8,7 +8,7 @@ import { LEAF_CREDIT_BYTES, QUERY_MEMORY_BYTES_MAX } from '../config/limits.js';
 import { BasaltError } from '../errors/index.js';
 import type { PlanAnswer, RowFormat, ScanAnswer } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
-import { Gathering, groupsRows, type Release } from './combine.js';
+import { Gathering, groupsRows, type Release, selectsGroups } from './combine.js';
 import { explainAnalyze, explainedRows } from './explain.js';
 import { Leaf, type Morsel } from './leaf.js';
 import type { Partial, PartialCache } from './partial-cache.js';
@@ -157,7 +157,10 @@ class QueryExecution {
     const snapshot = this.snapshotOf(request);
     if (!deferred) await loadFooters(snapshot, request);
     const leaf = new Leaf(index, text, snapshot, this.input.partials !== undefined, deferred, request);
-    if (groupsRows(request)) this.gatherings.set(leaf, new Gathering(this.pool.options.maxThreads));
+    if (groupsRows(request)) {
+      const gathering = new Gathering(this.pool.options.maxThreads, selectsGroups(request));
+      this.gatherings.set(leaf, gathering);
+    }
     return leaf;
   }
 

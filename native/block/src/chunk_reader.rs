@@ -11,7 +11,7 @@ use crate::page_decode::{Failure, decode_codes, decode_validity, decode_values, 
 use crate::reader::{PAGE_ROWS, read_exact};
 use crate::section::{self, SectionEntry};
 use crate::source::ReadAt;
-use crate::template::{self, TemplateDictionary};
+use crate::template::{self, NumberedPage, TemplateDictionary};
 use std::ops::Range;
 
 /// Chunks up to this size are read whole: one read of 256 KiB costs less than two small ones.
@@ -368,6 +368,35 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
         self.read_head(&entry, page, into)
     }
 
+    /// Reads a page of templates as stems and numbers; false where it is not worth it, and nothing is in `into`. `Invalid`
+    /// for other columns.
+    pub fn read_numbered_page(&mut self, page: usize, into: &mut NumberedPage) -> Result<bool, BlockError> {
+        let entry = self.page_entry(page)?;
+        if self.family != ChunkFamily::Templates {
+            let what = format!("stems of column {}, which has no templates", self.name);
+            return Err(BlockError::invalid(what));
+        }
+        self.load_dictionary()?;
+        let mut head = Page {
+            validity: into.validity.take(),
+            ..Page::default()
+        };
+        self.read_template_codes(&entry, page, self.dictionary_count(), &mut head)?;
+        (into.rows, into.validity) = (head.rows, head.validity);
+        let mut worth_it = false;
+        self.with_detail(&entry, page, |templates, codes, detail| {
+            worth_it = match templates {
+                Some(templates) => template::read_numbered(templates, codes, detail, into)?,
+                None => false,
+            };
+            Ok(())
+        })?;
+        if worth_it {
+            into.spread();
+        }
+        Ok(worth_it)
+    }
+
     fn page_entry(&self, page: usize) -> Result<PageEntry, BlockError> {
         let entry = self.directory.pages.get(page).copied();
         entry.ok_or_else(|| BlockError::invalid(format!("page {page} of {}", self.directory.pages.len())))
@@ -456,32 +485,44 @@ impl<S: ReadAt + ?Sized> Chunk<'_, S> {
 
     /// Reads the digits and puts the strings of the codes together.
     fn read_detail(&mut self, entry: &PageEntry, page: usize, into: &mut Page) -> Result<(), BlockError> {
-        let Some(detail) = entry.detail else {
-            return Err(self.corrupt(entry, page, "templates without digits"));
-        };
-        let range = self.fetch(entry, page, entry.head_bytes(), (detail.bytes, detail.crc))?;
         let mut text = match std::mem::take(&mut into.values) {
             PageValues::Text(text) => text,
             _ => Text::default(),
         };
+        self.with_detail(entry, page, |templates, codes, detail| match templates {
+            Some(templates) => template::read_page(templates, codes, detail, &mut text),
+            None => {
+                text = Text::default();
+                Ok(())
+            }
+        })?;
+        spread_offsets(&mut text.offsets, into.validity.as_ref(), into.rows);
+        into.values = PageValues::Text(text);
+        Ok(())
+    }
+
+    /// Calls `read` with the templates, the codes that were read last, and the bytes of their digits; without templates where
+    /// every row is null.
+    fn with_detail(
+        &mut self,
+        entry: &PageEntry,
+        page: usize,
+        read: impl FnOnce(Option<&mut TemplateDictionary>, &[u32], &[u8]) -> Result<(), Damage>,
+    ) -> Result<(), BlockError> {
+        let Some(detail) = entry.detail else {
+            return Err(self.corrupt(entry, page, "templates without digits"));
+        };
+        let range = self.fetch(entry, page, entry.head_bytes(), (detail.bytes, detail.crc))?;
         let bytes = if self.bytes.is_empty() {
             &self.page_bytes
         } else {
             &self.bytes
         };
         let result = match &mut self.templates {
-            Some(templates) if !self.codes.is_empty() => {
-                template::read_page(templates, &self.codes, &bytes[range], &mut text)
-            }
-            _ if range.is_empty() => {
-                text = Text::default();
-                Ok(())
-            }
+            Some(templates) if !self.codes.is_empty() => read(Some(templates), &self.codes, &bytes[range]),
+            _ if range.is_empty() => read(None, &[], &[]),
             _ => Err(Damage::new("digits in a page of nulls")),
         };
-        result.map_err(|damage| self.corrupt(entry, page, damage))?;
-        spread_offsets(&mut text.offsets, into.validity.as_ref(), into.rows);
-        into.values = PageValues::Text(text);
-        Ok(())
+        result.map_err(|damage| self.corrupt(entry, page, damage))
     }
 }

@@ -47,4 +47,5 @@ pub use salvage::{Lost, LostGroup, Salvage, salvage_segment};
 pub use section::Section;
 pub use segment::{GROUP_ROWS, GroupLocation, SegmentFooter, has_current_version, read_footer};
 pub use source::{FileSource, ReadAt};
+pub use template::NumberedPage;
 pub use writer::{EncodeOptions, Layout, encode_block};

@@ -71,12 +71,17 @@ pub struct Answer {
 
 impl Answer {
     pub fn new(fields: Vec<(String, DataType)>) -> Result<Self, ScanError> {
+        Self::behind(Vec::new(), fields)
+    }
+
+    /// Its stream is written behind what is in `before`.
+    pub fn behind(before: Vec<u8>, fields: Vec<(String, DataType)>) -> Result<Self, ScanError> {
         let fields: Vec<Field> = fields
             .into_iter()
             .map(|(name, data_type)| Field::new(name, data_type, true))
             .collect();
         let schema = Arc::new(Schema::new(fields));
-        let writer = StreamWriter::try_new(Vec::new(), &schema)?;
+        let writer = StreamWriter::try_new(before, &schema)?;
         Ok(Self {
             schema,
             writer,

@@ -2,11 +2,11 @@
 //!
 //! They were checked when they were read from the file and decoded; a hit is used as it is, in place. An entry's note says
 //! what its bytes are: bits 0 to 31 rows (strings of a dictionary), bits 32 to 39 the `Layout`, bit 40 whether validity words
-//! come first.
+//! come first, bits 48 to 63 the stems of a numbered page.
 
-use crate::page_view::{Codes, PageValues};
+use crate::page_view::{Codes, NumberedView, PageValues};
 use basalt_block::codec::TextSlice;
-use basalt_block::{Chunk, Page, PageValues as DecodedValues, ReadAt, Text};
+use basalt_block::{Chunk, NumberedPage, Page, PageValues as DecodedValues, ReadAt, Text};
 use basalt_cache::{Key, PageCache, Pinned};
 use zerocopy::{FromBytes, IntoBytes, TryFromBytes};
 
@@ -29,12 +29,18 @@ pub struct CachedText<'s> {
     bytes: Pinned<'s>,
 }
 
+/// A cached page of stems and numbers, borrowed.
+pub struct CachedNumbers<'s> {
+    bytes: Pinned<'s>,
+}
+
 /// Kinds of cached things (`Key::kind`).
 const PAGE: u32 = 1;
 const STRINGS: u32 = 2;
 const DIRECTORY: u32 = 3;
 const TEMPLATE_PAGE: u32 = 4;
 const SHAPES: u32 = 5;
+const NUMBERED_PAGE: u32 = 6;
 
 /// Layouts of values.
 const INT64: u64 = 1;
@@ -44,7 +50,9 @@ const CODES_U8: u64 = 4;
 const CODES_U16: u64 = 5;
 const CODES_U32: u64 = 6;
 const TEXT: u64 = 7;
+const NUMBERED: u64 = 8;
 const VALIDITY: u64 = 1 << 40;
+const STEMS_SHIFT: u32 = 48;
 
 /// Pages of text are large, so one is taken only when it is asked for again.
 const TEXT_REQUESTS_MIN: u32 = 2;
@@ -122,6 +130,38 @@ impl<'s> BlockPages<'s> {
             }),
             DecodedValues::Text(text) => keep(TEXT, text_bytes(text), &|into| write_text(text, into)),
         };
+    }
+
+    /// A page of strings as stems and numbers.
+    pub fn numbered_page(&self, column: usize, page: usize) -> Option<CachedNumbers<'s>> {
+        let bytes = self.cache?.get(&self.key(NUMBERED_PAGE, column, page))?;
+        Some(CachedNumbers { bytes })
+    }
+
+    pub fn keep_numbered_page(&self, column: usize, page: usize, content: &NumberedPage) {
+        let Some(cache) = self.cache else { return };
+        let validity = content
+            .validity
+            .as_ref()
+            .map_or(&[][..], |validity| validity.words.as_bytes());
+        let flag = if content.validity.is_some() { VALIDITY } else { 0 };
+        let note = content.rows as u64 | NUMBERED << 32 | flag | (content.stems.len() as u64) << STEMS_SHIFT;
+        // From the most to the least aligned.
+        let parts = [
+            validity,
+            content.numbers.as_bytes(),
+            content.stems.offsets.as_bytes(),
+            &content.codes,
+            &content.stems.bytes,
+        ];
+        let bytes = parts.iter().map(|part| part.len()).sum();
+        cache.insert(&self.key(NUMBERED_PAGE, column, page), note, bytes, 1, |mut into| {
+            for part in parts {
+                let (own, rest) = into.split_at_mut(part.len());
+                own.copy_from_slice(part);
+                into = rest;
+            }
+        });
     }
 
     /// The dictionary of a column, or its templates: it has one of them.
@@ -208,6 +248,31 @@ impl CachedPage<'_> {
             _ => return None,
         };
         Some((validity, values))
+    }
+}
+
+impl CachedNumbers<'_> {
+    /// `None` as above.
+    pub fn view(&self) -> Option<NumberedView<'_>> {
+        let note = self.bytes.note();
+        let (rows, stems) = (note as u32 as usize, (note >> STEMS_SHIFT) as usize);
+        let words = if note & VALIDITY == 0 { 0 } else { rows.div_ceil(64) };
+        let (validity, bytes) = self.bytes.split_at_checked(words * size_of::<u64>())?;
+        let (numbers, bytes) = bytes.split_at_checked(rows * size_of::<u32>())?;
+        let (offsets, bytes) = bytes.split_at_checked((stems + 1) * size_of::<u32>())?;
+        let (codes, bytes) = bytes.split_at_checked(rows)?;
+        Some(NumberedView {
+            validity: match words {
+                0 => None,
+                _ => Some(FromBytes::ref_from_bytes(validity).ok()?),
+            },
+            stems: TextSlice {
+                offsets: FromBytes::ref_from_bytes(offsets).ok()?,
+                bytes,
+            },
+            codes,
+            numbers: FromBytes::ref_from_bytes(numbers).ok()?,
+        })
     }
 }
 

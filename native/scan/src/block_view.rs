@@ -5,6 +5,8 @@
 //! to it.
 //! Invariant after `load`: the current page has as many values as rows (the block's reader sees to codes being in range).
 
+mod numbered;
+
 use crate::block_pages::{BlockPages, CachedPage, CachedText};
 use crate::cast::{Cast, cast_between, cast_bound, cast_page};
 use crate::error::ScanError;
@@ -13,8 +15,8 @@ use crate::plan::Slot;
 use crate::request::RequestType;
 use basalt_block::codec::TextSlice;
 use basalt_block::{
-    BlockError, Bound, Chunk, ChunkFamily, ColumnView as HeaderColumn, HeaderView, PAGE_ROWS, Page, ReadAt, Text,
-    open_chunk,
+    BlockError, Bound, Chunk, ChunkFamily, ColumnView as HeaderColumn, HeaderView, NumberedPage, PAGE_ROWS, Page,
+    ReadAt, Text, open_chunk,
 };
 use std::cell::Cell;
 use std::sync::Arc;
@@ -66,6 +68,10 @@ struct ColumnView<'s> {
     /// Template numbers of page `templates_loaded`, if they came from the cache; else they are in `template_page`.
     cached_templates: Option<CachedPage<'s>>,
     template_page: Page,
+    /// A page that is read as stems and numbers.
+    numbered: NumberedPage,
+    /// It was tried and did not pay.
+    numberless: bool,
 }
 
 /// A column's dictionary, or its templates.
@@ -183,6 +189,8 @@ impl<'s> BlockView<'s> {
                 templates_loaded: None,
                 cached_templates: None,
                 template_page: Page::default(),
+                numbered: NumberedPage::default(),
+                numberless: false,
             });
         }
         Ok(Self {

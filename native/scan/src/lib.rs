@@ -25,7 +25,9 @@ mod sketch;
 mod text;
 mod top_time;
 
-pub use aggregate::combine::{Share, combine};
+pub use aggregate::combine::combine;
+pub use aggregate::deal::Share;
+pub use aggregate::dealt::{Decoded, decode as decode_answer};
 pub use aggregate::function::{Functions, NoFunctions, States};
 pub use answer::{ScanOutput, ScanStats};
 pub use block_view::Part;

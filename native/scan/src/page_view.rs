@@ -1,7 +1,7 @@
 //! The values of a page as the scan works on them: slices, whether the page was decoded just now or lies in the page cache.
 
-use basalt_block::PageValues as DecodedValues;
 use basalt_block::codec::TextSlice;
+use basalt_block::{NumberedPage, PageValues as DecodedValues};
 
 #[derive(Debug, Clone, Copy)]
 pub enum PageValues<'a> {
@@ -11,6 +11,27 @@ pub enum PageValues<'a> {
     /// Into the column's dictionary, always in range.
     Codes(Codes<'a>),
     Text(TextSlice<'a>),
+}
+
+/// A page of strings as stems and numbers (`NumberedPage`), each row's stem below the number of stems.
+#[derive(Clone, Copy)]
+pub struct NumberedView<'a> {
+    /// Bit words, 1 = present; `None`: no nulls.
+    pub validity: Option<&'a [u64]>,
+    pub stems: TextSlice<'a>,
+    pub codes: &'a [u8],
+    pub numbers: &'a [u32],
+}
+
+impl<'a> NumberedView<'a> {
+    pub fn of(page: &'a NumberedPage) -> Self {
+        Self {
+            validity: page.validity.as_ref().map(|validity| validity.words.as_slice()),
+            stems: TextSlice::of(&page.stems),
+            codes: &page.codes,
+            numbers: &page.numbers,
+        }
+    }
 }
 
 /// Codes of 32 bits as they are decoded, or no wider than the dictionary needs as the page cache holds them.

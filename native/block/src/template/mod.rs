@@ -16,6 +16,7 @@
 //! Pays for messages, paths, addresses, numbers as text. Only in segments: it takes a whole chunk to judge.
 
 mod build;
+mod numbered;
 mod page_reader;
 mod page_writer;
 mod pairs;
@@ -23,6 +24,7 @@ mod shapes;
 mod split;
 
 pub use build::build;
+pub use numbered::{NumberedPage, read_numbered};
 pub use page_reader::read_page;
 pub use page_writer::PageWriter;
 pub use shapes::Shapes;

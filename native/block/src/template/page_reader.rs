@@ -11,23 +11,25 @@ use std::cell::RefCell;
 
 /// Where the next row of a template finds its parts.
 #[derive(Clone, Copy, Default)]
-struct Place {
+pub(super) struct Place {
     rows: u32,
-    lengths_at: u32,
-    free_at: u32,
-    distances_at: u32,
+    pub lengths_at: u32,
+    pub free_at: u32,
+    pub distances_at: u32,
 }
 
 /// Buffers of one thread.
 #[derive(Default)]
-struct Scratch {
-    places: Vec<Place>,
-    lengths: Vec<u8>,
+pub(super) struct Scratch {
+    pub places: Vec<Place>,
+    /// Of the slots whose length varies.
+    pub lengths: Vec<u8>,
     triples: Vec<u32>,
-    free: Vec<u8>,
+    /// Digits of slots without references, in ASCII.
+    pub free: Vec<u8>,
     symbols: Vec<u8>,
     /// Digits of slots with references, in ASCII, and a piece of padding.
-    referenced: Vec<u8>,
+    pub referenced: Vec<u8>,
 }
 
 /// A page larger than this gives its buffers back.
@@ -45,10 +47,22 @@ pub fn read_page(
     detail: &[u8],
     into: &mut Text,
 ) -> Result<(), Damage> {
+    with_parts(dictionary, codes, detail, |text, shapes, scratch, text_bytes| {
+        assemble(text, shapes, codes, scratch, text_bytes, into)
+    })
+}
+
+/// Calls `work` with the templates, their shapes, the decoded parts of a page and the bytes of all its strings.
+pub(super) fn with_parts<T>(
+    dictionary: &mut TemplateDictionary,
+    codes: &[u32],
+    detail: &[u8],
+    work: impl FnOnce(&Text, &Shapes, &mut Scratch, usize) -> Result<T, Damage>,
+) -> Result<T, Damage> {
     let (text, shapes) = dictionary.with_shapes()?;
     SCRATCH.with_borrow_mut(|scratch| {
         let result = read_parts(text, shapes, codes, detail, scratch)
-            .and_then(|text_bytes| assemble(text, shapes, codes, scratch, text_bytes, into));
+            .and_then(|text_bytes| work(text, shapes, scratch, text_bytes));
         if scratch.free.capacity().max(scratch.referenced.capacity()) > SCRATCH_BYTES_MAX {
             *scratch = Scratch::default();
         }

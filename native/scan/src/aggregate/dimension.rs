@@ -2,36 +2,31 @@
 
 use super::id_map::{UNSET, WINDOW_CELLS_FREE};
 use super::interner::NumberInterner;
-use super::state::wrong_type;
+use super::tally::{Counted, Tally};
 use super::text_interner::TextInterner;
 use crate::bits::Rows;
 use crate::block_view::{BlockView, PageView, PageZone};
-use crate::column_builder::{is_valid, text_limit};
+use crate::column_builder::is_valid;
 use crate::error::ScanError;
-use crate::page_view::{Code, PageValues, with_codes};
+use crate::page_view::{Code, NumberedView, PageValues, with_codes};
 use crate::plan::Plan;
 use crate::request::{Group, RequestType};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
-use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use basalt_block::Bound;
 use basalt_block::codec::TextSlice;
-use std::sync::Arc;
 
 pub struct Dimension {
     slot: usize,
-    values: DimensionValues,
+    pub(super) values: DimensionValues,
     bucket: Option<Bucket>,
     /// Ids by dictionary code or by bool, of the current block; `UNSET` until a row has the value.
     remap: Vec<u32>,
-    /// Rows of the blocks so far.
-    rows: usize,
+    /// Rows of the blocks and arrays so far.
+    pub(super) rows: usize,
     /// The value of every row of the current block, if the header tells.
     constant: Option<Constant>,
 }
 
-enum DimensionValues {
+pub(super) enum DimensionValues {
     Int64(NumberInterner),
     /// Bit patterns: both zeros and different NaNs are different groups, which a final step may join.
     Float64(NumberInterner),
@@ -61,7 +56,7 @@ pub enum PageIds {
 }
 
 /// Integers are looked up by index where their range is not more than this many times the rows.
-const CELLS_PER_ROW: usize = 4;
+pub(super) const CELLS_PER_ROW: usize = 4;
 
 impl Bucket {
     /// First and last value of the bucket of `value`, saturating at the ends of i64.
@@ -188,6 +183,29 @@ impl Dimension {
         })
     }
 
+    /// Adds the selected rows of a page, of which there is at least one, to the tally; false where `page` has to do it.
+    pub fn tally(
+        &mut self,
+        block: &mut BlockView,
+        page: usize,
+        rows: Rows,
+        tally: &mut Tally,
+    ) -> Result<bool, ScanError> {
+        let (DimensionValues::Text(interner), None) = (&mut self.values, &self.constant) else {
+            return Ok(false);
+        };
+        let added = block.with_numbered_page(self.slot, page, |view| tally.add(interner, view, rows))?;
+        Ok(added.unwrap_or(false))
+    }
+
+    /// What the tally has.
+    pub fn take_tally(&mut self, tally: &mut Tally) -> Counted {
+        match &mut self.values {
+            DimensionValues::Text(interner) => tally.take(interner),
+            DimensionValues::Int64(_) | DimensionValues::Float64(_) | DimensionValues::Bool(_) => Counted::default(),
+        }
+    }
+
     /// Ids of the selected rows of a page, of which there is at least one.
     pub fn page(
         &mut self,
@@ -210,6 +228,12 @@ impl Dimension {
             && let DimensionValues::Int64(values) = &mut self.values
         {
             return Ok(PageIds::Same(values.id(start)));
+        }
+        if let DimensionValues::Text(interner) = &mut self.values {
+            let visit = |view: NumberedView| numbered_ids(interner, view, rows, ids);
+            if block.with_numbered_page(self.slot, page, visit)?.is_some() {
+                return Ok(PageIds::Each);
+            }
         }
         block.load(self.slot, page)?;
         let PageView::Values {
@@ -259,96 +283,6 @@ impl Dimension {
         }
         Ok(PageIds::Each)
     }
-
-    /// The values of these ids as an array.
-    pub fn column(&self, ids: &[u32]) -> Result<ArrayRef, ScanError> {
-        Ok(match &self.values {
-            DimensionValues::Int64(values) => Arc::new(ids.iter().map(|&id| values.value(id)).collect::<Int64Array>()),
-            DimensionValues::Float64(values) => {
-                let floats = ids
-                    .iter()
-                    .map(|&id| values.value(id).map(|bits| f64::from_bits(bits as u64)));
-                Arc::new(floats.collect::<Float64Array>())
-            }
-            DimensionValues::Bool(values) => Arc::new(
-                ids.iter()
-                    .map(|&id| values.value(id).map(|value| value != 0))
-                    .collect::<BooleanArray>(),
-            ),
-            DimensionValues::Text(values) => text_column(values, ids)?,
-        })
-    }
-
-    /// Ids of the listed rows of an array that `column` of another grouping made.
-    pub fn array_ids(&mut self, array: &dyn Array, rows: &[u32], ids: &mut Vec<u32>) -> Result<(), ScanError> {
-        ids.clear();
-        match &mut self.values {
-            DimensionValues::Int64(interner) => {
-                let array = array.as_primitive_opt::<Int64Type>().ok_or_else(wrong_type)?;
-                self.rows += array.len();
-                let (min, max) = array.iter().flatten().fold((i64::MAX, i64::MIN), |(min, max), value| {
-                    (min.min(value), max.max(value))
-                });
-                interner.reserve(min, max, WINDOW_CELLS_FREE.max(self.rows * CELLS_PER_ROW));
-                intern(array, rows, ids, interner, NumberInterner::null, |interner, row| {
-                    interner.id(array.value(row))
-                });
-            }
-            DimensionValues::Float64(interner) => {
-                let array = array.as_primitive_opt::<Float64Type>().ok_or_else(wrong_type)?;
-                intern(array, rows, ids, interner, NumberInterner::null, |interner, row| {
-                    interner.id(array.value(row).to_bits() as i64)
-                });
-            }
-            DimensionValues::Bool(interner) => {
-                let array = array.as_boolean_opt().ok_or_else(wrong_type)?;
-                intern(array, rows, ids, interner, NumberInterner::null, |interner, row| {
-                    interner.id(i64::from(array.value(row)))
-                });
-            }
-            DimensionValues::Text(interner) => {
-                let array = array.as_string_opt::<i32>().ok_or_else(wrong_type)?;
-                intern(array, rows, ids, interner, TextInterner::null, |interner, row| {
-                    interner.id(array.value(row).as_bytes())
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// `ids` of the rows, likewise.
-#[inline(always)]
-fn intern<I>(
-    array: &dyn Array,
-    rows: &[u32],
-    ids: &mut Vec<u32>,
-    interner: &mut I,
-    null: fn(&mut I) -> u32,
-    mut id: impl FnMut(&mut I, usize) -> u32,
-) {
-    match array.nulls() {
-        None => ids.extend(rows.iter().map(|&row| id(interner, row as usize))),
-        Some(nulls) => ids.extend(rows.iter().map(|&row| {
-            if nulls.is_valid(row as usize) {
-                id(interner, row as usize)
-            } else {
-                null(interner)
-            }
-        })),
-    }
-}
-
-fn text_column(values: &TextInterner, ids: &[u32]) -> Result<ArrayRef, ScanError> {
-    let (mut ends, mut bytes) = (Vec::with_capacity(ids.len() + 1), Vec::new());
-    let mut nulls = NullBufferBuilder::new(ids.len());
-    ends.push(0);
-    for &id in ids {
-        nulls.append(values.append(id, &mut bytes));
-        ends.push(i32::try_from(bytes.len()).map_err(|_| text_limit())?);
-    }
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
-    Ok(Arc::new(StringArray::try_new(offsets, bytes.into(), nulls.finish())?))
 }
 
 #[inline(always)]
@@ -407,6 +341,84 @@ fn code_ids<T: Code>(
         let code = codes[row].index();
         mapped(&mut remap[code], || interner.id(entries.get(code)))
     });
+}
+
+/// A stem of a page as the interner has it.
+#[derive(Clone, Copy)]
+struct KnownStem<'a> {
+    /// The id of the stem as a string of its own.
+    whole: u32,
+    /// By number.
+    ids: &'a [u32],
+}
+
+fn numbered_ids(interner: &mut TextInterner, view: NumberedView, rows: Rows, ids: &mut Vec<u32>) {
+    ids.clear();
+    ids.resize(rows.len(), UNSET);
+    let NumberedView {
+        validity,
+        stems,
+        codes,
+        numbers,
+    } = view;
+    let texts = || (0..stems.count()).map(|code| stems.get(code));
+    let known: Vec<KnownStem> = texts()
+        .map(|text| KnownStem {
+            whole: interner.find_whole(text),
+            ids: interner.find_stem(text).map_or(&[][..], |stem| interner.ids_of(stem)),
+        })
+        .collect();
+    // Mostly a string has been seen before. What is missing is listed without a branch, which nobody could foretell.
+    let mut missing: Vec<(u32, u32)> = vec![(0, 0); rows.len()];
+    let mut count = 0;
+    rows.for_each(|position, row| {
+        let (KnownStem { whole, ids: known }, number) = (known[usize::from(codes[row])], numbers[row]);
+        let numbered = known.get(number as usize).copied().unwrap_or(UNSET);
+        let id = if number == 0 { whole } else { numbered };
+        missing[count] = (position as u32, row as u32);
+        count += usize::from(id == UNSET);
+        ids[position] = id;
+    });
+    missing.truncate(count);
+    if let Some(words) = validity {
+        rows.for_each(|position, row| {
+            if !is_valid(words, row) {
+                ids[position] = interner.null();
+            }
+        });
+        missing.retain(|&(_, row)| is_valid(words, row as usize));
+    }
+    if missing.is_empty() {
+        return;
+    }
+    let mut new: Vec<NewNumbers> = vec![NewNumbers::default(); stems.count()];
+    for &(_, row) in &missing {
+        let new = &mut new[usize::from(codes[row as usize])];
+        let number = numbers[row as usize];
+        new.count += usize::from(number > 0);
+        new.max = new.max.max(number);
+    }
+    for (new, text) in new.iter_mut().zip(texts()).filter(|(new, _)| new.count > 0) {
+        new.stem = interner.stem(text);
+        if let Some(stem) = new.stem {
+            interner.expect(stem, new.count, u64::from(new.max), 1);
+        }
+    }
+    for &(position, row) in &missing {
+        let (code, number) = (usize::from(codes[row as usize]), u64::from(numbers[row as usize]));
+        ids[position as usize] = match new[code].stem {
+            Some(stem) if number > 0 => interner.number_id(stem, number),
+            _ => interner.parted_id(stems.get(code), number),
+        };
+    }
+}
+
+/// Of one stem of a page: rows whose number was not found.
+#[derive(Clone, Copy, Default)]
+struct NewNumbers {
+    count: usize,
+    max: u32,
+    stem: Option<u32>,
 }
 
 fn number_ids(interner: &mut NumberInterner, values: &[i64], validity: Option<&[u64]>, rows: Rows, ids: &mut [u32]) {

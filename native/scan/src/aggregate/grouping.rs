@@ -1,7 +1,10 @@
 //! The groups of all GROUP BY members together: rows of a page to group ids, group ids back to values.
 
+use super::deal::{Runs, deal_of};
 use super::dimension::{Dimension, PageIds};
 use super::interner::PairInterner;
+use super::member_arrays::MemberValues;
+use super::text_interner::TextInterner;
 use crate::bits::Rows;
 use crate::block_view::BlockView;
 use crate::error::ScanError;
@@ -111,10 +114,27 @@ impl Grouping {
         self.groups_of(|_, dimension, ids| dimension.page(block, page, rows, ids))
     }
 
-    /// Group ids of the listed rows (at least one) of arrays that `columns` of another grouping made.
-    pub fn arrays(&mut self, arrays: &[ArrayRef], rows: &[u32]) -> Result<PageGroups<'_>, ScanError> {
+    /// The only member, where there is one only.
+    pub fn only_member(&mut self) -> Option<&mut Dimension> {
+        match self.dimensions.as_mut_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Comes before `arrays` of these batches; `Dimension::expect` has the shares.
+    pub fn expect(&mut self, batches: &[Vec<MemberValues>], shares: usize) -> Result<(), ScanError> {
+        for (member, dimension) in self.dimensions.iter_mut().enumerate() {
+            let values: Vec<MemberValues> = batches.iter().map(|members| members[member]).collect();
+            dimension.expect(&values, shares)?;
+        }
+        Ok(())
+    }
+
+    /// Group ids of the listed rows (at least one) of what another grouping answered, member by member.
+    pub fn arrays(&mut self, members: &[MemberValues], rows: &[u32]) -> Result<PageGroups<'_>, ScanError> {
         self.groups_of(|index, dimension, ids| {
-            dimension.array_ids(&arrays[index], rows, ids)?;
+            dimension.array_ids(members[index], rows, ids)?;
             Ok(PageIds::Each)
         })
     }
@@ -164,20 +184,9 @@ impl Grouping {
 
     /// The values of these groups, one array a member.
     pub fn columns(&self, groups: &[u32]) -> Result<Vec<ArrayRef>, ScanError> {
-        let mut ids = groups.to_vec();
-        let mut columns = Vec::with_capacity(self.dimensions.len());
-        for (index, dimension) in self.dimensions.iter().enumerate().rev() {
-            if index == 0 {
-                columns.push(dimension.column(&ids)?);
-            } else {
-                let pairs = &self.pairs[index - 1];
-                let right: Vec<u32> = ids.iter().map(|&id| pairs.pair(id).1).collect();
-                columns.push(dimension.column(&right)?);
-                ids.iter_mut().for_each(|id| *id = pairs.pair(*id).0);
-            }
-        }
-        columns.reverse();
-        Ok(columns)
+        (0..self.members())
+            .map(|member| self.dimensions[member].column(&self.member_ids(member, groups)))
+            .collect()
     }
 
     pub fn members(&self) -> usize {
@@ -186,23 +195,46 @@ impl Grouping {
 
     /// One of these columns; `None` where there are not so many.
     pub fn column(&self, member: usize, groups: &[u32]) -> Result<Option<ArrayRef>, ScanError> {
-        let Some(dimension) = self.dimensions.get(member) else {
-            return Ok(None);
-        };
+        let dimension = self.dimensions.get(member);
+        dimension
+            .map(|dimension| dimension.column(&self.member_ids(member, groups)))
+            .transpose()
+    }
+
+    /// The interner of a member whose strings are mostly held as stem and number.
+    pub fn numbered(&self, member: usize) -> Option<&TextInterner> {
+        self.dimensions[member].numbered()
+    }
+
+    /// The ids of a member in these groups.
+    pub fn member_ids(&self, member: usize, groups: &[u32]) -> Vec<u32> {
         let mut ids = groups.to_vec();
-        for (index, pairs) in self
-            .pairs
-            .iter()
-            .enumerate()
-            .rev()
-            .filter(|(index, _)| index + 1 >= member)
-        {
-            let second = index + 1 == member;
+        let pairs = self.pairs.iter().enumerate().rev();
+        for (index, pairs) in pairs.filter(|(index, _)| index + 1 >= member) {
+            let is_second = index + 1 == member;
             ids.iter_mut().for_each(|id| {
                 let (left, right) = pairs.pair(*id);
-                *id = if second { right } else { left };
+                *id = if is_second { right } else { left };
             });
         }
-        dimension.column(&ids).map(Some)
+        ids
+    }
+
+    /// All groups, those of one member in the order of its values.
+    pub fn in_order(&self) -> Vec<u32> {
+        match self.dimensions.as_slice() {
+            [only] => only.in_order(),
+            _ => (0..self.len() as u32).collect(),
+        }
+    }
+
+    /// The deal of each of these groups.
+    pub fn deals(&self, groups: &[u32]) -> Vec<u8> {
+        let runs = Runs::of(self.members());
+        let mut hashes = vec![0; groups.len()];
+        for (member, dimension) in self.dimensions.iter().enumerate() {
+            dimension.join_hashes(&self.member_ids(member, groups), runs, &mut hashes);
+        }
+        hashes.iter().map(|&hash| deal_of(hash) as u8).collect()
     }
 }

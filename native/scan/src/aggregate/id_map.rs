@@ -38,6 +38,26 @@ impl IdMap {
         self.window.get(self.cell(number)).copied().unwrap_or(UNSET)
     }
 
+    /// Where the id of a number in the window is.
+    #[inline(always)]
+    pub fn cell_of(&mut self, number: i64) -> Option<&mut u32> {
+        let cell = self.cell(number);
+        self.window.get_mut(cell)
+    }
+
+    /// Ids of the numbers from 0 on, `UNSET` where there is none, as far as the window reaches.
+    pub fn dense_ids(&self) -> &[u32] {
+        match usize::try_from(self.base.wrapping_neg()) {
+            Ok(zero) => self.window.get(zero..).unwrap_or(&[]),
+            Err(_) => &[],
+        }
+    }
+
+    /// Ids of the numbers in the window, in their order.
+    pub fn in_order(&self) -> impl Iterator<Item = u32> {
+        self.window.iter().copied().filter(|&id| id != UNSET)
+    }
+
     #[inline(always)]
     fn cell(&self, number: i64) -> usize {
         // A number below the base becomes one that no window reaches.
@@ -79,11 +99,14 @@ impl IdMap {
         }
         let cells_max = cells_max.min(WINDOW_CELLS_MAX) as i128;
         if high - low >= cells_max {
-            // The wanted range alone may still fit.
+            // The wanted range alone may still fit, if it is not just a little more: that little would be copied again and again.
             (low, high) = (i128::from(min), i128::from(max));
             if held > 0 {
                 low = low.min(i128::from(self.base));
                 high = high.max(i128::from(self.base) + held as i128 - 1);
+                if high - low < (held + held / 4) as i128 {
+                    return;
+                }
             }
         }
         if low > high || high - low >= cells_max {
@@ -99,6 +122,16 @@ impl IdMap {
             }
         }
     }
+}
+
+/// These ids, and behind them all others below `count`.
+pub fn with_rest(mut ids: Vec<u32>, count: usize) -> Vec<u32> {
+    if ids.len() < count {
+        let mut seen = vec![false; count];
+        ids.iter().for_each(|&id| seen[id as usize] = true);
+        ids.extend((0..count as u32).filter(|&id| !seen[id as usize]));
+    }
+    ids
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Values to dense ids: the first value seen is 0, the next new one 1, and so on. Null takes an id like any value.
 
-use super::id_map::{IdMap, UNSET};
+use super::id_map::{IdMap, UNSET, with_rest};
 use ahash::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -40,6 +40,11 @@ impl NumberInterner {
             values.push(value);
             (values.len() - 1) as u32
         })
+    }
+
+    /// All ids, as far as may be by their values.
+    pub fn in_order(&self) -> Vec<u32> {
+        with_rest(self.ids.in_order().collect(), self.len())
     }
 
     /// The id of a value if it is at hand, else `UNSET`.

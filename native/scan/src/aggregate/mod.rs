@@ -2,9 +2,11 @@
 //!
 //! Rows become group ids (`grouping`), group ids index the cells of each aggregate (`state`, `min_max`). A block in which
 //! every row passes and belongs to one group (one bucket, say) is answered from its header as far as the header can.
-//! `combine` makes one answer of the answers over several blocks.
+//! `combine` makes one answer of the answers over several blocks; if they have many groups they are `dealt` out for it.
 
 pub mod combine;
+pub mod deal;
+pub mod dealt;
 mod dimension;
 pub mod function;
 mod gather;
@@ -12,10 +14,14 @@ mod grouping;
 mod id_map;
 mod interner;
 mod kernels;
+mod member_arrays;
 mod min_max;
 mod sketches;
 mod state;
+mod stem;
+mod tally;
 mod text_interner;
+mod texts;
 mod top;
 
 use crate::answer::{Answer, ScanOutput, arrow_type};
@@ -26,12 +32,14 @@ use crate::filter::BlockFilter;
 use crate::plan::Plan;
 use crate::request::{Aggregate, Group};
 use crate::scan::{Scanner, Work};
-use arrow_array::ArrayRef;
+use arrow_array::{ArrayRef, Int64Array};
 use arrow_schema::DataType;
 use function::Functions;
 use gather::Gathered;
 use grouping::{Grouping, Ids};
 use state::State;
+use std::sync::Arc;
+use tally::{Counted, Tally};
 
 /// One scan holds at most so many groups.
 pub const GROUPS_MAX: usize = 5_000_000;
@@ -48,6 +56,8 @@ struct Aggregation {
     /// States that the current block's header did not answer.
     pending: Vec<usize>,
     gathered: Gathered,
+    /// Where rows of one member's groups are only counted.
+    tally: Option<Tally>,
 }
 
 /// Columns of an answer.
@@ -64,7 +74,11 @@ pub fn run(
     for part in 0..scanner.parts() {
         scanner.with_block(part, |block, filter, work| aggregation.add_block(block, filter, work))?;
     }
+    aggregation.add_tally()?;
     aggregation.resize()?;
+    if !groups.is_empty() && aggregation.grouping.len() >= dealt::GROUPS_MIN {
+        return dealt::write(&mut aggregation, &fields, scanner.finish());
+    }
     let mut answer = Answer::new(fields)?;
     aggregation.write_all(&mut answer)?;
     answer.finish(scanner.finish())
@@ -96,12 +110,14 @@ impl Aggregation {
                     .map(|(name, data_type)| (format!("agg{index}_{name}"), data_type)),
             );
         }
+        let is_tallied = groups.len() == 1 && aggregates.iter().all(|each| *each == Aggregate::CountRows);
         let aggregation = Self {
             grouping: Grouping::new(groups, plan)?,
             states,
             widths,
             pending: Vec::new(),
             gathered: Gathered::default(),
+            tally: is_tallied.then(Tally::default),
         };
         Ok((aggregation, fields))
     }
@@ -154,6 +170,11 @@ impl Aggregation {
     }
 
     fn add_page(&mut self, block: &mut BlockView, page: usize, rows: Rows) -> Result<(), ScanError> {
+        if let (Some(tally), Some(member)) = (&mut self.tally, self.grouping.only_member())
+            && member.tally(block, page, rows, tally)?
+        {
+            return if tally.is_full() { self.add_tally() } else { Ok(()) };
+        }
         let found = self.grouping.page(block, page, rows)?;
         for &index in &self.pending {
             let state = &mut self.states[index];
@@ -161,6 +182,20 @@ impl Aggregation {
             state.add_rows(block, page, rows, found.ids, &mut self.gathered)?;
         }
         self.check_limits()
+    }
+
+    /// Adds what was counted apart.
+    fn add_tally(&mut self) -> Result<(), ScanError> {
+        if let (Some(tally), Some(member)) = (&mut self.tally, self.grouping.only_member()) {
+            let Counted { ids, counts } = member.take_tally(tally);
+            self.resize()?;
+            let rows: Vec<u32> = (0..ids.len() as u32).collect();
+            let counts: ArrayRef = Arc::new(Int64Array::from(counts));
+            for state in &mut self.states {
+                state.merge(std::slice::from_ref(&counts), &rows, Ids::Each(&ids))?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives every state a cell for every group.

@@ -177,6 +177,13 @@ pub fn merge_each<T: ArrowPrimitiveType>(
     mut add: impl FnMut(usize, T::Native),
 ) -> Result<(), ScanError> {
     let array = column.as_primitive_opt::<T>().ok_or_else(wrong_type)?;
+    if array.null_count() == 0 {
+        let values = array.values();
+        for (position, &row) in rows.iter().enumerate() {
+            add(ids.at(position), values[row as usize]);
+        }
+        return Ok(());
+    }
     for (position, &row) in rows.iter().enumerate() {
         if array.is_valid(row as usize) {
             add(ids.at(position), array.value(row as usize));

@@ -1,22 +1,48 @@
 //! Strings to dense ids.
 //!
-//! Strings that differ only in the number they end with (paths, host names, request ids) are many, but few without it. So
-//! a string is its stem and its number, and ids are found by index in a table of the stem's numbers. There is one way to
-//! split a string: the number is the longest end of decimal digits that begins with none of 0, of at most `DIGITS_MAX`.
-//! When stems get many, splitting is not worth it: strings of unknown stems are kept whole from then on. All strings of a
-//! stem known by then stay split, so a string has one id throughout.
+//! A string is its stem and its number (`stem`), and ids are found by index in a table of the stem's numbers. When stems get
+//! many, splitting is not worth it: strings of unknown stems are kept whole from then on. All strings of a stem known by
+//! then stay split, so a string has one id throughout.
 
-use super::id_map::{IdMap, UNSET};
-use ahash::RandomState;
-use hashbrown::HashTable;
+use super::deal::{NULL_HASH, Runs, text_hash};
+use super::id_map::{IdMap, UNSET, with_rest};
+use super::stem::split;
+use super::texts::Texts;
+use crate::column_builder::text_limit;
+use crate::error::ScanError;
+use arrow_array::{StringArray, UInt64Array};
+use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 
-const DIGITS_MAX: usize = 18;
-const STEMS_MAX: usize = 256;
+/// Numbers of stems are below it.
+const WHOLE: u64 = 0xFF;
+const STEMS_MAX: usize = WHOLE as usize;
 /// A table of numbers has at most so many cells for each string of its stem.
 const CELLS_PER_STRING: usize = 16;
-const CELLS_MIN: usize = 64;
-/// In place of a stem: the string is whole.
-const WHOLE: u32 = u32::MAX;
+/// It is made of so many cells without asking: 64 KiB.
+const CELLS_MIN: usize = 16_384;
+
+/// A string in 64 bits: in the upper 8 its stem or `WHOLE`, below them its number or the index of the whole string.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Packed(u64);
+
+const NUMBER_BITS: u32 = 56;
+
+impl Packed {
+    fn of(stem: u64, number: u64) -> Self {
+        Self(stem << NUMBER_BITS | number)
+    }
+
+    /// No whole string has this index.
+    const NULL: Self = Self(WHOLE << NUMBER_BITS | u32::MAX as u64);
+
+    fn stem(self) -> u64 {
+        self.0 >> NUMBER_BITS
+    }
+
+    fn number(self) -> u64 {
+        self.0 & ((1 << NUMBER_BITS) - 1)
+    }
+}
 
 #[derive(Default)]
 pub struct TextInterner {
@@ -25,10 +51,9 @@ pub struct TextInterner {
     whole: Texts,
     /// The id of each whole string.
     whole_ids: Vec<u32>,
-    /// By id: the stem, or `WHOLE`; and the number, or the index of the whole string.
-    parts: Vec<(u32, u64)>,
+    /// By id.
+    parts: Vec<Packed>,
     null: Option<u32>,
-    stems_full: bool,
 }
 
 /// The numbers of one stem.
@@ -45,29 +70,14 @@ impl TextInterner {
 
     /// Bytes of the strings as far as they are kept.
     pub fn text_bytes(&self) -> usize {
-        self.stems.bytes.len() + self.whole.bytes.len()
+        self.stems.text_bytes() + self.whole.text_bytes()
     }
 
     pub fn null(&mut self) -> u32 {
         *self.null.get_or_insert_with(|| {
-            self.parts.push((WHOLE, u64::MAX));
+            self.parts.push(Packed::NULL);
             (self.parts.len() - 1) as u32
         })
-    }
-
-    /// Appends the string of an id; false for the id of null.
-    pub fn append(&self, id: u32, into: &mut Vec<u8>) -> bool {
-        if self.null == Some(id) {
-            return false;
-        }
-        match self.parts[id as usize] {
-            (WHOLE, index) => into.extend_from_slice(self.whole.get(index as u32)),
-            (stem, number) => {
-                into.extend_from_slice(self.stems.get(stem));
-                into.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-            }
-        }
-        true
     }
 
     #[inline]
@@ -76,38 +86,86 @@ impl TextInterner {
         if number == 0 {
             return self.whole_id(value);
         }
-        let stem = if self.stems_full {
-            self.stems.find(stem)
-        } else {
-            Some(self.new_stem(stem))
-        };
-        match stem {
+        match self.stem(stem) {
             Some(stem) => self.number_id(stem, number),
             None => self.whole_id(value),
         }
     }
 
-    fn new_stem(&mut self, stem: &[u8]) -> u32 {
+    /// The id of a string that is in two parts, as `split` would part it.
+    pub fn parted_id(&mut self, stem: &[u8], number: u64) -> u32 {
+        if number == 0 {
+            return self.whole_id(stem);
+        }
+        match self.stem(stem) {
+            Some(known) => self.number_id(known, number),
+            None => {
+                let mut value = stem.to_vec();
+                append_number(number, &mut value);
+                self.whole_id(&value)
+            }
+        }
+    }
+
+    /// The number of a stem, which is new where there is room; `None` where strings of this stem are kept whole.
+    pub fn stem(&mut self, stem: &[u8]) -> Option<u32> {
+        if self.numbers.len() == STEMS_MAX {
+            return self.stems.find(stem);
+        }
         let index = self.stems.id(stem);
         if index as usize == self.numbers.len() {
             self.numbers.push(Numbers::default());
-            self.stems_full = self.numbers.len() == STEMS_MAX;
         }
-        index
+        Some(index)
+    }
+
+    /// The number of a stem that there is.
+    pub fn find_stem(&self, stem: &[u8]) -> Option<u32> {
+        self.stems.find(stem)
+    }
+
+    /// The id of a whole string that there is, else `UNSET`.
+    pub fn find_whole(&self, value: &[u8]) -> u32 {
+        self.whole
+            .find(value)
+            .map_or(UNSET, |index| self.whole_ids[index as usize])
+    }
+
+    /// Ids by the number of a stem, as far as they are in its table; `UNSET` where there is none yet.
+    pub fn ids_of(&self, stem: u32) -> &[u32] {
+        self.numbers[stem as usize].ids.dense_ids()
     }
 
     #[inline(always)]
-    fn number_id(&mut self, stem: u32, number: u64) -> u32 {
-        let numbers = &mut self.numbers[stem as usize];
-        // At most 18 digits.
-        match numbers.ids.known(number as i64) {
-            UNSET => self.new_number(stem, number),
-            id => id,
+    pub fn number_id(&mut self, stem: u32, number: u64) -> u32 {
+        let Self { numbers, parts, .. } = self;
+        let Numbers { ids, count } = &mut numbers[stem as usize];
+        // At most 16 digits.
+        match ids.cell_of(number as i64) {
+            Some(cell) => {
+                if *cell == UNSET {
+                    *cell = parts.len() as u32;
+                    *count += 1;
+                    parts.push(Packed::of(u64::from(stem), number));
+                }
+                *cell
+            }
+            None => self.far_number_id(stem, number),
         }
     }
 
+    /// Tells that so many numbers of a stem are to come, at most `max`. They are looked up by index if that takes no more than
+    /// `sparse` times the cells that it usually may.
+    pub fn expect(&mut self, stem: u32, numbers: usize, max: u64, sparse: usize) {
+        let known = &mut self.numbers[stem as usize];
+        let strings = known.count + numbers;
+        known
+            .ids
+            .reserve(0, max as i64, strings * CELLS_PER_STRING * sparse + CELLS_MIN);
+    }
+
     #[inline(never)]
-    fn new_number(&mut self, stem: u32, number: u64) -> u32 {
+    fn far_number_id(&mut self, stem: u32, number: u64) -> u32 {
         let (numbers, parts) = (&mut self.numbers[stem as usize], &mut self.parts);
         numbers
             .ids
@@ -115,7 +173,7 @@ impl TextInterner {
         let count = &mut numbers.count;
         numbers.ids.id(number as i64, || {
             *count += 1;
-            parts.push((stem, number));
+            parts.push(Packed::of(u64::from(stem), number));
             (parts.len() - 1) as u32
         })
     }
@@ -124,161 +182,116 @@ impl TextInterner {
         let index = self.whole.id(value);
         if index as usize == self.whole_ids.len() {
             self.whole_ids.push(self.parts.len() as u32);
-            self.parts.push((WHOLE, u64::from(index)));
+            self.parts.push(Packed::of(WHOLE, u64::from(index)));
         }
         self.whole_ids[index as usize]
     }
-}
 
-/// The stem and the number, which is 0 where there is none.
-#[inline(always)]
-fn split(value: &[u8]) -> (&[u8], u64) {
-    let Some(last) = value.last_chunk::<8>() else {
-        return split_slowly(value);
-    };
-    // The last character is in the highest byte. A byte is a digit when both it and it + 6 have the upper half 3.
-    let word = u64::from_le_bytes(*last);
-    let upper = 0xF0F0_F0F0_F0F0_F0F0;
-    let others = ((word & upper) ^ 0x3030_3030_3030_3030)
-        | ((word.wrapping_add(0x0606_0606_0606_0606) & upper) ^ 0x3030_3030_3030_3030);
-    let bytes = others.leading_zeros() / 8;
-    match bytes {
-        0 => (value, 0),
-        1..8 => {
-            // Zeros in front of the digits do not count.
-            let mut digits = (word & 0x0F0F_0F0F_0F0F_0F0F) >> (64 - 8 * bytes) << (64 - 8 * bytes);
-            let length = 8 - digits.trailing_zeros() as usize / 8;
-            digits = ((digits & 0x0F00_0F00_0F00_0F00) >> 8) + (digits & 0x000F_000F_000F_000F) * 10;
-            digits = ((digits >> 16) & 0x0000_00FF_0000_00FF) + (digits & 0x0000_00FF_0000_00FF) * 100;
-            let number = (digits >> 32) + (digits & 0xFFFF) * 10_000;
-            (&value[..value.len() - length], number)
-        }
-        _ => split_slowly(value),
+    /// All ids, as far as may be by stems and numbers.
+    pub fn in_order(&self) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(self.len());
+        self.numbers
+            .iter()
+            .for_each(|numbers| ids.extend(numbers.ids.in_order()));
+        with_rest(ids, self.len())
     }
-}
 
-fn split_slowly(value: &[u8]) -> (&[u8], u64) {
-    let digits = value
-        .iter()
-        .rev()
-        .take(DIGITS_MAX)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let start = value.len() - digits;
-    let start = start + value[start..].iter().take_while(|byte| **byte == b'0').count();
-    let number = value[start..]
-        .iter()
-        .fold(0, |number, byte| number * 10 + u64::from(byte - b'0'));
-    (&value[..start], number)
-}
+    /// Whether most strings are held as stem and number.
+    pub fn is_mostly_numbered(&self) -> bool {
+        self.whole.len() * 2 < self.len()
+    }
 
-/// Distinct strings, kept end to end.
-struct Texts {
-    ends: Vec<usize>,
-    bytes: Vec<u8>,
-    /// Hash and index.
-    table: HashTable<(u64, u32)>,
-    state: RandomState,
-}
+    pub fn stem_text(&self, stem: u32) -> &[u8] {
+        self.stems.get(stem)
+    }
 
-impl Default for Texts {
-    fn default() -> Self {
-        Self {
-            ends: vec![0],
-            bytes: Vec::new(),
-            table: HashTable::new(),
-            state: RandomState::new(),
+    pub fn stem_texts(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.numbers.len()).map(|stem| self.stems.get(stem as u32))
+    }
+
+    /// Calls `add` with each id's hash for dealing.
+    pub fn deal_hashes(&self, ids: &[u32], runs: Runs, mut add: impl FnMut(usize, u64)) {
+        let stems: Vec<u64> = self.stem_texts().map(text_hash).collect();
+        for (place, packed) in self.packed(ids).into_iter().enumerate() {
+            let hash = match stems.get(packed.stem() as usize) {
+                Some(&stem) => runs.numbered_hash(stem, packed.number()),
+                None if packed == Packed::NULL => NULL_HASH,
+                None => text_deal_hash(self.whole.get(packed.number() as u32), runs),
+            };
+            add(place, hash);
         }
     }
+
+    /// Apart from what is done with them: many that are far apart are fetched at once then.
+    fn packed(&self, ids: &[u32]) -> Vec<Packed> {
+        ids.iter().map(|&id| self.parts[id as usize]).collect()
+    }
+
+    /// The strings of these ids.
+    pub fn column(&self, ids: &[u32]) -> Result<StringArray, ScanError> {
+        self.texts(&self.packed(ids), |_| true)
+    }
+
+    /// Likewise, but those that are held as stem and number are null, and in the numbers, which are 0 for all others.
+    pub fn parted_columns(&self, ids: &[u32]) -> Result<(StringArray, UInt64Array), ScanError> {
+        let packed = self.packed(ids);
+        let texts = self.texts(&packed, |packed| packed.stem() == WHOLE)?;
+        let numbers = packed.iter();
+        let numbers = numbers.map(|packed| if packed.stem() == WHOLE { 0 } else { packed.0 });
+        Ok((texts, numbers.collect::<Vec<_>>().into()))
+    }
+
+    fn texts(&self, packed: &[Packed], is_wanted: impl Fn(Packed) -> bool) -> Result<StringArray, ScanError> {
+        let (mut ends, mut bytes) = (Vec::with_capacity(packed.len() + 1), Vec::new());
+        let mut present = vec![false; packed.len()];
+        ends.push(0);
+        for (&packed, present) in packed.iter().zip(&mut present) {
+            if packed != Packed::NULL && is_wanted(packed) {
+                *present = true;
+                self.append(packed, &mut bytes);
+            }
+            ends.push(i32::try_from(bytes.len()).map_err(|_| text_limit())?);
+        }
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
+        let nulls = Some(NullBuffer::from(present)).filter(|nulls| nulls.null_count() > 0);
+        Ok(StringArray::try_new(offsets, bytes.into(), nulls)?)
+    }
+
+    fn append(&self, packed: Packed, into: &mut Vec<u8>) {
+        if packed.stem() == WHOLE {
+            into.extend_from_slice(self.whole.get(packed.number() as u32));
+        } else {
+            into.extend_from_slice(self.stems.get(packed.stem() as u32));
+            append_number(packed.number(), into);
+        }
+    }
 }
 
-impl Texts {
-    fn get(&self, index: u32) -> &[u8] {
-        &self.bytes[self.ends[index as usize]..self.ends[index as usize + 1]]
-    }
+/// What `deal_hashes` says of a string, however it is held.
+pub fn text_deal_hash(value: &[u8], runs: Runs) -> u64 {
+    let (stem, number) = split(value);
+    runs.numbered_hash(text_hash(stem), number)
+}
 
-    #[inline]
-    fn find_hashed(&self, hash: u64, value: &[u8]) -> Option<u32> {
-        let found = self
-            .table
-            .find(hash, |&(held, index)| held == hash && self.get(index) == value);
-        found.map(|&(_, index)| index)
-    }
+/// A stem and a number that `column` gave, of which it gives the place of the stem and the number.
+pub fn unpack(packed: u64) -> (usize, u64) {
+    let packed = Packed(packed);
+    (packed.stem() as usize, packed.number())
+}
 
-    #[inline]
-    fn find(&self, value: &[u8]) -> Option<u32> {
-        self.find_hashed(self.state.hash_one(value), value)
-    }
-
-    #[inline]
-    fn id(&mut self, value: &[u8]) -> u32 {
-        let hash = self.state.hash_one(value);
-        if let Some(index) = self.find_hashed(hash, value) {
-            return index;
-        }
-        let index = (self.ends.len() - 1) as u32;
-        self.bytes.extend_from_slice(value);
-        self.ends.push(self.bytes.len());
-        self.table.insert_unique(hash, (hash, index), |&(hash, _)| hash);
-        index
-    }
+pub fn append_number(number: u64, into: &mut Vec<u8>) {
+    into.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow_array::Array;
     use std::collections::HashMap;
 
     fn text(interner: &TextInterner, id: u32) -> Option<String> {
-        let mut bytes = Vec::new();
-        interner
-            .append(id, &mut bytes)
-            .then(|| String::from_utf8(bytes).unwrap())
-    }
-
-    #[test]
-    fn splits_alike_in_both_ways() {
-        let stems = [
-            "",
-            "a",
-            "/api/v1/items/",
-            "x0",
-            "00000000000",
-            "é",
-            "/:",
-            "ab;:9x",
-            "1234567a",
-        ];
-        let numbers = [
-            "",
-            "0",
-            "7",
-            "10",
-            "007",
-            "1234567",
-            "12345678",
-            "123456789",
-            "10000000",
-            "0000001",
-            "999999999999999999",
-            "9999999999999999999",
-        ];
-        for stem in stems {
-            for number in numbers {
-                let value = format!("{stem}{number}");
-                let (found, parsed) = split(value.as_bytes());
-                assert_eq!((found, parsed), split_slowly(value.as_bytes()), "{value}");
-                let mut again = found.to_vec();
-                if parsed > 0 {
-                    again.extend(parsed.to_string().bytes());
-                }
-                assert_eq!(again, value.as_bytes());
-            }
-        }
-        for byte in 0..=u8::MAX {
-            let value = [b"12345".as_slice(), &[byte], b"42"].concat();
-            assert_eq!(split(&value), split_slowly(&value));
-        }
+        let texts = interner.column(&[id]).unwrap();
+        texts.is_valid(0).then(|| texts.value(0).to_owned())
     }
 
     #[test]

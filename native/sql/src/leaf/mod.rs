@@ -4,6 +4,7 @@ mod answer;
 pub(crate) mod functions;
 mod keys;
 mod named_columns;
+pub(crate) mod once;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! What moves from the plan into its leaves: filters while the tables are scanned, then, by one rule over the physical
-//! plan, partial aggregation, the newest or oldest rows, the first groups, and joins that only filter.
+//! plan, partial aggregation, the newest or oldest rows, the first groups, and joins that only filter. Final steps that are left are
+//! passed by where they have nothing to do.
 
 mod aggregate;
 mod bucket;
@@ -22,6 +23,8 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 
+use crate::leaf::once::OnceExec;
+
 type Push = fn(&Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>>;
 
 /// Moves joins that only filter, aggregates and top-k by time or of groups into the leaves under them.
@@ -32,7 +35,7 @@ impl PhysicalOptimizerRule for PushIntoLeaf {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         // What a recursive query repeats would be opened again and again.
         let repeats = plan.exists(|node| Ok(node.downcast_ref::<RecursiveQueryExec>().is_some()))?;
-        plan.transform_up(|node| {
+        let plan = plan.transform_up(|node| {
             let all: [Push; 4] = [aggregate::push, top_time::push, top_groups::push, semi_join::push];
             for push in &all[..if repeats { 3 } else { 4 }] {
                 if let Some(plan) = push(&node)? {
@@ -40,6 +43,16 @@ impl PhysicalOptimizerRule for PushIntoLeaf {
                 }
             }
             Ok(Transformed::no(node))
+        });
+        let plan = plan.data()?;
+        if repeats {
+            return Ok(plan);
+        }
+        plan.transform_up(|node| {
+            Ok(match OnceExec::over(&node) {
+                Some(once) => Transformed::yes(Arc::new(once)),
+                None => Transformed::no(node),
+            })
         })
         .data()
     }

@@ -121,10 +121,10 @@ impl Run {
         })
     }
 
-    /// Adds an answer to a leaf: an Arrow IPC stream with the columns that the request asks for.
+    /// Adds an answer of a scan or a combination to a leaf.
     ///
     /// # Errors
-    /// 20011 for a leaf that does not exist; 20008 for bytes that are no such stream.
+    /// 20011 for a leaf that does not exist; 20008 for bytes that are none.
     pub fn push(&mut self, leaf: usize, bytes: &[u8]) -> Result<(), SqlError> {
         let queue = self.queues.get(leaf).ok_or_else(|| no_leaf(leaf))?;
         let damaged = |reason: String| {
@@ -139,13 +139,16 @@ impl Run {
         }
         // The decoder panics on some kinds of damage.
         let decoded = catch_unwind(AssertUnwindSafe(|| {
-            basalt_scan::ipc::decode(bytes, queue.leaf().answer_schema())
+            basalt_scan::decode_answer(bytes, queue.leaf().answer_schema())
         }));
-        let batches = match decoded {
-            Ok(batches) => batches.map_err(|error| damaged(error.to_string()))?,
+        let answer = match decoded {
+            Ok(answer) => answer.map_err(|error| damaged(error.to_string()))?,
             Err(panic) => return Err(damaged(reason(panic.as_ref()))),
         };
-        for batch in batches {
+        if answer.once {
+            queue.set_once();
+        }
+        for batch in answer.batches {
             let queued_bytes = own_bytes(&batch) as u64;
             queue.push(batch, queued_bytes);
         }

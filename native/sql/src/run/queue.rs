@@ -50,6 +50,8 @@ struct State {
     queued_bytes: u64,
     kept_bytes: u64,
     finished: bool,
+    /// Each group of all answers comes once.
+    once: bool,
     opened: bool,
     satisfied: bool,
     waiting: Vec<Waker>,
@@ -142,6 +144,21 @@ impl LeafQueue {
         state.wake();
     }
 
+    /// Tells, before the first answer, that each group of all answers to come comes once.
+    pub fn set_once(&self) {
+        self.lock().once = true;
+    }
+
+    /// Whether each group comes once; not ready before there is an answer, or none to come.
+    pub fn poll_once(&self, context: &Context<'_>) -> Poll<bool> {
+        let mut state = self.lock();
+        if state.finished || !state.batches.is_empty() {
+            return Poll::Ready(state.once);
+        }
+        state.wait(context);
+        Poll::Pending
+    }
+
     /// Asks for the rows with these keys. Answers come as to any other leaf, up to `finish`.
     pub fn ask(&self, keys: Vec<Literal>) -> Result<()> {
         let request = self.leaf.request_with(keys);
@@ -192,6 +209,12 @@ impl LeafQueue {
 }
 
 impl State {
+    fn wait(&mut self, context: &Context<'_>) {
+        if !self.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+            self.waiting.push(context.waker().clone());
+        }
+    }
+
     fn wake(&mut self) {
         self.waiting.drain(..).for_each(Waker::wake);
     }
@@ -223,9 +246,7 @@ impl LeafStream {
             Some(batch) => Poll::Ready(Some(batch)),
             None if state.finished => Poll::Ready(None),
             None => {
-                if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                    state.waiting.push(context.waker().clone());
-                }
+                state.wait(context);
                 Poll::Pending
             }
         }
