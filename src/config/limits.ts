@@ -94,6 +94,9 @@ export const GROUPING_MORSEL_GROUPS_MIN = 8;
 export const GATHERED_BYTES_MAX = 96 * 1024 * 1024;
 export const COMBINE_ROWS_MIN = 4096;
 
+/** So many kept answers of one leaf are combined into one that is kept. */
+export const TOGETHER_PIECES_MIN = 4;
+
 /** Larger answers go from worker to worker in shared memory. */
 export const SHARED_ANSWER_BYTES = 64 * 1024;
 

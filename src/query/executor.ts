@@ -17,6 +17,7 @@ import type { PlanContext } from './plan-context.js';
 import { overlapsTime } from './prune.js';
 import type { FeedResult, FeedTask, QueryTask, TaskFailure } from './query-task.js';
 import { moveTime, type ScanRequest, type TimeMove } from './scan-request.js';
+import { Together } from './together.js';
 
 export interface QueryResult {
   /** Encoded rows, to be joined without separator. */
@@ -107,6 +108,8 @@ class QueryExecution {
   private readonly finishedLeaves = new Set<number>();
   /** Of the leaves that group rows. */
   private readonly gatherings = new Map<Leaf, Gathering>();
+  /** Of those, where kept answers are to be combined into one. */
+  private readonly togethers = new Map<Leaf, Together>();
 
   constructor(
     private readonly pool: Piscina,
@@ -160,8 +163,24 @@ class QueryExecution {
     if (groupsRows(request)) {
       const gathering = new Gathering(this.pool.options.maxThreads, selectsGroups(request));
       this.gatherings.set(leaf, gathering);
+      if (!deferred) this.takeTogether(leaf);
     }
     return leaf;
+  }
+
+  /** Takes the answer of all kept pieces of a leaf that has begun, or sees to it that there is one next time. */
+  private takeTogether(leaf: Leaf): void {
+    const { partials } = this.input;
+    const together = partials && Together.of(leaf);
+    if (!together) return;
+    const kept = partials.get(together.key);
+    if (!kept) {
+      this.togethers.set(leaf, together);
+      return;
+    }
+    leaf.takeKeptPieces(together.pieces);
+    this.countMorsel(kept, false);
+    this.gather(leaf, kept);
   }
 
   /** The planner's text for a leaf as it is meant now, in the time range of this query. */
@@ -234,7 +253,9 @@ class QueryExecution {
       leaf.satisfied ||= feed.satisfied[leaf.index] ?? false;
     }
     for (const { leaf, text, request } of begun) {
-      this.leaves[leaf]?.begin(text, request);
+      const started = this.leaves[leaf] as Leaf;
+      started.begin(text, request);
+      if (groupsRows(request)) this.takeTogether(started);
       this.finishedLeaves.delete(leaf);
     }
     if (feed.rows > 0) {
@@ -306,16 +327,64 @@ class QueryExecution {
     return { ipc: answer.ipc, rows: answer.rows, rowsCovered: rows };
   }
 
-  private accept(leaf: Leaf, morsel: Morsel, { ipc, rows, rowsCovered }: Partial, fresh: boolean): void {
-    this.totals.morsels++;
-    if (!fresh) {
-      this.totals.morselsCached++;
-      this.totals.rowsCached += rowsCovered;
+  private accept(leaf: Leaf, morsel: Morsel, answer: Partial, fresh: boolean): void {
+    this.countMorsel(answer, fresh);
+    if (!this.gatherings.has(leaf)) {
+      this.keep(leaf, answer.ipc);
+      leaf.answer(morsel, answer.rows);
+      return;
     }
-    const gathering = this.gatherings.get(leaf);
-    if (gathering) this.release(leaf, gathering.add(ipc, rows, leaf.exhausted && leaf.running === 1));
-    else this.keep(leaf, ipc);
-    leaf.answer(morsel, rows);
+    const together = morsel.cacheKey === undefined ? undefined : this.togethers.get(leaf);
+    if (!together) {
+      this.gather(leaf, answer);
+      return;
+    }
+    const release = together.add(answer);
+    if (release) {
+      this.togethers.delete(leaf);
+      leaf.running++;
+      if (release.kind === 'combine') this.track(this.combineTogether(leaf, together, release.answers));
+      else this.gather(leaf, ...release.answers);
+    }
+    leaf.running--;
+  }
+
+  private countMorsel({ rowsCovered }: Partial, fresh: boolean): void {
+    this.totals.morsels++;
+    if (fresh) return;
+    this.totals.morselsCached++;
+    this.totals.rowsCached += rowsCovered;
+  }
+
+  /** Answers to what was one running morsel of a leaf that groups rows. */
+  private gather(leaf: Leaf, ...answers: Partial[]): void {
+    const gathering = this.gatherings.get(leaf) as Gathering;
+    for (const [index, { ipc, rows }] of answers.entries()) {
+      const last = index === answers.length - 1 && leaf.exhausted && leaf.running === 1;
+      this.release(leaf, gathering.add(ipc, rows, last));
+    }
+    leaf.running--;
+  }
+
+  /** Combines the answers of all kept pieces into one, and keeps that. */
+  private async combineTogether(leaf: Leaf, { key, pieces }: Together, answers: Partial[]): Promise<void> {
+    try {
+      const { partial } = await (this.input.partials as PartialCache).find(key, async () => {
+        const { ipc, rows } = await this.task<ScanAnswer>({
+          kind: 'combine',
+          request: leaf.text,
+          answers: answers.map((answer) => answer.ipc),
+          share: 0,
+          shares: 1,
+          complete: false,
+        });
+        return { ipc, rows, rowsCovered: pieces.rows };
+      });
+      this.gather(leaf, partial);
+    } catch (error) {
+      leaf.running--;
+      throw error;
+    }
   }
 
   /** Keeps an answer for the run. */

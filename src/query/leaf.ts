@@ -40,6 +40,14 @@ interface PlacedPart extends Part {
   run: string | undefined;
 }
 
+/** All pieces of a leaf whose answers are kept. */
+export interface Pieces {
+  /** Names their answers together. */
+  key: string;
+  count: number;
+  rows: number;
+}
+
 /** What pruning decided, for `scan_size` and EXPLAIN. */
 export interface PruneStats {
   blocks: number;
@@ -173,6 +181,32 @@ export class Leaf {
     }
     const even = Math.ceil(this.remainingRows / (workers * 2));
     return Math.max(GROUP_ROWS, Math.min(MORSEL_GROUPS_MAX * GROUP_ROWS, even));
+  }
+
+  /** Of a leaf that has begun, before its first morsel is taken. */
+  keptPieces(): Pieces | undefined {
+    const hash = createHash('sha256');
+    let [count, rows] = [0, 0];
+    for (let next = 0; next < this.parts.length; ) {
+      const { run } = this.parts[next] as PlacedPart;
+      const start = next;
+      while (next < this.parts.length && this.parts[next]?.run === run) next++;
+      if (run === undefined) continue;
+      const parts = this.parts.slice(start, next);
+      hash.update(this.cacheKey(run, parts)).update('\n');
+      for (const part of parts) rows += part.rows;
+      count++;
+    }
+    return count > 0
+      ? { key: `${this.requestKey}:together:${hash.digest('base64url')}`, count, rows }
+      : undefined;
+  }
+
+  /** Takes the kept pieces off what is to be done; they count as one morsel that runs, until `answerTogether`. */
+  takeKeptPieces({ rows }: Pieces): void {
+    this.parts = this.parts.filter(({ run }) => run === undefined);
+    this.remainingRows -= rows;
+    this.running++;
   }
 
   private cacheKey(run: string, parts: PlacedPart[]): string {

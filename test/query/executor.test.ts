@@ -580,6 +580,65 @@ describe('answers that hold groups', () => {
     expect(fed.length).toBe(useless.of('scan').length);
   });
 
+  /** So many segments of one group each, an hour apart. */
+  function segmentsOf(count: number): Stream {
+    const segments = Array.from({ length: count }, (_, hour) =>
+      liveSegment(100 + hour, [[65_536, hour * 10, hour * 10 + 9]]),
+    );
+    return makeStream([], segments);
+  }
+
+  test('over segments are kept as one too, so that a moved range scans only its ends', async () => {
+    const partials = new PartialCache(1 << 20, 60, undefined);
+    const pool = groupsPool(2);
+    pool.onCombine = async () => ({ ipc: new Uint8Array(77), rows: 2 });
+    const stream = segmentsOf(8);
+    const ask = async (endTime: number) => {
+      const [scans, feeds] = [pool.of('scan').length, pool.of('feed').length];
+      const { scans: totals } = await run(pool, stream, undefined, {
+        partials,
+        timeRange: { startTime: null, endTime },
+      });
+      const fed = pool
+        .of('feed')
+        .slice(feeds)
+        .flatMap(({ answers }) => answers.map(({ ipc }) => ipc.length));
+      return { scanned: pool.of('scan').length - scans, fed: fed.sort(), cached: totals.rowsCached };
+    };
+    // The last segment is cut by the range.
+    expect(await ask(79)).toEqual({ scanned: 8, fed: [10, 77], cached: 0 });
+    expect(pool.of('combine')).toMatchObject([{ share: 0, shares: 1, complete: false }]);
+    expect(pool.of('combine')[0]?.answers).toHaveLength(7);
+    expect(await ask(78)).toEqual({ scanned: 1, fed: [10, 77], cached: 7 * 65_536 });
+    // One piece less is another set of pieces, each of which is kept.
+    expect(await ask(65)).toEqual({ scanned: 1, fed: [10, 77], cached: 6 * 65_536 });
+    expect(pool.of('combine')).toHaveLength(2);
+    expect(await ask(64)).toEqual({ scanned: 1, fed: [10, 77], cached: 6 * 65_536 });
+    expect(pool.of('combine')).toHaveLength(2);
+  });
+
+  test('over few pieces, or of many groups, are not kept as one', async () => {
+    const few = groupsPool(2);
+    await run(few, segmentsOf(3), undefined, { partials: new PartialCache(1 << 20, 60, undefined) });
+    expect(few.of('combine')).toEqual([]);
+    expect(few.of('feed').flatMap(({ answers }) => answers)).toHaveLength(3);
+
+    const many = groupsPool(COMBINE_ROWS_MIN / 2);
+    await run(many, segmentsOf(8), undefined, { partials: new PartialCache(1 << 20, 60, undefined) });
+    expect(many.of('combine').map(({ complete, answers }) => [complete, answers.length])).toEqual([
+      [true, 8],
+      [true, 8],
+    ]);
+  });
+
+  test('over segments that cannot be combined fail the query', async () => {
+    const pool = groupsPool(2);
+    pool.onCombine = () => Promise.reject(new Error('no room'));
+    const partials = new PartialCache(1 << 20, 60, undefined);
+    await expect(run(pool, segmentsOf(8), undefined, { partials })).rejects.toThrow('no room');
+    expect(pool.of('freePlan')).toHaveLength(1);
+  });
+
   test('that cannot be combined fail the query', async () => {
     const pool = groupsPool(COMBINE_ROWS_MIN);
     pool.onCombine = () => Promise.reject(new Error('no room'));
