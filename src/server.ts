@@ -113,9 +113,8 @@ class Server {
     this.queryPool = pool('query', config.queryWorkers, queryData);
     const mergeThreads = config.ingestWorkers;
     this.mergePool = pool('merge', mergeThreads, { nice: 10 } satisfies MergeWorkerData, 1);
-    // Half of the cores stay for ingest.
-    const urgentThreads = Math.max(1, Math.floor(mergeThreads / 2));
-    this.urgentMergePool = pool('merge', urgentThreads, { nice: 0 } satisfies MergeWorkerData, 0);
+    // As many as ingest has, so that it cannot outrun them for ever: both get their share of the cores.
+    this.urgentMergePool = pool('merge', mergeThreads, { nice: 0 } satisfies MergeWorkerData, 0);
     this.merges = new MergeScheduler(this.store, this.mergePool, this.urgentMergePool, log, this.metrics);
     this.caches = new QueryCaches(this.queryPool, this.store.layout.cache, config);
     this.search = new SearchService(this.store, this.queryPool, this.caches);
