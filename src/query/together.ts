@@ -1,6 +1,6 @@
 /**
- * The kept answers of a leaf that groups rows, combined into one that is kept too. A dashboard whose range moves on asks for the same pieces
- * each time: then it gets one answer for all of them, however many they are, and scans and merges only what is new.
+ * The kept answers of a leaf that groups rows, combined into one that is kept too. A dashboard whose range moves on asks for the same
+ * pieces each time: then it gets one answer for all of them, however many they are, and scans and merges only what is new.
  */
 import { COMBINE_ROWS_MIN, TOGETHER_PIECES_MIN } from '../config/limits.js';
 import type { Leaf, Pieces } from './leaf.js';

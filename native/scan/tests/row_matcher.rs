@@ -11,7 +11,7 @@ fn level(row: usize) -> &'static str {
 }
 
 fn present(row: usize) -> bool {
-    row % 7 != 0
+    !row.is_multiple_of(7)
 }
 
 fn block() -> Vec<u8> {

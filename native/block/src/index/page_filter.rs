@@ -50,7 +50,7 @@ pub fn is_sampled(hash: u64, sample_shift: u32) -> bool {
 
 fn bucket_of(entry: u64, buckets: u32) -> usize {
     let hash = entry >> PAGE_SHIFT << PAGE_SHIFT;
-    (u128::from(hash) * u128::from(buckets) >> 64) as usize
+    ((u128::from(hash) * u128::from(buckets)) >> 64) as usize
 }
 
 fn remainder_of(entry: u64, bits: u32) -> u64 {

@@ -122,7 +122,8 @@ fn segments_of_version_2_decode() {
     };
     let mut expected: Vec<_> = batches.iter().flat_map(text_of).collect();
     let mut actual = text_of(&decoded);
-    (expected.sort(), actual.sort());
+    expected.sort();
+    actual.sort();
     assert!(actual == expected, "a segment of version 2 gives other values");
 }
 

@@ -42,10 +42,10 @@ fn codes_name_the_template_of_each_string() {
             panic!("codes and text");
         };
         assert_eq!((codes.rows, &codes.validity), (whole.rows, &whole.validity));
-        for row in 0..whole.rows {
+        for (row, &number) in numbers.iter().enumerate() {
             if whole.validity.as_ref().is_none_or(|validity| validity.is_valid(row)) {
                 let expected = template(text.get(row));
-                assert_eq!(chunk.templates().unwrap().get(numbers[row] as usize), expected);
+                assert_eq!(chunk.templates().unwrap().get(number as usize), expected);
             }
         }
     }

@@ -87,10 +87,9 @@ pub fn compile(aggregate: &Aggregate, plan: &Plan, functions: &dyn Functions) ->
     })
 }
 
-fn compile_known(
-    aggregate: &Aggregate,
-    plan: &Plan,
-) -> Result<(Box<dyn State>, Vec<(&'static str, DataType)>), ScanError> {
+type KnownFields = Vec<(&'static str, DataType)>;
+
+fn compile_known(aggregate: &Aggregate, plan: &Plan) -> Result<(Box<dyn State>, KnownFields), ScanError> {
     let numeric = |column: &str| {
         let slot = plan.slot(column)?;
         match plan.column_type(slot) {

@@ -77,9 +77,13 @@ fn message(random: &mut Random) -> String {
                 random.below(65_536)
             )),
             2 => text.push_str(&format!("{:08X}", random.next() as u32)),
-            _ => text.push_str(*random.pick(&WORDS)),
+            _ => {
+                let &word = random.pick(&WORDS);
+                text.push_str(word);
+            }
         }
-        text.push_str(*random.pick(&[" ", " ", ", ", "", ":"]));
+        let &separator = random.pick(&[" ", " ", ", ", "", ":"]);
+        text.push_str(separator);
     }
     text
 }
