@@ -39,6 +39,7 @@ const usage = `usage: npm run bench -- [options] [${Object.keys(benches).join('|
   --data FILE       peers: NDJSON of the generator's shape instead of its records
   --python PATH     peers: a Python that has chdb; without it one is made in the work folder (pip, 900 MB)
   --gigabytes LIST  scale: sizes of JSON in 10^9 bytes, ascending (${fullScale.gigabytes.join()})
+  --no-page-cache   scale: every scan decodes its pages, whether little or much data fits the cache; costs only
   --folder DIR      where data is written, about 10 GB, 15 for scale (the system's temporary folder)
   --tiny            all of it with few records: checks answers, not speed`;
 
@@ -52,6 +53,7 @@ async function main(): Promise<number> {
       data: { type: 'string' },
       python: { type: 'string' },
       gigabytes: { type: 'string' },
+      'no-page-cache': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -69,7 +71,12 @@ async function main(): Promise<number> {
   console.log(`${commandLine()}\n${machineLine()}`);
   const report = new Report(!values.tiny);
   const folder = new WorkFolder(values.folder);
-  const settings = { dataPath: values.data, python: values.python, mayInstall: !values.tiny };
+  const settings = {
+    dataPath: values.data,
+    python: values.python,
+    mayInstall: !values.tiny,
+    pageCache: !values['no-page-cache'],
+  };
   const context = new Context(report, folder, { ...base, largeRecords, gigabytes }, settings);
   try {
     for (const [name, bench] of Object.entries(benches)) {

@@ -38,6 +38,8 @@ export interface Settings {
   readonly python: string | undefined;
   /** False keeps the run from installing packages. */
   readonly mayInstall: boolean;
+  /** scale: false has every scan decode its pages, so that what it costs does not depend on what fits the cache. */
+  readonly pageCache: boolean;
 }
 
 export const fullScale: Scale = {

@@ -49,7 +49,9 @@ export async function scale(context: Context): Promise<void> {
   );
   report.line(`… making ${unit} GB of records; each is sent ${total} times, later and with other trace ids`);
   const source = makeSource(context.folder, unit, total);
-  await withServer(context, {}, async (server, client) => {
+  const { pageCache } = context.settings;
+  const environment: Record<string, string> = pageCache ? {} : { BASALT_PAGE_CACHE_BYTES: '0' };
+  await withServer(context, environment, async (server, client) => {
     const ingests: IngestStage[] = [];
     const costs: StageCosts[] = [];
     let rows: RowFigures | undefined;
@@ -59,7 +61,7 @@ export async function scale(context: Context): Promise<void> {
       ingests.push({ stage, ...ingest });
       costs.push(await measureCosts(context, client, caseInputs(source, stage, total), stage, costs[0]));
       const last = index === passes.length - 1;
-      if (rows === undefined && (last || count * unit >= featureGigabytes)) {
+      if (pageCache && rows === undefined && (last || count * unit >= featureGigabytes)) {
         rows = await offeredRates(context, server, client, source, stage);
         await concurrency(context, server, source, stage);
       }

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use basalt_scan::request::{Argument, Literal, RequestType};
 use basalt_scan::{Functions, States};
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_empty_array};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, new_empty_array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::{AggregateUDF, EmitTo, GroupsAccumulator};
@@ -130,7 +130,13 @@ impl GroupStates {
         })
     }
 
-    fn update_rows(&mut self, columns: &[ArrayRef], ids: &[usize], groups: usize) -> Result<()> {
+    fn update_rows(
+        &mut self,
+        columns: &[ArrayRef],
+        ids: &[usize],
+        only: Option<&BooleanArray>,
+        groups: usize,
+    ) -> Result<()> {
         let options = RecordBatchOptions::new().with_row_count(Some(ids.len()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns.to_vec(), &options)?;
         let values = self
@@ -138,14 +144,16 @@ impl GroupStates {
             .iter()
             .map(|argument| argument.evaluate(&batch)?.into_array(ids.len()))
             .collect::<Result<Vec<_>>>()?;
-        self.accumulator.update_batch(&values, ids, None, groups)
+        self.accumulator.update_batch(&values, ids, only, groups)
     }
 
     fn finish_groups(&mut self, groups: usize) -> Result<Vec<ArrayRef>> {
         // An accumulator knows of a group only once it was told the number of groups.
         let fields = self.schema.fields().iter();
         let none: Vec<ArrayRef> = fields.map(|field| new_empty_array(field.data_type())).collect();
-        self.update_rows(&none, &[], groups)?;
+        // With a filter, since values without nulls and without one pass for values of every group, even if there are none.
+        let nothing = BooleanArray::from(Vec::<bool>::new());
+        self.update_rows(&none, &[], Some(&nothing), groups)?;
         self.accumulator.state(EmitTo::All)
     }
 }
@@ -160,7 +168,7 @@ impl States for GroupStates {
     }
 
     fn update(&mut self, columns: &[ArrayRef], ids: &[usize], groups: usize) -> Result<(), String> {
-        told(self.update_rows(columns, ids, groups))
+        told(self.update_rows(columns, ids, None, groups))
     }
 
     fn merge(&mut self, states: &[ArrayRef], ids: &[usize], groups: usize) -> Result<(), String> {
