@@ -1,5 +1,5 @@
 /** Merge worker: one task merges blocks into durable segment files. */
-import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { workerData } from 'piscina';
 import {
@@ -14,6 +14,7 @@ import { replaceTime, type ScanRequest } from '../src/query/scan-request.js';
 import { TEMPORARY_SUFFIX } from '../src/storage/layout.js';
 import type { MergeResult, MergeTask, MergeWorkerData, SegmentMetadata } from '../src/storage/merge-task.js';
 import { PARTITION_MICROSECONDS, splitByDay } from '../src/storage/partition.js';
+import { syncPath } from '../src/storage/sync-path.js';
 
 setThreadNice((workerData as MergeWorkerData | undefined)?.nice ?? 0);
 
@@ -50,7 +51,7 @@ export default function merge(task: MergeTask): MergeResult {
       if (!footer && selected.length > 1) throw new Error('BUG: an output of a merge has no rows');
       if (footer) outputs.push({ index, footer });
     }
-    syncDirectory(dirname(task.outputPaths[0] as string));
+    syncPath(dirname(task.outputPaths[0] as string));
     return { outputs, untouched: false, tookMs: performance.now() - started };
   } finally {
     for (const fd of open.values()) closeSync(fd);
@@ -108,15 +109,6 @@ function write(path: string, fill: (fd: number) => SegmentFooter): SegmentFooter
     // On a disk that refuses, it stays for the collection cycle.
     rmSync(temporaryPath, { force: true });
     throw error;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

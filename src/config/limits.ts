@@ -46,7 +46,7 @@ export const WAL_BYTES_MAX = 8 * 1024 * 1024 * 1024;
 /** A WAL file that was not prepared is closed past this size: by then a prepared one is likely to be ready. */
 export const WAL_UNPREPARED_BYTES_MAX = 4 * 1024 * 1024;
 
-/** A stream's blocks are merged when they hold this many rows; also the most rows of one such merge (bounds its memory). */
+/** A stream's blocks are merged when they hold this many rows; also the most rows of one part of such a merge (bounds its memory). */
 export const MERGE_ROWS = 512 * 1024;
 
 /** Or when the oldest block is this old. */
@@ -55,7 +55,7 @@ export const MERGE_AGE_MS = 60_000;
 /** With more unmerged rows than this, merges run at normal priority, so that ingest does not outrun them for long. */
 export const MERGE_URGENT_ROWS = 4 * MERGE_ROWS;
 
-/** Blocks of one merge; bounds open files and the length of a task message. */
+/** Blocks of one part of a merge; bounds open files and the length of a task message. */
 export const MERGE_BLOCKS_MAX = 8192;
 
 /** Encoded bytes that all running merges together may read; one merge may always run. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { SEARCH_BODY_BYTES_MAX } from '../config/limits.js';
 import { requestError } from '../errors/index.js';
 import type { DeletionService } from '../query/deletion.js';
+import { parseJsonBody } from '../query/json-body.js';
 import type { Store } from '../storage/store.js';
 import type { Exchange } from './exchange.js';
 import { checkOrganization } from './ingest-routes.js';
@@ -70,16 +71,7 @@ function withBody<T>(exchange: Exchange, schema: z.ZodType<T>, work: (body: T) =
 /** @throws BasaltError 413, 400 when it is not JSON, 422 when a member is wrong */
 function parse<T>(bytes: Uint8Array | undefined, schema: z.ZodType<T>): T {
   if (!bytes) throw requestError(413, `the body may have ${SEARCH_BODY_BYTES_MAX} bytes`);
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch (error) {
-    throw requestError(
-      400,
-      `the request body is not JSON: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(parseJsonBody(bytes));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw requestError(422, [issue?.path.join('.'), issue?.message].filter(Boolean).join(': '));

@@ -4,10 +4,11 @@
  * After a failed write or fsync the kernel may have dropped the dirty pages, so a retry could report success over lost data. The
  * writer then stays FAILED for good; the process ends and recovery decides what the file really holds.
  */
-import { closeSync, fdatasyncSync, fsyncSync, openSync, writeSync, writevSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, writeSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
 import { WAL_FILE_BYTES_MAX, WAL_UNPREPARED_BYTES_MAX } from '../config/limits.js';
 import { FatalError } from '../errors/index.js';
+import { syncPath } from '../storage/sync-path.js';
 import { encodeFileHeader, WAL_FILE_HEADER_BYTES } from '../storage/wal-format.js';
 import { claimSpare } from '../storage/wal-spares.js';
 
@@ -101,12 +102,7 @@ export class WalWriter {
     writeSync(this.fd, encodeFileHeader(Date.now() * 1000), 0, WAL_FILE_HEADER_BYTES, 0);
     this.sizeBytes = WAL_FILE_HEADER_BYTES;
     fdatasyncSync(this.fd);
-    const directoryFd = openSync(this.directory, 'r');
-    try {
-      fsyncSync(directoryFd);
-    } finally {
-      closeSync(directoryFd);
-    }
+    syncPath(this.directory);
     this.state = 'OPEN';
     this.opened = true;
   }

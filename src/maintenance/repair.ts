@@ -2,11 +2,12 @@
  * Does what a plan says. The caller holds the lock of the data directory. Nothing is removed: what is damaged or replaced goes to
  * quarantine/. The order makes each step safe to be cut off and done again: new segments, then the catalog, then the moves.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Catalog, type NewSegment, type StreamKey } from '../storage/catalog.js';
 import type { DataLayout } from '../storage/layout.js';
 import { mergeSchema, parseSchema, type Schema } from '../storage/schema.js';
+import { syncPath } from '../storage/sync-path.js';
 import { streamKeyOf } from './lineage.js';
 import type { LiveSegment, Rebuild, RepairPlan } from './plan.js';
 import { writeSalvaged } from './salvage.js';
@@ -18,7 +19,7 @@ const CATALOG_SUFFIXES = ['', '-wal', '-shm', '-journal'];
 export function repair(layout: DataLayout, plan: RepairPlan): void {
   mkdirSync(layout.quarantine, { recursive: true });
   for (const salvage of plan.salvages) writeSalvaged(salvage);
-  syncDirectory(layout.segments);
+  syncPath(layout.segments);
   if (plan.rebuild) replaceCatalog(layout, plan.rebuild);
   else mendCatalog(layout, plan);
   const aside = [
@@ -26,8 +27,8 @@ export function repair(layout: DataLayout, plan: RepairPlan): void {
     ...plan.quarantined.map(({ file }) => file),
   ];
   for (const file of aside) moveAside(layout, join(layout.segments, file));
-  syncDirectory(layout.quarantine);
-  syncDirectory(layout.segments);
+  syncPath(layout.quarantine);
+  syncPath(layout.segments);
 }
 
 function mendCatalog(layout: DataLayout, { salvages, forgotten }: RepairPlan): void {
@@ -54,13 +55,13 @@ function replaceCatalog(layout: DataLayout, rebuild: Rebuild): void {
   } finally {
     catalog.close();
   }
-  sync(draft);
+  syncPath(draft);
   // The database before its log: a database without its log would be taken for a whole one of an earlier moment.
   for (const suffix of CATALOG_SUFFIXES) {
     if (existsSync(layout.catalog + suffix)) moveAside(layout, layout.catalog + suffix);
   }
   renameSync(draft, layout.catalog);
-  syncDirectory(layout.root);
+  syncPath(layout.root);
 }
 
 function fillCatalog(catalog: Catalog, { live, walMerged, deletions, old }: Rebuild): void {
@@ -132,17 +133,4 @@ function moveAside(layout: DataLayout, path: string): void {
   for (let number = 1; existsSync(target); number++)
     target = join(layout.quarantine, `${basename(path)}.${number}`);
   renameSync(path, target);
-}
-
-function sync(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function syncDirectory(path: string): void {
-  sync(path);
 }

@@ -202,7 +202,7 @@ export class Leaf {
       : undefined;
   }
 
-  /** Takes the kept pieces off what is to be done; they count as one morsel that runs, until `answerTogether`. */
+  /** Takes the kept pieces off what is to be done; they count as one morsel that runs. */
   takeKeptPieces({ rows }: Pieces): void {
     this.parts = this.parts.filter(({ run }) => run === undefined);
     this.remainingRows -= rows;

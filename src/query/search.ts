@@ -15,6 +15,7 @@ import type { Stream } from '../storage/stream.js';
 import { QueryAdmission } from './admission.js';
 import type { QueryCaches } from './caches.js';
 import { type QueryResult, runQuery } from './executor.js';
+import { parseJsonBody } from './json-body.js';
 import { namedStreams, type PlanOptions, planContext } from './plan-context.js';
 import type { TimeMove } from './scan-request.js';
 
@@ -55,16 +56,7 @@ const SIZE_UNLIMITED = -999;
 
 /** @throws BasaltError 400 when it is not JSON, 422 when a member is missing or of the wrong type */
 export function parseSearchBody(bytes: Uint8Array): SearchBody {
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch (error) {
-    throw requestError(
-      400,
-      `the request body is not JSON: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-  const parsed = searchSchema.safeParse(json);
+  const parsed = searchSchema.safeParse(parseJsonBody(bytes));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw requestError(422, `${issue?.path.join('.')}: ${issue?.message}`, {

@@ -115,7 +115,7 @@ export class MergeScheduler {
       const taskOf = async (part: MergeInputs, outputFiles: string[]): Promise<MergeTask> => ({
         inputs: await this.taskInputs(part),
         outputPaths: outputFiles.map((file) => this.store.segmentPath(file)),
-        metadata,
+        metadata: { ...metadata, firstSequence: firstSequenceOf(part) },
         allOutputs: parts.length > 1 ? files : undefined,
         zstdLevel: SEGMENT_ZSTD_LEVEL,
         removal,
@@ -132,11 +132,15 @@ export class MergeScheduler {
       });
       if (results.every(({ untouched }) => untouched))
         return inputs.segments.reduce((sum, segment) => sum + segment.rows, 0);
-      const outputs = results.flatMap((result, part) =>
-        result.outputs.map(({ index, footer }) => ({ index: part + index, footer })),
-      );
+      const written = results.flatMap(({ outputs }, part) => {
+        const firstSequence = firstSequenceOf(parts[part] as MergeInputs);
+        return outputs.map(({ index, footer }) => ({
+          file: files[part + index] as string,
+          footer,
+          firstSequence,
+        }));
+      });
       const tookMs = Math.max(...results.map((result) => result.tookMs));
-      const written = outputs.map(({ index, footer }) => ({ file: files[index] as string, footer }));
       if (!(await this.store.commitMerge(stream, written, inputs, removal !== undefined))) return 0;
       let rows = 0;
       let writtenBytes = 0;
@@ -379,13 +383,12 @@ async function segmentMetadata(
   store: Store,
   stream: Stream,
   inputs: MergeInputs,
-): Promise<MergeTask['metadata']> {
+): Promise<Omit<MergeTask['metadata'], 'firstSequence'>> {
   const { walMerged, retired, sequence } = await store.lineage(stream);
   return {
     organization: stream.organization,
     stream: stream.name,
     streamCreatedUs: stream.createdUs,
-    firstSequence: firstSequenceOf(inputs),
     walMerged: { ...walMerged, ...Object.fromEntries(mergedUpTo(inputs.blocks)) },
     walInputs: walRanges(inputs.blocks),
     inputs: inputs.segments.map(({ file }) => file),

@@ -40,6 +40,8 @@ import { WAL_FILE_HEADER_BYTES } from './wal-format.js';
 export interface WrittenSegment {
   file: string;
   footer: SegmentFooter;
+  /** Of the inputs of its part of the merge. */
+  firstSequence: number;
 }
 
 /** What a merge read. */
@@ -243,7 +245,7 @@ export class Store {
   ): Promise<boolean> {
     return this.change(async () => {
       if (!this.isLive(stream)) return false;
-      const segments = written.map((each) => newSegment(each, inputs));
+      const segments = written.map(newSegment);
       const ids = await this.catalog.change('commitMerge', {
         stream: keyOf(stream),
         segments,
@@ -537,7 +539,7 @@ export function firstSequenceOf({ blocks, segments }: MergeInputs): number {
   return first;
 }
 
-function newSegment({ file, footer }: WrittenSegment, inputs: MergeInputs): NewSegment {
+function newSegment({ file, footer, firstSequence }: WrittenSegment): NewSegment {
   const { groups, fileBytes } = footer;
   return {
     file,
@@ -546,7 +548,7 @@ function newSegment({ file, footer }: WrittenSegment, inputs: MergeInputs): NewS
     bytes: fileBytes,
     timeMin: Math.min(...groups.map((group) => group.timeMin)),
     timeMax: Math.max(...groups.map((group) => group.timeMax)),
-    firstSequence: firstSequenceOf(inputs),
+    firstSequence,
   };
 }
 

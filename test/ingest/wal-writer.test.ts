@@ -160,6 +160,7 @@ function runWithFileLimit(kilobytes: number): { failed: string; after: string; s
   const source = join(import.meta.dirname, '..', '..', 'src');
   for (const file of [
     'ingest/wal-writer',
+    'storage/sync-path',
     'storage/wal-format',
     'storage/wal-spares',
     'config/limits',

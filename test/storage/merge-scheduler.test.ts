@@ -143,7 +143,7 @@ class Bench {
     resolve: (result: unknown) => void;
     reject: (error: unknown) => void;
   }[] = [];
-  readonly commits: ({ files: string[] } & MergeInputs)[] = [];
+  readonly commits: ({ files: string[]; firstSequences: number[] } & MergeInputs)[] = [];
   readonly abandoned: string[] = [];
   readonly merged: number[] = [];
   sequence = 0;
@@ -169,7 +169,8 @@ class Bench {
       footers: { get: () => ({ groups: [{ offset: 64 }], headers: new Uint8Array() }) },
       commitMerge: async (each: Stream, written: WrittenSegment[], inputs: MergeInputs) => {
         if (!this.streams.includes(each)) return false;
-        this.commits.push({ files: written.map(({ file }) => file), ...inputs });
+        const firstSequences = written.map(({ firstSequence }) => firstSequence);
+        this.commits.push({ files: written.map(({ file }) => file), firstSequences, ...inputs });
         each.swap(inputs);
         return true;
       },
@@ -262,7 +263,8 @@ describe('MergeScheduler', () => {
     const paths = [...(first?.outputPaths ?? []), ...(second?.outputPaths ?? [])];
     expect(first?.allOutputs?.map((file) => `/segments/${file}`)).toEqual(paths);
     expect(second?.allOutputs).toEqual(first?.allOutputs);
-    expect(second?.metadata).toEqual(first?.metadata);
+    expect(first?.metadata.firstSequence).toBe(1);
+    expect(second?.metadata).toEqual({ ...first?.metadata, firstSequence: 2 });
     expect(second?.metadata.walInputs).toEqual({ 'w.wal': [1, 2] });
     await bench.finish(MERGE_ROWS);
     expect(bench.commits).toEqual([]);
@@ -270,6 +272,7 @@ describe('MergeScheduler', () => {
     expect(bench.commits.map(({ files, blocks }) => [files, blocks.length])).toEqual([
       [first?.allOutputs, 2],
     ]);
+    expect(bench.commits[0]?.firstSequences).toEqual([1, 2]);
     expect(bench.abandoned).toEqual([]);
     expect(bench.merged).toEqual([2 * MERGE_ROWS]);
   });

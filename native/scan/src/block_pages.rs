@@ -6,7 +6,7 @@
 
 use crate::page_view::{Codes, NumberedView, PageValues};
 use basalt_block::codec::TextSlice;
-use basalt_block::{Chunk, NumberedPage, Page, PageValues as DecodedValues, ReadAt, Text};
+use basalt_block::{Chunk, NumberedPage, Page, PageValues as DecodedValues, ReadAt, Text, Validity};
 use basalt_cache::{Key, PageCache, Pinned};
 use zerocopy::{FromBytes, IntoBytes, TryFromBytes};
 
@@ -90,11 +90,7 @@ impl<'s> BlockPages<'s> {
 
     fn keep(&self, key: Key, content: &Page, entries: usize) {
         let Some(cache) = self.cache else { return };
-        let validity = content
-            .validity
-            .as_ref()
-            .map_or(&[][..], |validity| validity.words.as_bytes());
-        let flag = if content.validity.is_some() { VALIDITY } else { 0 };
+        let (validity, flag) = validity_part(&content.validity);
         let requests_min = if let DecodedValues::Text(_) = content.values {
             TEXT_REQUESTS_MIN
         } else {
@@ -140,11 +136,7 @@ impl<'s> BlockPages<'s> {
 
     pub fn keep_numbered_page(&self, column: usize, page: usize, content: &NumberedPage) {
         let Some(cache) = self.cache else { return };
-        let validity = content
-            .validity
-            .as_ref()
-            .map_or(&[][..], |validity| validity.words.as_bytes());
-        let flag = if content.validity.is_some() { VALIDITY } else { 0 };
+        let (validity, flag) = validity_part(&content.validity);
         let note = content.rows as u64 | NUMBERED << 32 | flag | (content.stems.len() as u64) << STEMS_SHIFT;
         // From the most to the least aligned.
         let parts = [
@@ -204,6 +196,14 @@ impl<'s> BlockPages<'s> {
                 into.copy_from_slice(&directory)
             });
         }
+    }
+}
+
+/// The words of a page's validity as bytes, and the bit of its note that tells of them.
+fn validity_part(validity: &Option<Validity>) -> (&[u8], u64) {
+    match validity {
+        Some(validity) => (validity.words.as_bytes(), VALIDITY),
+        None => (&[], 0),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A file that is missing is written from its batch, so adding a case is adding a line; a file that is there is never
 //! rewritten. What decodes is compared with the batch by meaning, since later encoders may choose other encodings.
 
-use crate::support::{Random, assert_same, cell, log_batch, random_batch};
+use crate::support::{Random, assert_same, blocks_of, cell, inputs_of, log_batch, random_batch};
 use basalt_block::*;
 use std::path::PathBuf;
 
@@ -51,18 +51,8 @@ fn segments_of_version_1_decode() {
         random_batch(&mut Random(5), 300, 6),
     ];
     let make = || {
-        let blocks: Vec<Vec<u8>> = batches
-            .iter()
-            .map(|batch| encode_block(batch, &OPTIONS).unwrap())
-            .collect();
-        let inputs: Vec<MergeInput<'_>> = blocks
-            .iter()
-            .map(|source| MergeInput {
-                source,
-                offset: 0,
-                reusable: false,
-            })
-            .collect();
+        let blocks = blocks_of(&batches, &OPTIONS);
+        let inputs = inputs_of(&blocks, false);
         let mut segment = Vec::new();
         merge_blocks(&inputs, &mut segment, b"{\"stream\":\"golden\"}", &OPTIONS).unwrap();
         segment
@@ -85,18 +75,8 @@ fn segments_of_version_2_decode() {
     let batches = [log_batch(&mut Random(6), 1500, 0), log_batch(&mut Random(7), 1500, 4)];
     let make = || {
         let options = EncodeOptions::segment(3);
-        let blocks: Vec<Vec<u8>> = batches
-            .iter()
-            .map(|batch| encode_block(batch, &OPTIONS).unwrap())
-            .collect();
-        let inputs: Vec<MergeInput<'_>> = blocks
-            .iter()
-            .map(|source| MergeInput {
-                source,
-                offset: 0,
-                reusable: false,
-            })
-            .collect();
+        let blocks = blocks_of(&batches, &OPTIONS);
+        let inputs = inputs_of(&blocks, false);
         let mut segment = Vec::new();
         merge_blocks(&inputs, &mut segment, b"{\"stream\":\"golden\"}", &options).unwrap();
         segment

@@ -1,6 +1,6 @@
 //! A merge equals sorting the concatenation of its inputs.
 
-use crate::support::{Cell, Random, assert_same, cell, random_batch, random_column};
+use crate::support::{Cell, Random, assert_same, blocks_of, cell, inputs_of, random_batch, random_column};
 use basalt_block::*;
 use std::collections::BTreeMap;
 
@@ -28,18 +28,8 @@ fn time_of(row: &Row) -> i64 {
 }
 
 fn merged(batches: &[Batch]) -> (Vec<u8>, SegmentFooter) {
-    let blocks: Vec<Vec<u8>> = batches
-        .iter()
-        .map(|batch| encode_block(batch, &OPTIONS).unwrap())
-        .collect();
-    let inputs: Vec<MergeInput<'_>> = blocks
-        .iter()
-        .map(|source| MergeInput {
-            source,
-            offset: 0,
-            reusable: false,
-        })
-        .collect();
+    let blocks = blocks_of(batches, &OPTIONS);
+    let inputs = inputs_of(&blocks, false);
     let mut segment = Vec::new();
     let footer = merge_blocks(&inputs, &mut segment, b"", &OPTIONS).unwrap();
     assert_eq!(footer.file_bytes, segment.len() as u64);
@@ -328,18 +318,8 @@ fn only_chosen_rows_go_to_the_output() {
                 })
                 .collect(),
         );
-        let blocks: Vec<Vec<u8>> = batches
-            .iter()
-            .map(|batch| encode_block(batch, &OPTIONS).unwrap())
-            .collect();
-        let inputs: Vec<MergeInput<'_>> = blocks
-            .iter()
-            .map(|source| MergeInput {
-                source,
-                offset: 0,
-                reusable: seed % 2 == 0,
-            })
-            .collect();
+        let blocks = blocks_of(&batches, &OPTIONS);
+        let inputs = inputs_of(&blocks, seed % 2 == 0);
         let mut expected = Vec::new();
         for (batch, chosen) in batches.iter().zip(&pattern.0) {
             for (row, content) in rows_of(batch).into_iter().enumerate() {

@@ -314,3 +314,21 @@ pub fn log_batch(random: &mut Random, rows: usize, null_percent: u64) -> Batch {
         columns: vec![times, lines],
     }
 }
+
+/// Each batch as a block of its own.
+pub fn blocks_of(batches: &[Batch], options: &EncodeOptions) -> Vec<Vec<u8>> {
+    batches
+        .iter()
+        .map(|batch| encode_block(batch, options).unwrap())
+        .collect()
+}
+
+/// Blocks that begin their sources, to be merged in this order.
+pub fn inputs_of(blocks: &[Vec<u8>], reusable: bool) -> Vec<MergeInput<'_>> {
+    let input = |source| MergeInput {
+        source,
+        offset: 0,
+        reusable,
+    };
+    blocks.iter().map(|block| input(block as &dyn ReadAt)).collect()
+}

@@ -336,10 +336,7 @@ impl ExecutionPlan for LeafExec {
                 "a leaf has one partition, not {partition}"
             )));
         }
-        let queues = context
-            .session_config()
-            .get_extension::<LeafQueues>()
-            .ok_or_else(|| DataFusionError::Internal("a leaf was executed outside a run".to_owned()))?;
+        let queues = LeafQueues::of(&context)?;
         let rows = queues.open(self)?;
         let Some(keys) = &self.keys else { return Ok(rows) };
         let pool = Arc::clone(context.memory_pool());

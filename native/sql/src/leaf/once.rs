@@ -120,9 +120,7 @@ impl ExecutionPlan for OnceExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let leaf = self.leaf()?.clone();
-        let queues = context.session_config().get_extension::<LeafQueues>();
-        let queues =
-            queues.ok_or_else(|| DataFusionError::Internal("a final step was executed outside a run".to_owned()))?;
+        let queues = LeafQueues::of(&context)?;
         Ok(Box::pin(OnceStream {
             queue: queues.find(&leaf)?,
             schema: self.last.schema(),

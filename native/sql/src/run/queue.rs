@@ -10,6 +10,7 @@ use basalt_scan::request::Literal;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{RecordBatchStream, SendableRecordBatchStream};
 use futures::Stream;
 
@@ -76,6 +77,12 @@ impl LeafQueues {
             queues,
             shared: Arc::default(),
         }
+    }
+
+    /// The queues of the run that executes a plan.
+    pub fn of(context: &TaskContext) -> Result<Arc<Self>> {
+        let queues = context.session_config().get_extension::<Self>();
+        queues.ok_or_else(|| DataFusionError::Internal("a leaf was executed outside a run".to_owned()))
     }
 
     pub fn get(&self, index: usize) -> Option<&LeafQueue> {
