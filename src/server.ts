@@ -22,6 +22,7 @@ import { addStreamRoutes } from './http/stream-routes.js';
 import type { IngestWorkerData } from './ingest/batch-task.js';
 import { IngestFrontEnd } from './ingest/front-end.js';
 import { Metrics } from './metrics/index.js';
+import { limitQueries, queryUse } from './native/index.js';
 import { QueryCaches } from './query/caches.js';
 import { DeletionService } from './query/deletion.js';
 import { PageCache } from './query/page-cache.js';
@@ -94,7 +95,7 @@ class Server {
     this.store.onFatal = (error) => this.fatal(error);
     this.store.onFileGone = (path) => this.goneFiles.postMessage(path);
     this.goneFiles.unref();
-    const ring = allocateRing(RING_SLOTS, config.ringBytes);
+    const ring = allocateRing(RING_SLOTS, config.memory.ringBytes);
     const ingestData: IngestWorkerData = {
       ring,
       ringSlots: RING_SLOTS,
@@ -107,8 +108,8 @@ class Server {
       log.warn(`no WAL file can be prepared: ${String(error)}`),
     );
     this.ingestPool = pool('ingest', config.ingestWorkers, ingestData);
-    const { pageCacheBytes, pageCacheTtlSeconds } = config;
-    if (pageCacheBytes > 0) this.pageCache = new PageCache(pageCacheBytes, pageCacheTtlSeconds);
+    const { pageCacheBytes, resultCacheBytes, heapBodyBytes, query } = config.memory;
+    if (pageCacheBytes > 0) this.pageCache = new PageCache(pageCacheBytes, config.pageCacheTtlSeconds);
     const queryData: QueryWorkerData = { pageCache: this.pageCache?.share };
     this.queryPool = pool('query', config.queryWorkers, queryData);
     const mergeThreads = config.ingestWorkers;
@@ -116,8 +117,9 @@ class Server {
     // As many as ingest has, so that it cannot outrun them for ever: both get their share of the cores.
     this.urgentMergePool = pool('merge', mergeThreads, { nice: 0 } satisfies MergeWorkerData, 0);
     this.merges = new MergeScheduler(this.store, this.mergePool, this.urgentMergePool, log, this.metrics);
-    this.caches = new QueryCaches(this.queryPool, this.store.layout.cache, config);
-    this.search = new SearchService(this.store, this.queryPool, this.caches);
+    limitQueries(query.memoryBytes, this.store.layout.spill, config.spillBytes);
+    this.caches = new QueryCaches(this.queryPool, this.store.layout.cache, { ...config, resultCacheBytes });
+    this.search = new SearchService(this.store, this.queryPool, this.caches, query);
     this.ingest = new IngestFrontEnd(
       new RingProducer(ring, RING_SLOTS),
       this.ingestPool,
@@ -132,6 +134,7 @@ class Server {
         },
         fatal: (error) => this.fatal(error),
       },
+      heapBodyBytes,
     );
     this.deletions = new DeletionService({
       store: this.store,
@@ -301,6 +304,8 @@ class Server {
       sum((stream) => stream.blocks.length),
     );
     if (this.pageCache) this.addPageCacheMetrics(this.pageCache);
+    metrics.gauge('basalt_query_memory_bytes', 'Memory that runs hold', () => queryUse().memoryBytes);
+    metrics.gauge('basalt_query_spilled_bytes', 'Bytes of spill files', () => queryUse().spilledBytes);
     metrics.gauge('basalt_queries_running', 'Queries running', () => this.search.admission.runningCount);
     metrics.gauge('basalt_queries_waiting', 'Queries waiting', () => this.search.admission.waitingCount);
   }
@@ -350,8 +355,9 @@ export async function serve(config: Config): Promise<void> {
   // Synchronous: the last words before an exit must not be lost.
   const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
   const catalogPool = pool('catalog', 1);
-  const { retentionDays: days, retentionBytes: bytes } = config;
-  const store = new Store(dataLayout(config.dataDir), log, catalogPool, { days, bytes });
+  const { retentionDays: days, retentionBytes: bytes, memory } = config;
+  const layout = dataLayout(config.dataDir);
+  const store = new Store(layout, log, catalogPool, { days, bytes }, memory.footerCacheBytes);
   // Its threads are made for files to read, and end by themselves: one that is ended while it still loads takes the process with it.
   const readers = pool('recovery', availableParallelism(), undefined, 0);
   const { removals } = await store.recover((path) => readers.run(path));

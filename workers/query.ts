@@ -8,14 +8,18 @@ import {
   combineAnswers,
   copyBytes,
   explainRun,
+  finishExport,
   finishLeaf,
+  freeExport,
   freePlan,
   freeRun,
+  openExport,
   plan,
   pushCount,
   pushRun,
   scan,
   startRun,
+  takeExport,
   takeRows,
 } from '../src/native/index.js';
 import { readCacheFile, writeCacheFile } from '../src/query/disk-cache-file.js';
@@ -51,9 +55,17 @@ function perform(task: QueryTask): unknown {
     case 'scan':
       return scanParts(task);
     case 'combine':
-      return share(combineAnswers(task.request, task.answers, task.share, task.shares, task.complete));
+      return share(
+        combineAnswers(task.request, task.answers, task.share, task.shares, task.complete, task.query),
+      );
     case 'feed':
       return feed(task);
+    case 'openExport':
+      return openExport(task.plan, task.format);
+    case 'finishExport':
+      return finishExport(task.file);
+    case 'freeExport':
+      return freeExport(task.handle);
     case 'explain':
       return explainRun(task.run);
     case 'freeRun':
@@ -86,6 +98,7 @@ function warmUp(): void {
     const { handle } = plan(sql, JSON.stringify(context));
     const { run } = feed({
       kind: 'feed',
+      query: undefined,
       plan: handle,
       run: undefined,
       memoryBytes: 1 << 20,
@@ -103,7 +116,8 @@ function scanParts(task: ScanTask): unknown {
   files.sweep();
   const fds = Int32Array.from(task.parts, ({ path }) => files.open(path));
   const offsets = Float64Array.from(task.parts, ({ offset }) => offset);
-  return share(scan(task.request, fds, offsets, cache?.use(task.parts.map(({ fileId }) => fileId))));
+  const pages = task.usePageCache ? cache?.use(task.parts.map(({ fileId }) => fileId)) : undefined;
+  return share(scan(task.request, fds, offsets, pages, task.query));
 }
 
 /** A large answer is combined on several threads: in shared memory it need not be copied for each. */
@@ -116,12 +130,15 @@ function share(answer: ScanAnswer): ScanAnswer {
 }
 
 function feed(task: FeedTask): FeedResult {
-  const run = task.run ?? startRun(task.plan, task.memoryBytes);
+  const run = task.run ?? startRun(task.plan, task.memoryBytes, task.query);
   try {
     for (const { leaf, ipc } of task.answers) pushRun(run, leaf, ipc);
     for (const { leaf, rows } of task.counts) pushCount(run, leaf, rows);
     for (const leaf of task.finished) finishLeaf(run, leaf);
-    return { run, ...advanceRun(run), ...takeRows(run, task.format) };
+    const progress = advanceRun(run);
+    const { format } = task;
+    const taken = typeof format === 'number' ? takeExport(run, format) : takeRows(run, format);
+    return { run, ...progress, ...taken };
   } catch (error) {
     // The executor does not know of a run that it has no answer from.
     if (task.run === undefined) freeRun(run);

@@ -8,13 +8,18 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { nearestName, requestError } from '../errors/index.js';
 import {
-  PAGE_CACHE_BYTES_DEFAULT,
   PAGE_CACHE_BYTES_MAX,
   PAGE_CACHE_BYTES_MIN,
   PAGE_CACHE_TTL_SECONDS_DEFAULT,
-  RING_BYTES_DEFAULT,
   RING_BYTES_MAX,
+  SPILL_BYTES_DEFAULT,
 } from './limits.js';
+import {
+  defaultMemoryLimitBytes,
+  divideMemory,
+  MEMORY_LIMIT_BYTES_MIN,
+  type MemoryBudget,
+} from './memory.js';
 
 const positive = z.coerce.number().int().positive();
 const natural = z.coerce.number().int().min(0);
@@ -29,18 +34,25 @@ export const configSchema = z.strictObject({
   rootUserPassword: z.string().min(1).optional(),
   ingestWorkers: positive.max(64).default(availableParallelism()),
   queryWorkers: positive.max(64).default(availableParallelism()),
+  /**
+   * Memory of the whole process. What the parts below do not say themselves they get of it in fixed shares (config/memory.ts), queries what
+   * is left. Absent: 2 GiB, or three quarters of what the machine or the control group has.
+   */
+  memoryLimitBytes: positive.min(MEMORY_LIMIT_BYTES_MIN).optional(),
   /** Shared memory of the ingest ring. */
   ringBytes: positive
     .min(1 << 20)
     .max(RING_BYTES_MAX)
-    .default(RING_BYTES_DEFAULT),
+    .optional(),
   /** Memory for answers of queries and of their scans over segments; 0 keeps none, on disk neither. */
-  resultCacheBytes: natural.default(128 * 1024 * 1024),
+  resultCacheBytes: natural.optional(),
   /** Age at which a kept answer is thrown away, used or not. */
   resultCacheTtlSeconds: positive.default(3600),
   /** Disk for answers of scans over segments, compressed, in `<dataDir>/cache`; 0 keeps none. */
   diskCacheBytes: natural.default(1024 * 1024 * 1024),
   diskCacheTtlSeconds: positive.default(7 * 86_400),
+  /** Disk that queries may spill to, together, in `<dataDir>/spill`. */
+  spillBytes: natural.default(SPILL_BYTES_DEFAULT),
   /** Days of event time that are kept of streams without a setting of their own; 0: all. */
   retentionDays: z.coerce.number().min(0).default(0),
   /** Bytes of segments and WAL blocks that are kept of each such stream, the oldest go first; 0: all. */
@@ -57,14 +69,19 @@ export const configSchema = z.strictObject({
     .refine((bytes) => bytes === 0 || bytes >= PAGE_CACHE_BYTES_MIN, {
       error: `0 (none) or at least ${PAGE_CACHE_BYTES_MIN}`,
     })
-    .default(PAGE_CACHE_BYTES_DEFAULT),
+    .optional(),
   /** Decoded pages are dropped at this age. */
   pageCacheTtlSeconds: positive.max(2 ** 31).default(PAGE_CACHE_TTL_SECONDS_DEFAULT),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
-export type Config = z.infer<typeof configSchema>;
-export type ConfigKey = keyof Config;
+type Settings = z.infer<typeof configSchema>;
+/** With the parts of the memory, set or dealt out. */
+export type Config = Omit<Settings, keyof MemoryBudget | 'memoryLimitBytes'> & {
+  memoryLimitBytes: number;
+  memory: MemoryBudget;
+};
+export type ConfigKey = keyof Settings;
 
 export const CONFIG_KEYS = Object.keys(configSchema.shape) as ConfigKey[];
 
@@ -130,7 +147,14 @@ export function loadConfig(
     const issue = result.error.issues[0];
     throw requestError(400, `configuration: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  return { ...result.data, dataDir: resolve(result.data.dataDir) };
+  const { memoryLimitBytes, ringBytes, pageCacheBytes, resultCacheBytes, ...settings } = result.data;
+  const limitBytes = memoryLimitBytes ?? defaultMemoryLimitBytes();
+  return {
+    ...settings,
+    dataDir: resolve(settings.dataDir),
+    memoryLimitBytes: limitBytes,
+    memory: divideMemory(limitBytes, { ringBytes, pageCacheBytes, resultCacheBytes }),
+  };
 }
 
 /** Splits `host:port`; an IPv6 host stands in brackets. */

@@ -79,8 +79,11 @@ export const SEGMENT_ZSTD_LEVEL = 1;
 /** Search request bodies; they are parsed on the main thread. */
 export const SEARCH_BODY_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Memory of one query's residual plan, and bytes of scan answers waiting for it. */
-export const QUERY_MEMORY_BYTES_MAX = 768 * 1024 * 1024;
+/**
+ * Of the memory that queries get (config/memory.ts), the most for residual plans, which spill what does not fit, and for answers of scans
+ * that wait for them: more of either serves nobody.
+ */
+export const QUERY_MEMORY_BYTES_MAX = 1024 * 1024 * 1024;
 export const LEAF_CREDIT_BYTES = 64 * 1024 * 1024;
 
 /** Row groups in one morsel: enough that the task message costs nothing, few enough to stop early. */
@@ -89,6 +92,9 @@ export const MORSEL_GROUPS_MAX = 8;
 /** Likewise where rows are grouped: the fewer answers, the less often a group is in several. */
 export const GROUPING_MORSEL_GROUPS_MAX = 32;
 export const GROUPING_MORSEL_GROUPS_MIN = 8;
+
+/** Row groups that one scan groups: the more, the less often a group is in several answers, and the more memory. */
+export const GROUPING_RUN_GROUPS_MAX = 16;
 
 /** Answers of one leaf that wait to be combined, and rows in them from which that pays. */
 export const GATHERED_BYTES_MAX = 96 * 1024 * 1024;
@@ -113,6 +119,12 @@ export const CACHE_SWEEP_MS = 60_000;
 export const PAGE_CACHE_BYTES_DEFAULT = 256 * 1024 * 1024;
 export const PAGE_CACHE_BYTES_MIN = 1024 * 1024;
 export const PAGE_CACHE_BYTES_MAX = 2 ** 32 - 2 ** 20;
+
+/** Memory for kept answers when neither the configuration nor a small memory limit say otherwise. */
+export const RESULT_CACHE_BYTES_DEFAULT = 128 * 1024 * 1024;
+
+/** Disk that the spill files of all queries together may take. */
+export const SPILL_BYTES_DEFAULT = 32 * 1024 * 1024 * 1024;
 
 /** Seconds after which a cached page is dropped. Pages never change, so this only frees what nobody asks for. */
 export const PAGE_CACHE_TTL_SECONDS_DEFAULT = 3600;

@@ -61,6 +61,7 @@ export class IngestFrontEnd {
     private readonly pool: Piscina,
     private readonly walBytes: () => number,
     private readonly observer: IngestObserver,
+    private readonly heapBytesMax = HEAP_BODY_BYTES_MAX,
   ) {}
 
   /** Requests that were published and are not answered yet. */
@@ -181,7 +182,7 @@ export class IngestFrontEnd {
     const slot = this.ring.oldestReserved();
     const slow = slot === undefined ? undefined : this.reserved.get(slot);
     if (!slow) return false;
-    if (this.heapBytes + slow.receivedBytes > HEAP_BODY_BYTES_MAX) {
+    if (this.heapBytes + slow.receivedBytes > this.heapBytesMax) {
       this.abandon(slow);
       slow.refuse(
         overloaded('the body arrived too slowly while the server was full', 'retry after the time given'),
@@ -208,7 +209,7 @@ export class IngestFrontEnd {
   }
 
   private growHeap(bytes: number): void {
-    if (this.heapBytes + bytes > HEAP_BODY_BYTES_MAX) {
+    if (this.heapBytes + bytes > this.heapBytesMax) {
       throw overloaded(
         'too many bodies of unknown length are arriving',
         'send Content-Length, or fewer at a time',

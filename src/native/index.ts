@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 6;
+export const ABI_VERSION = 7;
 
 export interface Abi {
   abi: number;
@@ -206,6 +206,19 @@ export interface PlanAnswer {
   clock?: ClockBounds;
   /** EXPLAIN ANALYZE: the query is to be run, and told about instead of answered. */
   analyze: boolean;
+  /**
+   * Set where the rows are those of one stream, each by itself, in order of time: what the plan answers in one range of time after the
+   * other is what it answers in all of it.
+   */
+  order?: TimeOrder;
+}
+
+export type TimeOrder = 'ascending' | 'descending';
+
+/** What all runs hold together at this moment. */
+export interface QueryUse {
+  memoryBytes: number;
+  spilledBytes: number;
 }
 
 export interface ClockBounds {
@@ -235,6 +248,14 @@ export interface RunProgress {
 
 export type RowFormat = 'objects' | 'arrays' | 'csv' | 'ndjson';
 
+/** A whole result as one file. csv has a header line; arrow is an IPC stream. */
+export type ExportFormat = 'arrow' | 'csv' | 'ndjson' | 'parquet';
+
+export interface Rows {
+  bytes: Uint8Array;
+  rows: number;
+}
+
 interface NativeAddon {
   abi(): Abi;
   ingestBatch(
@@ -244,13 +265,20 @@ interface NativeAddon {
     nowUs: number,
     zstdLevel: number,
   ): { groups: IngestGroup[]; outcomes: IngestOutcome[] };
-  scan(request: string, fds: Int32Array, offsets: Float64Array, cache?: CacheUse): ScanAnswer;
+  scan(
+    request: string,
+    fds: Int32Array,
+    offsets: Float64Array,
+    cache?: CacheUse,
+    query?: number,
+  ): ScanAnswer;
   combineAnswers(
     request: string,
     answers: Uint8Array[],
     share: number,
     shares: number,
     complete: boolean,
+    query?: number,
   ): ScanAnswer;
   mergeBlocks(
     fds: Int32Array,
@@ -272,12 +300,21 @@ interface NativeAddon {
   checkBlock(fd: number, offset: number): BlockSummary;
   plan(sql: string, context: string): PlanAnswer;
   freePlan(plan: number): void;
-  startRun(plan: number, memoryBytes: number): number;
+  limitQueries(memoryBytes: number, spillFolder: string | undefined, spillBytes: number): void;
+  queryUse(): QueryUse;
+  openQuery(): number;
+  cancelQuery(query: number): void;
+  closeQuery(query: number): void;
+  startRun(plan: number, memoryBytes: number, query?: number): number;
   pushRun(run: number, leaf: number, ipc: Uint8Array): void;
   pushCount(run: number, leaf: number, rows: number): void;
   finishLeaf(run: number, leaf: number): void;
   advanceRun(run: number): RunProgress;
-  takeRows(run: number, format: RowFormat): { bytes: Uint8Array; rows: number };
+  takeRows(run: number, format: RowFormat): Rows;
+  openExport(plan: number, format: ExportFormat): number;
+  takeExport(run: number, file: number): Rows;
+  finishExport(file: number): Uint8Array;
+  freeExport(file: number): void;
   explainRun(run: number): string;
   freeRun(run: number): void;
   copyBytes(target: Uint8Array, offset: number, source: Uint8Array): void;
@@ -375,7 +412,7 @@ export const ingestBatch = guarded(addon.ingestBatch);
 
 /**
  * Runs one scan request (JSON text) over blocks at `offsets[i]` of `fds[i]`, with decoded pages from the cache and into it. Query
- * workers; a few ms a row group.
+ * workers; a few ms a row group. With the number of a query it stops when that is cancelled.
  */
 export const scan = guarded(addon.scan);
 
@@ -432,6 +469,21 @@ export const checkBlock = guarded(addon.checkBlock);
 export const plan = guarded(addon.plan);
 export const freePlan = addon.freePlan;
 
+/**
+ * Sets what all runs that start from now on may hold together, and where what does not fit goes: a folder that exists, and the most bytes of
+ * all spill files. They have no names and are gone with the run. Once, at the start.
+ */
+export const limitQueries = guarded(addon.limitQueries);
+export const queryUse = guarded(addon.queryUse);
+
+/**
+ * A query, by whose number its scans and its run are stopped from any thread within milliseconds: what is under way fails, and so does what
+ * begins later. Close it when nobody works on it any more.
+ */
+export const openQuery = addon.openQuery;
+export const cancelQuery = addon.cancelQuery;
+export const closeQuery = addon.closeQuery;
+
 /** Starts the residual plan; free the handle. */
 export const startRun = guarded(addon.startRun);
 export const pushRun = guarded(addon.pushRun);
@@ -440,6 +492,14 @@ export const finishLeaf = guarded(addon.finishLeaf);
 export const advanceRun = guarded(addon.advanceRun);
 /** Encodes and forgets the output rows produced so far. */
 export const takeRows = guarded(addon.takeRows);
+/**
+ * A file of the rows of one or more runs of a plan: `takeExport` gives its next bytes, which may be none yet, and forgets the rows,
+ * `finishExport` its end, and frees it. @throws BasaltError 400 for a column that the format cannot hold
+ */
+export const openExport = guarded(addon.openExport);
+export const takeExport = guarded(addon.takeExport);
+export const finishExport = guarded(addon.finishExport);
+export const freeExport = addon.freeExport;
 /** The run's operators with what each counted so far, one a line. */
 export const explainRun = guarded(addon.explainRun);
 export const freeRun = addon.freeRun;

@@ -9,10 +9,9 @@ import { PartialCache } from './partial-cache.js';
 import { PlanCache } from './plan-cache.js';
 import type { QueryTask } from './query-task.js';
 
-type CacheConfig = Pick<
-  Config,
-  'resultCacheBytes' | 'resultCacheTtlSeconds' | 'diskCacheBytes' | 'diskCacheTtlSeconds'
->;
+type CacheConfig = Pick<Config, 'resultCacheTtlSeconds' | 'diskCacheBytes' | 'diskCacheTtlSeconds'> & {
+  resultCacheBytes: number;
+};
 
 export class QueryCaches {
   readonly plans: PlanCache;

@@ -2,7 +2,7 @@
  * Gathers the answers of a leaf that groups rows. If there are many groups, the query workers combine them, each a share of the groups,
  * before the residual plan sees any: it runs on one thread, and then meets each group once, or only the first ones by the query's order.
  */
-import { COMBINE_ROWS_MIN, GATHERED_BYTES_MAX } from '../config/limits.js';
+import { COMBINE_ROWS_MIN } from '../config/limits.js';
 import type { ScanRequest } from './scan-request.js';
 
 /** What to do with the answers that a gathering gave up. */
@@ -21,6 +21,8 @@ export class Gathering {
 
   constructor(
     private readonly workers: number,
+    /** That wait to be combined. */
+    private readonly bytesMax: number,
     /** Not all groups are wanted, so that one answer is combined too. */
     private readonly selects = false,
   ) {}
@@ -32,7 +34,7 @@ export class Gathering {
     this.rows += rows;
     if (last) return this.release(this.worthwhile, true);
     if (this.hopeless) return this.release(false, false);
-    return this.bytes >= GATHERED_BYTES_MAX ? this.release(true, false) : undefined;
+    return this.bytes >= this.bytesMax ? this.release(true, false) : undefined;
   }
 
   /** Takes back what shares of an incomplete combination answered. */
@@ -41,7 +43,7 @@ export class Gathering {
     this.bytes += ipcs.reduce((sum, ipc) => sum + ipc.length, 0);
     this.rows += rows;
     this.combined = true;
-    this.hopeless = this.bytes * 2 > GATHERED_BYTES_MAX;
+    this.hopeless = this.bytes * 2 > this.bytesMax;
     return this.hopeless ? this.release(false, false) : undefined;
   }
 

@@ -4,9 +4,16 @@
  * State of a query: planned → scanning → done | failed | cancelled; the handles are given back in all of them.
  */
 import type { Piscina } from 'piscina';
-import { LEAF_CREDIT_BYTES, QUERY_MEMORY_BYTES_MAX } from '../config/limits.js';
+import type { QueryBudget } from '../config/memory.js';
 import { BasaltError } from '../errors/index.js';
-import type { PlanAnswer, RowFormat, ScanAnswer } from '../native/index.js';
+import {
+  cancelQuery,
+  closeQuery,
+  openQuery,
+  type PlanAnswer,
+  type RowFormat,
+  type ScanAnswer,
+} from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
 import { Gathering, groupsRows, type Release, selectsGroups } from './combine.js';
 import { explainAnalyze, explainedRows } from './explain.js';
@@ -20,7 +27,7 @@ import { moveTime, type ScanRequest, type TimeMove } from './scan-request.js';
 import { Together } from './together.js';
 
 export interface QueryResult {
-  /** Encoded rows, to be joined without separator. */
+  /** Encoded rows, to be joined without separator; none where they went to a sink. */
   pieces: Uint8Array[];
   rows: number;
   columns: { name: string; type: string }[];
@@ -61,7 +68,13 @@ export interface QueryInput {
   timeRange: Pick<TimeMove, 'startTime' | 'endTime'>;
   /** Made when there is no plan yet. */
   context: () => PlanContext;
-  format: RowFormat;
+  /** Of the rows; a number is an export that they go to. */
+  format: RowFormat | number;
+  /** Takes encoded rows as they come. The query waits for it, and holds no more than one piece. */
+  sink?: (bytes: Uint8Array) => void | Promise<void>;
+  /** Whether the pages that it reads are kept for other queries. */
+  usePageCache: boolean;
+  budget: QueryBudget;
   /** The streams that the context describes, held by the caller until the query has ended. */
   snapshots: StreamSnapshot[];
   plans: PlanCache;
@@ -81,6 +94,10 @@ class QueryExecution {
   private leaves: Leaf[] = [];
   private plan: PlanLease | undefined;
   private runHandle: number | undefined;
+  /** By which native work is cancelled. */
+  private readonly query = openQuery();
+  /** Rejects when the query is cancelled. */
+  private readonly cancelled: Promise<never>;
   private readonly pieces: Uint8Array[] = [];
   private rows = 0;
   private readonly totals: ScanTotals = {
@@ -114,16 +131,28 @@ class QueryExecution {
   constructor(
     private readonly pool: Piscina,
     private readonly input: QueryInput,
-  ) {}
+  ) {
+    const { signal } = input;
+    this.cancelled = new Promise((_, reject) => {
+      const cancel = () => {
+        cancelQuery(this.query);
+        reject(signal.reason);
+      };
+      if (signal.aborted) cancel();
+      else signal.addEventListener('abort', cancel, { once: true });
+    });
+    // Nobody may be waiting just then.
+    this.cancelled.catch(() => {});
+  }
 
   async run(): Promise<QueryResult> {
     const started = performance.now();
-    const { plans, planKey, nowUs, format } = this.input;
-    const lease = plans.acquire(planKey, nowUs) ?? plans.add(planKey, await this.makePlan(), nowUs);
-    const plan = lease.plan;
-    this.plan = lease;
-    const planned = performance.now();
+    const { format } = this.input;
     try {
+      const lease = await acquirePlan(this.pool, this.input);
+      const plan = lease.plan;
+      this.plan = lease;
+      const planned = performance.now();
       const leaves = plan.leaves.map((text, index) => this.openLeaf(text, index, plan.deferred[index]));
       this.leaves = await Promise.all(leaves);
       await this.scan(plan.handle);
@@ -139,19 +168,18 @@ class QueryExecution {
       };
       if (!plan.analyze) return result;
       const operators = await this.task<string>({ kind: 'explain', run: this.runHandle as number });
+      if (typeof format === 'number') throw new Error('BUG: an explanation is no export');
       return { ...result, ...explainedRows(explainAnalyze(result, operators), format) };
     } finally {
+      // Whatever else is under way when one part fails has nobody to answer to.
+      cancelQuery(this.query);
       await Promise.allSettled(this.scans);
+      closeQuery(this.query);
       // Fails only when the pool is being destroyed, and the handle goes with the process then.
       if (this.runHandle !== undefined)
         this.pool.run({ kind: 'freeRun', handle: this.runHandle } satisfies QueryTask).catch(() => {});
-      lease.release();
+      this.plan?.release();
     }
-  }
-
-  private makePlan(): Promise<PlanAnswer> {
-    const { sql, context } = this.input;
-    return this.task<PlanAnswer>({ kind: 'plan', sql, context: JSON.stringify(context()) });
   }
 
   private async openLeaf(planned: string, index: number, deferred?: boolean): Promise<Leaf> {
@@ -159,9 +187,11 @@ class QueryExecution {
     const request = JSON.parse(text) as ScanRequest;
     const snapshot = this.snapshotOf(request);
     if (!deferred) await loadFooters(snapshot, request);
-    const leaf = new Leaf(index, text, snapshot, this.input.partials !== undefined, deferred, request);
+    const keepsAnswers = this.input.partials !== undefined;
+    const { groupingRunGroups, gatheredBytes } = this.input.budget;
+    const leaf = new Leaf(index, text, snapshot, keepsAnswers, groupingRunGroups, deferred, request);
     if (groupsRows(request)) {
-      const gathering = new Gathering(this.pool.options.maxThreads, selectsGroups(request));
+      const gathering = new Gathering(this.pool.options.maxThreads, gatheredBytes, selectsGroups(request));
       this.gatherings.set(leaf, gathering);
       if (!deferred) this.takeTogether(leaf);
     }
@@ -202,7 +232,7 @@ class QueryExecution {
     for (;;) {
       this.input.signal.throwIfAborted();
       this.dispatch();
-      if (this.scans.size > 0) await Promise.race(this.scans);
+      if (this.scans.size > 0) await Promise.race([...this.scans, this.cancelled]);
       if (this.scanErrors.length > 0) throw this.scanErrors[0];
       if (this.scans.size > 0 && this.answerBytes < FEED_BYTES && !this.outOfCredit()) continue;
       const fed = this.answers.length;
@@ -221,7 +251,7 @@ class QueryExecution {
 
   /** Whether a leaf with work left must wait for the run to consume what it has. */
   private outOfCredit(): boolean {
-    return this.leaves.some((leaf) => !leaf.exhausted && leaf.queuedBytes >= LEAF_CREDIT_BYTES);
+    return this.leaves.some((leaf) => !leaf.exhausted && leaf.queuedBytes >= this.input.budget.leafCreditBytes);
   }
 
   private async advance(plan: number): Promise<FeedResult> {
@@ -234,9 +264,10 @@ class QueryExecution {
     for (const leaf of finished) this.finishedLeaves.add(leaf);
     const feed = await this.task<FeedResult>({
       kind: 'feed',
+      query: this.query,
       plan,
       run: this.runHandle,
-      memoryBytes: QUERY_MEMORY_BYTES_MAX,
+      memoryBytes: this.input.budget.memoryBytes,
       answers,
       counts,
       finished,
@@ -258,9 +289,11 @@ class QueryExecution {
       if (groupsRows(request)) this.takeTogether(started);
       this.finishedLeaves.delete(leaf);
     }
-    if (feed.rows > 0) {
-      this.pieces.push(feed.bytes);
-      this.rows += feed.rows;
+    this.rows += feed.rows;
+    const { sink } = this.input;
+    if (feed.bytes.length > 0) {
+      if (sink) await Promise.race([sink(feed.bytes), this.cancelled]);
+      else this.pieces.push(feed.bytes);
     }
     return feed;
   }
@@ -276,7 +309,7 @@ class QueryExecution {
   private dispatch(): void {
     const workers = this.pool.options.maxThreads;
     for (const leaf of this.leaves) {
-      while (this.scans.size < workers && leaf.queuedBytes < LEAF_CREDIT_BYTES) {
+      while (this.scans.size < workers && leaf.queuedBytes < this.input.budget.leafCreditBytes) {
         const morsel = leaf.takeMorsel(workers);
         if (!morsel) break;
         const kept = morsel.cacheKey && this.input.partials?.get(morsel.cacheKey);
@@ -311,8 +344,10 @@ class QueryExecution {
 
   private async scanParts({ request, parts, rows }: Morsel): Promise<Partial> {
     const started = performance.now();
+    const { query } = this;
+    const { usePageCache } = this.input;
     const places = parts.map(({ path, fileId, offset }) => ({ path, fileId, offset }));
-    const answer = await this.task<ScanAnswer>({ kind: 'scan', request, parts: places });
+    const answer = await this.task<ScanAnswer>({ kind: 'scan', query, usePageCache, request, parts: places });
     const { totals } = this;
     totals.rowsScanned += answer.rowsScanned;
     totals.rowsMatched += answer.rowsMatched;
@@ -372,6 +407,7 @@ class QueryExecution {
       const { partial } = await (this.input.partials as PartialCache).find(key, async () => {
         const { ipc, rows } = await this.task<ScanAnswer>({
           kind: 'combine',
+          query: this.query,
           request: leaf.text,
           answers: answers.map((answer) => answer.ipc),
           share: 0,
@@ -406,9 +442,10 @@ class QueryExecution {
     leaf: Leaf,
     { answers, shares, complete }: Release & { kind: 'combine' },
   ): Promise<void> {
+    const { query } = this;
     const request = leaf.text;
     const combining = Array.from({ length: shares }, (_, share) =>
-      this.task<ScanAnswer>({ kind: 'combine', request, answers, share, shares, complete }),
+      this.task<ScanAnswer>({ kind: 'combine', query, request, answers, share, shares, complete }),
     );
     let combined: ScanAnswer[];
     try {
@@ -428,14 +465,30 @@ class QueryExecution {
     if (leaf.done) this.release(leaf, gathering?.finish());
   }
 
-  private async task<Result>(task: QueryTask): Promise<Result> {
-    const result = (await this.pool.run(task)) as Result | TaskFailure;
-    if (result !== null && typeof result === 'object' && 'failure' in result) {
-      const { status, message, fields } = result.failure;
-      throw new BasaltError(status, message, fields);
-    }
-    return result as Result;
+  private task<Result>(task: QueryTask): Promise<Result> {
+    return runTask<Result>(this.pool, task);
   }
+}
+
+/** A plan that is good at the moment of the query, kept or made. */
+export async function acquirePlan(
+  pool: Piscina,
+  { plans, planKey, nowUs, sql, context }: Pick<QueryInput, 'plans' | 'planKey' | 'nowUs' | 'sql' | 'context'>,
+): Promise<PlanLease> {
+  const kept = plans.acquire(planKey, nowUs);
+  if (kept) return kept;
+  const made = await runTask<PlanAnswer>(pool, { kind: 'plan', sql, context: JSON.stringify(context()) });
+  return plans.add(planKey, made, nowUs);
+}
+
+/** @throws BasaltError as the worker said it */
+export async function runTask<Result>(pool: Piscina, task: QueryTask): Promise<Result> {
+  const result = (await pool.run(task)) as Result | TaskFailure;
+  if (result !== null && typeof result === 'object' && 'failure' in result) {
+    const { status, message, fields } = result.failure;
+    throw new BasaltError(status, message, fields);
+  }
+  return result as Result;
 }
 
 /** So that a leaf may begin this request. */

@@ -6,6 +6,7 @@ import { basename } from 'node:path';
 import {
   GROUPING_MORSEL_GROUPS_MAX,
   GROUPING_MORSEL_GROUPS_MIN,
+  GROUPING_RUN_GROUPS_MAX,
   MORSEL_GROUPS_MAX,
 } from '../config/limits.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
@@ -66,8 +67,6 @@ const GROUP_ROWS = 65_536;
 
 /** Row groups of a segment that are answered together: few, so that all workers have work; enough that merging answers costs little. */
 const RUN_GROUPS = 4;
-/** Likewise where rows are grouped: the fewer answers, the less often a group is in several. */
-const GROUPING_RUN_GROUPS = 16;
 
 export class Leaf {
   request: ScanRequest;
@@ -99,6 +98,8 @@ export class Leaf {
     private readonly stream: StreamSnapshot,
     /** Whether answers over segments are kept, and so asked for in the same pieces each time. */
     private readonly keepsAnswers = false,
+    /** Row groups of a segment that are answered together where rows are grouped. */
+    private readonly groupingRunGroups = GROUPING_RUN_GROUPS_MAX,
     /** The complete request is still to come (`begin`). */
     private deferred = false,
     /** `text`, parsed. */
@@ -237,7 +238,7 @@ export class Leaf {
   }
 
   private collect(stream: StreamSnapshot): void {
-    const runGroups = groupsRows(this.request) ? GROUPING_RUN_GROUPS : RUN_GROUPS;
+    const runGroups = groupsRows(this.request) ? this.groupingRunGroups : RUN_GROUPS;
     for (const segment of stream.segments) {
       if (!overlapsTime(this.request, segment)) {
         this.stats.blocks += segment.rowGroups;

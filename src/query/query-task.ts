@@ -1,6 +1,6 @@
 /** The messages between the query executor and the query workers. A run is one handle: its tasks are sent one at a time. */
 import type { ErrorFields } from '../errors/index.js';
-import type { PlanAnswer, RowFormat, RunProgress, ScanAnswer } from '../native/index.js';
+import type { ExportFormat, PlanAnswer, RowFormat, RunProgress, ScanAnswer } from '../native/index.js';
 import type { PageCacheShare } from './page-cache.js';
 import type { Partial } from './partial-cache.js';
 
@@ -18,6 +18,10 @@ export interface PlanTask {
 
 export interface ScanTask {
   kind: 'scan';
+  /** By which the work is cancelled. */
+  query: number;
+  /** Whether its pages are kept in the page cache, and looked for there. */
+  usePageCache: boolean;
   request: string;
   parts: { path: string; fileId: number; offset: number }[];
 }
@@ -25,6 +29,7 @@ export interface ScanTask {
 /** Makes one answer, of a share of the groups, out of answers to the request of a leaf. */
 export interface CombineTask {
   kind: 'combine';
+  query: number;
   request: string;
   answers: Uint8Array[];
   share: number;
@@ -35,6 +40,7 @@ export interface CombineTask {
 
 export interface FeedTask {
   kind: 'feed';
+  query: number | undefined;
   plan: number;
   /** Started by the first task that has none. */
   run: number | undefined;
@@ -42,7 +48,8 @@ export interface FeedTask {
   answers: { leaf: number; ipc: Uint8Array }[];
   counts: { leaf: number; rows: number }[];
   finished: number[];
-  format: RowFormat;
+  /** Of the rows; a number is an export that they go to. */
+  format: RowFormat | number;
 }
 
 export interface FeedResult extends RunProgress {
@@ -51,13 +58,25 @@ export interface FeedResult extends RunProgress {
   rows: number;
 }
 
+/** Begins a file of the rows of a plan, or ends it. */
+export interface OpenExportTask {
+  kind: 'openExport';
+  plan: number;
+  format: ExportFormat;
+}
+
+export interface FinishExportTask {
+  kind: 'finishExport';
+  file: number;
+}
+
 export interface ExplainTask {
   kind: 'explain';
   run: number;
 }
 
 export interface FreeTask {
-  kind: 'freeRun' | 'freePlan';
+  kind: 'freeRun' | 'freePlan' | 'freeExport';
   handle: number;
 }
 
@@ -82,10 +101,20 @@ export type QueryTask =
   | CombineTask
   | FeedTask
   | ExplainTask
+  | OpenExportTask
+  | FinishExportTask
   | FreeTask
   | StoreTask
   | LoadTask;
-export type QueryTaskResult = PlanAnswer | ScanAnswer | FeedResult | string | Partial | number | undefined;
+export type QueryTaskResult =
+  | PlanAnswer
+  | ScanAnswer
+  | FeedResult
+  | Uint8Array
+  | string
+  | Partial
+  | number
+  | undefined;
 
 /** Name of the broadcast channel on which paths of removed files are told. */
 export const GONE_FILES_CHANNEL = 'basalt-gone-files';

@@ -8,6 +8,7 @@ import {
   QUERY_TIMEOUT_SECONDS_DEFAULT,
   SEARCH_SIZE_DEFAULT,
 } from '../config/limits.js';
+import { type QueryBudget, shareOf } from '../config/memory.js';
 import { BasaltError, requestError } from '../errors/index.js';
 import type { RowFormat } from '../native/index.js';
 import type { Store } from '../storage/store.js';
@@ -94,6 +95,7 @@ export class SearchService {
     private readonly store: Store,
     private readonly pool: Piscina,
     private readonly caches: QueryCaches,
+    private readonly budget: QueryBudget,
   ) {}
 
   /**
@@ -171,6 +173,8 @@ export class SearchService {
         timeRange,
         context: () => planContext(snapshots, names, nowUs, options),
         format,
+        usePageCache: true,
+        budget: shareOf(this.budget, this.admission.runningCount),
         snapshots,
         plans,
         partials: body.use_cache ? partials : undefined,

@@ -10,6 +10,8 @@ export interface DataLayout {
   quarantine: string;
   /** Answers of scans; may be deleted at any time. */
   cache: string;
+  /** Of spill files, which have no names. */
+  spill: string;
   catalog: string;
   rootPassword: string;
   /** Held by the process that owns the directory. */
@@ -29,6 +31,7 @@ export function dataLayout(root: string): DataLayout {
     segments: join(root, 'segments'),
     quarantine: join(root, 'quarantine'),
     cache: join(root, 'cache'),
+    spill: join(root, 'spill'),
     catalog: join(root, 'catalog.sqlite'),
     rootPassword: join(root, 'root-password'),
     lock: join(root, 'lock'),
@@ -37,7 +40,7 @@ export function dataLayout(root: string): DataLayout {
 }
 
 export function createDirectories(layout: DataLayout): void {
-  for (const directory of [layout.root, layout.wal, layout.segments, layout.quarantine]) {
+  for (const directory of [layout.root, layout.wal, layout.segments, layout.quarantine, layout.spill]) {
     mkdirSync(directory, { recursive: true });
   }
 }

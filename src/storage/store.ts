@@ -64,7 +64,7 @@ export interface Recovered {
 export class Store {
   readonly catalog: CatalogThread;
   readonly walFiles: WalFiles;
-  readonly footers = new FooterCache(FOOTER_CACHE_BYTES);
+  readonly footers: FooterCache;
   readonly disposals: FileDisposals;
   private readonly lock: DataLock;
   /** One BigInt64: the last frame sequence given out; shared with the ingest workers. */
@@ -97,7 +97,9 @@ export class Store {
     private readonly log: Logger,
     catalogPool: CatalogPool,
     private readonly retention: RetentionDefaults = { days: 0, bytes: 0 },
+    footerCacheBytes = FOOTER_CACHE_BYTES,
   ) {
+    this.footers = new FooterCache(footerCacheBytes);
     createDirectories(layout);
     this.lock = DataLock.acquire(layout.lock);
     this.catalog = new CatalogThread(catalogPool);

@@ -140,7 +140,7 @@ describe('refusals', () => {
   });
 
   test('no page cache is a choice', () => {
-    expect(load({ pageCacheBytes: '0' }).pageCacheBytes).toBe(0);
+    expect(load({ pageCacheBytes: '0' }).memory.pageCacheBytes).toBe(0);
   });
 
   test('a ring of more bytes than its offsets can count', () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Config, configSchema } from '../../src/config/index.js';
+import { type Config, loadConfig } from '../../src/config/index.js';
 import { FatalError } from '../../src/errors/index.js';
 import { Authenticator, rootPassword } from '../../src/http/auth.js';
 
@@ -74,7 +74,7 @@ describe('rootPassword', () => {
     const folder = mkdtempSync(join(tmpdir(), 'basalt-auth-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const file = join(folder, 'root-password');
-    const config: Config = { ...configSchema.parse({}), ...fields };
+    const config: Config = { ...loadConfig({}, {}), ...fields };
     return { file, get: () => rootPassword(config, file) };
   }
 

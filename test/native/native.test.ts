@@ -50,7 +50,7 @@ test('abi: the versions that this build needs', () => {
   expect(native.abi()).toMatchObject({
     abi: native.ABI_VERSION,
     blockFormat: 1,
-    segmentFormat: 1,
+    segmentFormat: 2,
     cpuFeatures: expect.any(Array),
   });
 });

@@ -2,7 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Piscina } from 'piscina';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { COMBINE_ROWS_MIN, GATHERED_BYTES_MAX, LEAF_CREDIT_BYTES } from '../../src/config/limits.js';
+import {
+  COMBINE_ROWS_MIN,
+  GATHERED_BYTES_MAX,
+  GROUPING_RUN_GROUPS_MAX,
+  LEAF_CREDIT_BYTES,
+  QUERY_MEMORY_BYTES_MAX,
+} from '../../src/config/limits.js';
 import type { PlanAnswer } from '../../src/native/index.js';
 import { type QueryInput, runQuery } from '../../src/query/executor.js';
 import { PartialCache } from '../../src/query/partial-cache.js';
@@ -34,6 +40,13 @@ function leafText(output: Output, stream = 'logs'): string {
 }
 
 /** The query workers, as far as the executor can tell. A run is done when every leaf has been finished. */
+const BUDGET = {
+  memoryBytes: QUERY_MEMORY_BYTES_MAX,
+  leafCreditBytes: LEAF_CREDIT_BYTES,
+  gatheredBytes: GATHERED_BYTES_MAX,
+  groupingRunGroups: GROUPING_RUN_GROUPS_MAX,
+};
+
 class FakeQueryPool {
   readonly options = { maxThreads: 2 };
   readonly tasks: QueryTask[] = [];
@@ -186,6 +199,8 @@ function run(
     timeRange: { startTime: null, endTime: null },
     context: () => context,
     format: 'objects',
+    usePageCache: true,
+    budget: BUDGET,
     snapshots,
     plans,
     partials: undefined,

@@ -17,7 +17,7 @@ use napi_derive::napi;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Raised together with `ABI_VERSION` in `src/native/index.ts`.
-const ABI_VERSION: u32 = 6;
+const ABI_VERSION: u32 = 7;
 
 #[napi(object)]
 pub struct Abi {
@@ -33,7 +33,7 @@ pub fn abi() -> Abi {
     Abi {
         abi: ABI_VERSION,
         block_format: 1,
-        segment_format: 1,
+        segment_format: basalt_block::segment::FORMAT_VERSION,
         cpu_features: cpu_features(),
     }
 }

@@ -1,12 +1,16 @@
-//! Plans and their runs, held in process-wide tables so that any thread may take the next step.
+//! Queries, plans, their runs and exports, held in process-wide tables so that any thread may take the next step.
 
 use crate::failure;
-use basalt_sql::{Explain, Format, Plan, PlanContext, Run, Stability, plan as plan_sql};
+use basalt_scan::{Cancel, ScanError};
+use basalt_sql::{
+    Explain, Export, ExportFormat, Format, Plan, PlanContext, Resources, Run, Stability, TimeOrder, plan as plan_sql,
+};
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 /// Handles to values of one kind. A taken value is out of the table while a thread works on it, so two threads never share one.
 struct Table<T> {
@@ -45,6 +49,11 @@ impl<T> Table<T> {
 
 static PLANS: LazyLock<Table<Arc<Plan>>> = LazyLock::new(Table::new);
 static RUNS: LazyLock<Table<Run>> = LazyLock::new(Table::new);
+static EXPORTS: LazyLock<Table<Export>> = LazyLock::new(Table::new);
+static QUERIES: LazyLock<Table<Cancel>> = LazyLock::new(Table::new);
+
+/// Until `limit_queries` says otherwise, there is no limit over all runs, and nothing spills.
+static RESOURCES: LazyLock<RwLock<Resources>> = LazyLock::new(|| RwLock::new(Resources::new(usize::MAX, None)));
 
 #[napi(object)]
 pub struct PlanAnswer {
@@ -55,6 +64,13 @@ pub struct PlanAnswer {
     pub stability: String,
     pub clock: Option<ClockBounds>,
     pub analyze: bool,
+    pub order: Option<String>,
+}
+
+#[napi(object)]
+pub struct QueryUse {
+    pub memory_bytes: f64,
+    pub spilled_bytes: f64,
 }
 
 #[napi(object)]
@@ -105,6 +121,10 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         follows: clock.follows.iter().flatten().copied().collect(),
     });
     let analyze = plan.explains() == Some(Explain::Analyze);
+    let order = plan.order().map(|order| match order {
+        TimeOrder::Ascending => "ascending",
+        TimeOrder::Descending => "descending",
+    });
     Ok(PlanAnswer {
         handle: PLANS.insert(Arc::new(plan)),
         leaves,
@@ -113,6 +133,7 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         stability: stability.to_owned(),
         clock,
         analyze,
+        order: order.map(str::to_owned),
     })
 }
 
@@ -128,8 +149,51 @@ pub fn explain_run(run: u32) -> napi::Result<String> {
 }
 
 #[napi(catch_unwind)]
-pub fn start_run(plan: u32, memory_bytes: f64) -> napi::Result<u32> {
-    let run = Run::start(&*shared_plan(plan)?, memory_bytes as usize).map_err(failure::sql)?;
+pub fn limit_queries(memory_bytes: f64, spill_folder: Option<String>, spill_bytes: f64) {
+    let spill = spill_folder.as_deref().map(|folder| (Path::new(folder), spill_bytes as u64));
+    *RESOURCES.write().unwrap_or_else(PoisonError::into_inner) = Resources::new(memory_bytes as usize, spill);
+}
+
+#[napi]
+pub fn query_use() -> QueryUse {
+    let resources = resources();
+    QueryUse {
+        memory_bytes: resources.memory_bytes() as f64,
+        spilled_bytes: resources.spilled_bytes() as f64,
+    }
+}
+
+fn resources() -> Resources {
+    RESOURCES.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+#[napi]
+pub fn open_query() -> u32 {
+    QUERIES.insert(Cancel::default())
+}
+
+#[napi]
+pub fn cancel_query(query: u32) {
+    if let Ok(cancel) = cancel_of(Some(query)) {
+        cancel.stop();
+    }
+}
+
+#[napi]
+pub fn close_query(query: u32) {
+    QUERIES.take(query);
+}
+
+/// By which work for the query is stopped; work for none is not. Work on a query that is closed has nobody to answer to.
+pub fn cancel_of(query: Option<u32>) -> napi::Result<Cancel> {
+    let Some(query) = query else { return Ok(Cancel::default()) };
+    let entries = QUERIES.entries.lock().unwrap_or_else(PoisonError::into_inner);
+    entries.get(&query).cloned().ok_or_else(|| failure::bytes(ScanError::Cancelled))
+}
+
+#[napi(catch_unwind)]
+pub fn start_run(plan: u32, memory_bytes: f64, query: Option<u32>) -> napi::Result<u32> {
+    let run = Run::start(&*shared_plan(plan)?, memory_bytes as usize, &resources(), cancel_of(query)?).map_err(failure::sql)?;
     Ok(RUNS.insert(run))
 }
 
@@ -191,6 +255,46 @@ pub fn take_rows(run: u32, format: String) -> napi::Result<Rows> {
             rows: rows as f64,
         })
     })
+}
+
+#[napi(catch_unwind)]
+pub fn open_export(plan: u32, format: String) -> napi::Result<u32> {
+    let format = match format.as_str() {
+        "arrow" => ExportFormat::Arrow,
+        "csv" => ExportFormat::Csv,
+        "ndjson" => ExportFormat::Ndjson,
+        "parquet" => ExportFormat::Parquet,
+        other => return Err(failure::bytes(format!("BUG: export format {other}"))),
+    };
+    let export = shared_plan(plan)?.export(format).map_err(failure::sql)?;
+    Ok(EXPORTS.insert(export))
+}
+
+#[napi(catch_unwind)]
+pub fn take_export(run: u32, export: u32) -> napi::Result<Rows> {
+    let mut file = EXPORTS.take(export).ok_or_else(|| no_export(export))?;
+    let taken = with_run(run, |run| run.take_export(&mut file).map_err(failure::sql));
+    EXPORTS.put(export, file);
+    let (bytes, rows) = taken?;
+    Ok(Rows {
+        bytes: Uint8Array::from(bytes),
+        rows: rows as f64,
+    })
+}
+
+#[napi(catch_unwind)]
+pub fn finish_export(export: u32) -> napi::Result<Uint8Array> {
+    let file = EXPORTS.take(export).ok_or_else(|| no_export(export))?;
+    Ok(Uint8Array::from(file.finish().map_err(failure::sql)?))
+}
+
+#[napi]
+pub fn free_export(export: u32) {
+    EXPORTS.take(export);
+}
+
+fn no_export(handle: u32) -> napi::Error {
+    failure::bytes(format!("BUG: no export {handle}, or it is in use"))
 }
 
 #[napi]

@@ -1,6 +1,7 @@
 //! One scan request over blocks of open files.
 
 use crate::failure;
+use crate::query::cancel_of;
 use basalt_block::FileSource;
 use basalt_cache::{PageCache, SLAB_BYTES_MIN};
 use basalt_scan::request::ScanRequest;
@@ -39,7 +40,9 @@ pub fn scan(
     fds: Int32Array,
     offsets: Float64Array,
     cache: Option<CacheUse>,
+    query: Option<u32>,
 ) -> napi::Result<ScanAnswer> {
+    let cancel = cancel_of(query)?;
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
     if fds.len() != offsets.len() {
         return Err(failure::bytes(format!(
@@ -65,7 +68,7 @@ pub fn scan(
         ttl_seconds,
     }) = cache
     else {
-        return answer_of(scan_with(&request, &parts, leaf_functions(), None));
+        return answer_of(scan_with(&request, &parts, leaf_functions(), None, Some(&cancel)));
     };
     let files: Vec<u64> = files.iter().map(|&file| file as u64).collect();
     let bytes = slab.len();
@@ -80,7 +83,7 @@ pub fn scan(
         cache: &cache,
         files: &files,
     };
-    answer_of(scan_with(&request, &parts, leaf_functions(), Some(cached)))
+    answer_of(scan_with(&request, &parts, leaf_functions(), Some(cached), Some(&cancel)))
 }
 
 #[napi(catch_unwind)]
@@ -90,14 +93,16 @@ pub fn combine_answers(
     share: u32,
     shares: u32,
     complete: bool,
+    query: Option<u32>,
 ) -> napi::Result<ScanAnswer> {
+    let cancel = cancel_of(query)?;
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
     let answers: Vec<&[u8]> = answers.iter().map(|answer| &**answer).collect();
     let share = Share {
         index: share,
         of: shares,
     };
-    answer_of(combine(&request, &answers, share, complete, leaf_functions()))
+    answer_of(combine(&request, &answers, share, complete, leaf_functions(), Some(&cancel)))
 }
 
 fn answer_of(output: Result<ScanOutput, ScanError>) -> napi::Result<ScanAnswer> {

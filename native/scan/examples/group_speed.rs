@@ -157,7 +157,7 @@ fn time(name: &str, request: &ScanRequest, parts: &[Part], check: impl FnOnce(&[
         let mut answers = Vec::new();
         for (parts, files) in parts.chunks(each).zip(files.chunks(each)) {
             let cached = Cached { cache: &cache, files };
-            answers.push(scan_with(request, parts, &NoFunctions, Some(cached))?);
+            answers.push(scan_with(request, parts, &NoFunctions, Some(cached), None)?);
         }
         let middle = cpu_ms()?;
         rows = answers.iter().map(|answer| answer.rows).sum();
@@ -172,6 +172,7 @@ fn time(name: &str, request: &ScanRequest, parts: &[Part], check: impl FnOnce(&[
                 Share { index, of: SHARES },
                 true,
                 &NoFunctions,
+                None,
             )?);
         }
         scanned = scanned.min(middle - start);

@@ -150,12 +150,12 @@ impl Bench<'_> {
             files: &vec![1; self.parts.len()],
         };
         // The second request brings text in.
-        scan_with(&request, &self.parts, &NoFunctions, Some(cached))?;
-        scan_with(&request, &self.parts, &NoFunctions, Some(cached))?;
+        scan_with(&request, &self.parts, &NoFunctions, Some(cached), None)?;
+        scan_with(&request, &self.parts, &NoFunctions, Some(cached), None)?;
         let start = cpu_seconds();
         let mut pages_cached = 0;
         for _ in 0..self.repeats {
-            let warm = scan_with(&request, &self.parts, &NoFunctions, Some(cached))?;
+            let warm = scan_with(&request, &self.parts, &NoFunctions, Some(cached), None)?;
             assert_eq!(warm.stats.rows_matched, stats.rows_matched);
             pages_cached = warm.stats.pages_cached;
         }

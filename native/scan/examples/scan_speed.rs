@@ -173,7 +173,7 @@ impl Timing<'_> {
             cache: &cache,
             files: &self.files,
         };
-        Ok(scan_with(request, &self.parts, &NoFunctions, Some(cached))?)
+        Ok(scan_with(request, &self.parts, &NoFunctions, Some(cached), None)?)
     }
 
     /// The best of some runs; the last answer goes to `check`.

@@ -6,6 +6,7 @@ use crate::answer::{ScanOutput, ScanStats};
 use crate::bits::{Bits, Rows};
 use crate::block_pages::BlockPages;
 use crate::block_view::{BlockView, CountedSource, PageBuffers, Part};
+use crate::cancel::Cancel;
 use crate::error::ScanError;
 use crate::filter::{self, BlockFilter, Scratch};
 use crate::plan::Plan;
@@ -20,15 +21,17 @@ use std::sync::Arc;
 ///
 /// Errors: a request that contradicts itself, a block that cannot be read, an answer over a limit. Never a partial answer.
 pub fn scan(request: &ScanRequest, parts: &[Part]) -> Result<ScanOutput, ScanError> {
-    scan_with(request, parts, &NoFunctions, None)
+    scan_with(request, parts, &NoFunctions, None, None)
 }
 
-/// `scan` with aggregate functions of the caller's, and with decoded pages from a cache and into it, which changes no answer.
+/// `scan` with aggregate functions of the caller's, with decoded pages from a cache and into it, which changes no answer, and until it is
+/// cancelled, which is looked at before each page.
 pub fn scan_with(
     request: &ScanRequest,
     parts: &[Part],
     functions: &dyn Functions,
     cached: Option<Cached>,
+    cancel: Option<&Cancel>,
 ) -> Result<ScanOutput, ScanError> {
     if let Some(Cached { files, .. }) = cached
         && files.len() != parts.len()
@@ -39,6 +42,7 @@ pub fn scan_with(
     let plan = Plan::compile(request)?;
     let bytes = Cell::new(0);
     let mut scanner = Scanner::new(&plan, parts, &bytes, cached);
+    scanner.work.cancel = cancel.cloned();
     match &request.output {
         Output::Rows { project, limit } => rows::run(&plan, &mut scanner, project, *limit),
         Output::TopTime {
@@ -74,6 +78,7 @@ pub struct Work {
     pub stats: ScanStats,
     selection: Selection,
     scratch: Scratch,
+    cancel: Option<Cancel>,
 }
 
 /// The selected rows of the current page.
@@ -98,6 +103,7 @@ impl<'a> Scanner<'a> {
                 stats: ScanStats::default(),
                 selection: Selection::default(),
                 scratch: Scratch::default(),
+                cancel: None,
             },
         }
     }
@@ -143,6 +149,7 @@ impl<'a> Scanner<'a> {
         part: usize,
         visit: impl FnOnce(&mut BlockView, &mut Work) -> Result<(), ScanError>,
     ) -> Result<(), ScanError> {
+        self.work.check_cancel()?;
         let source = CountedSource::new(self.parts[part].source, self.bytes);
         let pages = BlockPages {
             cache: self.cached.map(|cached| cached.cache),
@@ -167,6 +174,13 @@ impl<'a> Scanner<'a> {
 }
 
 impl Work {
+    fn check_cancel(&self) -> Result<(), ScanError> {
+        match &self.cancel {
+            Some(cancel) if cancel.is_stopped() => Err(ScanError::Cancelled),
+            _ => Ok(()),
+        }
+    }
+
     /// The rows of a page that pass the filter.
     pub fn select(
         &mut self,
@@ -185,6 +199,7 @@ impl Work {
         page: usize,
         narrow: impl FnOnce(&mut BlockView, &mut Bits) -> Result<(), ScanError>,
     ) -> Result<&mut Selection, ScanError> {
+        self.check_cancel()?;
         let rows = block.page_rows(page);
         let selection = &mut self.selection;
         let bits = selection.bits.get_or_insert_with(Bits::none);

@@ -213,7 +213,7 @@ fn check_all(stems: u64, members: &[&str], options: &EncodeOptions) {
         let answers: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
         (0..of)
             .map(|index| {
-                combine(&request, &answers, Share { index, of }, complete, &NoFunctions)
+                combine(&request, &answers, Share { index, of }, complete, &NoFunctions, None)
                     .unwrap()
                     .ipc
             })
@@ -259,7 +259,7 @@ fn damaged_answers_are_refused() {
         let cut = &answer[..length];
         assert!(decode_answer(cut, &schema(&["path"])).is_err(), "{length} bytes");
         assert!(
-            combine(&request, &[cut], Share::ALL, true, &NoFunctions).is_err(),
+            combine(&request, &[cut], Share::ALL, true, &NoFunctions, None).is_err(),
             "{length} bytes"
         );
     }

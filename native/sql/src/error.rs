@@ -15,6 +15,7 @@ pub const FIELD_NOT_FOUND: u32 = 20004;
 pub const FUNCTION_NOT_FOUND: u32 = 20005;
 pub const TYPE_MISMATCH: u32 = 20007;
 pub const EXECUTION: u32 = 20008;
+pub const CANCELLED: u32 = 20009;
 pub const INVALID_PARAMETER: u32 = 20011;
 
 /// Why a statement cannot be planned or its run failed.
@@ -126,12 +127,12 @@ fn memory(detail: &str, limit_bytes: usize) -> SqlError {
     SqlError::new(
         EXECUTION,
         format!(
-            "Search SQL execute error: the query needs more than its memory limit of {limit_mb:.1} MB ({limit_bytes} \
-             bytes). Narrow the time range or the filter, group by fewer values, or raise the limit; a query does not \
-             spill to disk"
+            "Search SQL execute error: {} (a query may hold {limit_mb:.1} MB, {limit_bytes} bytes). Narrow the time range or the \
+             filter, group by fewer values, or raise the memory limit",
+            first_line(detail)
         ),
     )
-    .with_detail(first_line(detail))
+    .with_detail(detail)
 }
 
 /// Peels contexts, diagnostics and sharing off.
@@ -149,7 +150,16 @@ fn root(error: &DataFusionError) -> &DataFusionError {
                 Some(inner) => root(inner),
                 None => error,
             },
+            // What a spill file refused.
+            ArrowError::IoError(_, io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<DataFusionError>()) {
+                Some(inner) => root(inner),
+                None => error,
+            },
             _ => error,
+        },
+        DataFusionError::IoError(io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<DataFusionError>()) {
+            Some(inner) => root(inner),
+            None => error,
         },
         _ => error,
     }

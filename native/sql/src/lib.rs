@@ -17,6 +17,7 @@ mod parse;
 mod plan;
 mod prepare;
 mod pushdown;
+mod resources;
 mod rules;
 mod run;
 mod session;
@@ -26,13 +27,15 @@ mod suggest;
 
 pub use clock::ClockBounds;
 pub use context::{ColumnInfo, PlanContext, StreamInfo};
-pub use encode::Format;
+pub use encode::{Export, ExportFormat, Format};
 pub use error::{
-    EXECUTION, FIELD_NOT_FOUND, FULL_TEXT_NOT_FOUND, FUNCTION_NOT_FOUND, INVALID_PARAMETER, INVALID_SQL,
+    CANCELLED, EXECUTION, FIELD_NOT_FOUND, FULL_TEXT_NOT_FOUND, FUNCTION_NOT_FOUND, INVALID_PARAMETER, INVALID_SQL,
     STREAM_NOT_FOUND, SqlError, TYPE_MISMATCH,
 };
 pub use leaf::functions::leaf_functions;
 pub use parse::{Explain, OPERATORS_MAX, SQL_BYTES_MAX};
 pub use plan::{LEAVES_MAX, Plan, Timings, plan};
+pub use prepare::TimeOrder;
+pub use resources::Resources;
 pub use run::{Progress, Run};
 pub use stability::Stability;

@@ -20,10 +20,11 @@ use futures::executor::block_on;
 
 use crate::clock::{self, ClockBounds, Timeless};
 use crate::context::PlanContext;
+use crate::encode::{Export, ExportFormat};
 use crate::error::{INVALID_SQL, SqlError};
 use crate::leaf::LeafExec;
 use crate::parse::{Explain, Parsed, parse, place_of};
-use crate::prepare::{TIME_ALIAS, has_limit, newest_first, rename_time_alias};
+use crate::prepare::{TIME_ALIAS, TimeOrder, has_limit, newest_first, rename_time_alias, time_order};
 use crate::session::{function_names, state_for};
 use crate::stability::Stability;
 
@@ -46,6 +47,7 @@ pub struct Plan {
     explain: Option<Explain>,
     stability: Stability,
     clock: Option<ClockBounds>,
+    order: Option<TimeOrder>,
     timings: Timings,
 }
 
@@ -124,6 +126,7 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
     if context.default_order {
         logical = newest_first(logical).map_err(failed)?;
     }
+    let order = time_order(&logical);
     if !has_limit(&parsed.query) && (context.from > 0 || context.size.is_some()) {
         logical = page(logical, context).map_err(failed)?;
     }
@@ -144,7 +147,8 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
         optimize_us,
         physical_us,
     };
-    let plan = assemble(physical, Arc::new(state), names, (parsed.explain, stability), timings)?;
+    let mut plan = assemble(physical, Arc::new(state), names, (parsed.explain, stability), timings)?;
+    plan.order = order.filter(|_| plan.explain.is_none());
     Ok((plan, bounds_only))
 }
 
@@ -233,6 +237,7 @@ fn assemble(
         explain,
         stability,
         clock: None,
+        order: None,
         timings,
     };
     if explain == Some(Explain::Plan) {
@@ -291,6 +296,20 @@ impl Plan {
     /// How to use the plan after the moment it was made in; `None` when it depends on the clock in another way, or not at all.
     pub fn clock(&self) -> Option<&ClockBounds> {
         self.clock.as_ref()
+    }
+
+    /// Set where the rows are those of one stream, each by itself, in order of time: what the plan answers in one range of time after
+    /// the other is what it answers in all of it.
+    pub fn order(&self) -> Option<TimeOrder> {
+        self.order
+    }
+
+    /// Begins a file of the rows of runs of this plan.
+    ///
+    /// # Errors
+    /// 20008 for a column that the format cannot hold.
+    pub fn export(&self, format: ExportFormat) -> Result<Export, SqlError> {
+        Export::new(format, &self.names, &self.schema())
     }
 
     fn timeless(&self) -> Timeless {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DataFusionError, Result};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, Limit, LogicalPlan, LogicalPlanBuilder};
@@ -59,6 +60,53 @@ pub(crate) fn newest_first(plan: LogicalPlan) -> Result<LogicalPlan> {
         }
         other => Ok(other),
     }
+}
+
+/// Rows in order of their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeOrder {
+    Ascending,
+    Descending,
+}
+
+/// The order of a plan whose rows are rows of one stream, sorted by nothing but their time, all of them.
+pub(crate) fn time_order(plan: &LogicalPlan) -> Option<TimeOrder> {
+    let mut order = None;
+    let mut node = plan;
+    loop {
+        node = match node {
+            LogicalPlan::Sort(sort) if order.is_none() && sort.fetch.is_none() => {
+                let [key] = sort.expr.as_slice() else { return None };
+                if !is_time(&key.expr) {
+                    return None;
+                }
+                order = Some(if key.asc { TimeOrder::Ascending } else { TimeOrder::Descending });
+                &sort.input
+            }
+            LogicalPlan::Projection(projection) if projection.expr.iter().all(is_of_row) => &projection.input,
+            LogicalPlan::Filter(filter) if is_of_row(&filter.predicate) => &filter.input,
+            LogicalPlan::SubqueryAlias(alias) => &alias.input,
+            LogicalPlan::TableScan(scan) => {
+                let provider = source_as_provider(&scan.source).ok()?;
+                return order.filter(|_| provider.is::<StreamTable>());
+            }
+            _ => return None,
+        }
+    }
+}
+
+fn is_time(expr: &Expr) -> bool {
+    matches!(expr, Expr::Column(column) if column.name == TIME_COLUMN)
+}
+
+/// Whether it depends on nothing but its row, and does not give the name of the event time to anything else.
+fn is_of_row(expr: &Expr) -> bool {
+    let asks = expr.exists(|inner| Ok(matches!(inner, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_))));
+    let renames = match expr {
+        Expr::Alias(alias) => alias.name == TIME_COLUMN && !is_time(&alias.expr),
+        other => !is_time(other) && other.schema_name().to_string() == TIME_COLUMN,
+    };
+    !renames && asks.is_ok_and(|asks| !asks)
 }
 
 fn reads_one_stream(plan: &LogicalPlan) -> Result<bool> {

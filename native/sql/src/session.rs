@@ -10,7 +10,6 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::execution::SessionState;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::ScalarUDF;
@@ -38,7 +37,7 @@ use crate::context::PlanContext;
 use crate::error::{INVALID_PARAMETER, SqlError};
 use crate::functions::{self, Histogram};
 use crate::pushdown::PushIntoLeaf;
-use crate::rules::{MatchAllRule, TimePlanner, TimeRule, YieldInJoins};
+use crate::rules::{MatchAllRule, StopJoinFilters, TimePlanner, TimeRule, YieldInJoins};
 
 /// Rows in a batch of the residual plan.
 const BATCH_ROWS: usize = 8192;
@@ -77,18 +76,14 @@ pub(crate) fn function_names(state: &SessionState) -> Vec<String> {
         .collect()
 }
 
-/// An environment without disk: what does not fit the pool is an error.
-pub(crate) fn runtime(pool: Option<Arc<dyn MemoryPool>>) -> Result<Arc<RuntimeEnv>, DataFusionError> {
+/// Of planning, which holds nothing worth counting and has no use for a disk. Runs have their own (`resources`).
+fn runtime() -> Result<Arc<RuntimeEnv>, DataFusionError> {
     let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
-    let builder = RuntimeEnvBuilder::new().with_disk_manager_builder(disk);
-    match pool {
-        Some(pool) => builder.with_memory_pool(pool).build_arc(),
-        None => builder.build_arc(),
-    }
+    RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build_arc()
 }
 
 fn build() -> Result<SessionState, SqlError> {
-    let runtime = runtime(None).map_err(|error| SqlError::planning(&error, &Vec::new))?;
+    let runtime = runtime().map_err(|error| SqlError::planning(&error, &Vec::new))?;
     let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(TimePlanner)];
     planners.extend(SessionStateDefaults::default_expr_planners());
     let state = SessionStateBuilder::new()
@@ -164,6 +159,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         Arc::new(PushIntoLeaf),
         Arc::new(EnsureCooperative::new()),
         Arc::new(YieldInJoins),
+        Arc::new(StopJoinFilters),
         Arc::new(SanityCheckPlan::new()),
     ]
 }

@@ -10,6 +10,7 @@ use super::member_arrays::MemberValues;
 use super::text_interner::text_deal_hash;
 use super::{Aggregation, top};
 use crate::answer::{Answer, ScanOutput, ScanStats};
+use crate::cancel::Cancel;
 use crate::error::ScanError;
 use crate::ipc;
 use crate::plan::Plan;
@@ -21,13 +22,14 @@ use std::sync::Arc;
 /// Combines answers of aggregates that `scan` or `combine` gave for this request. If they are `complete`, all
 /// that there are, only the groups that the request's `top` wants are answered.
 ///
-/// Errors: a request without aggregates, bytes that are no answer to it, groups over a limit.
+/// Whether it is cancelled is looked at before each answer. Errors: a request without aggregates, bytes that are no answer to it, groups over a limit.
 pub fn combine(
     request: &ScanRequest,
     answers: &[&[u8]],
     share: Share,
     complete: bool,
     functions: &dyn Functions,
+    cancel: Option<&Cancel>,
 ) -> Result<ScanOutput, ScanError> {
     let Output::Aggregate {
         groups,
@@ -50,6 +52,9 @@ pub fn combine(
         .map(|(name, data_type)| Field::new(name, data_type.clone(), true));
     let schema = Arc::new(Schema::new(schema.collect::<Vec<_>>()));
     for answer in answers {
+        if cancel.is_some_and(Cancel::is_stopped) {
+            return Err(ScanError::Cancelled);
+        }
         if let Some(dealt) = Dealt::parse(answer, &schema)? {
             aggregation.add_dealt(&dealt, share)?;
         } else {

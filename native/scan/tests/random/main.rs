@@ -52,7 +52,7 @@ impl Slab {
             cache: &cache.unwrap(),
             files: &self.files[..parts.len()],
         };
-        let output = scan_with(request, parts, &TestFunctions, Some(cached)).map_err(|error| error.to_string())?;
+        let output = scan_with(request, parts, &TestFunctions, Some(cached), None).map_err(|error| error.to_string())?;
         self.scans += 1;
         self.hits += output.stats.pages_cached;
         Ok(output)
@@ -61,7 +61,7 @@ impl Slab {
 
 /// Cold, then warm, in a roomy and in a tiny slab: the same answer as without.
 fn check_cached(request: &ScanRequest, parts: &[Part], slabs: &mut [Slab]) -> Result<(), String> {
-    let plain = scan_with(request, parts, &TestFunctions, None).map_err(|error| error.to_string())?;
+    let plain = scan_with(request, parts, &TestFunctions, None, None).map_err(|error| error.to_string())?;
     let touched = plain.stats.pages_read;
     for slab in slabs {
         let bytes = slab.words.len() * 8;
@@ -88,7 +88,7 @@ fn sort_groups(rows: &mut [Row], groups: usize) {
 
 fn check(request: &ScanRequest, batches: &[Batch], rows: &[Row], parts: &[Part]) -> Result<(), String> {
     let (names, mut expected) = Evaluator::new(request).answer(rows);
-    let output = scan_with(request, parts, &TestFunctions, None).map_err(|error| error.to_string())?;
+    let output = scan_with(request, parts, &TestFunctions, None, None).map_err(|error| error.to_string())?;
     compare(request, &names, &mut expected, &[&output.ipc])?;
     if output.rows as usize != expected.len() {
         return Err(format!("{} rows counted, expected {}", output.rows, expected.len()));
@@ -118,7 +118,7 @@ fn check_combined(request: &ScanRequest, names: &[String], expected: &mut [Row],
         let shares = combined(request, &answers, of)?;
         let shares: Vec<&[u8]> = shares.iter().map(Vec::as_slice).collect();
         compare(request, names, expected, &shares)?;
-        let again = combine(request, &shares, Share::ALL, true, &TestFunctions).map_err(|error| error.to_string())?;
+        let again = combine(request, &shares, Share::ALL, true, &TestFunctions, None).map_err(|error| error.to_string())?;
         compare(request, names, expected, &[&again.ipc])?;
     }
     Ok(())
@@ -126,14 +126,14 @@ fn check_combined(request: &ScanRequest, names: &[String], expected: &mut [Row],
 
 fn answers(request: &ScanRequest, parts: &[Part]) -> Result<Vec<Vec<u8>>, String> {
     let answer =
-        |part: &Part| scan_with(request, std::slice::from_ref(part), &TestFunctions, None).map(|output| output.ipc);
+        |part: &Part| scan_with(request, std::slice::from_ref(part), &TestFunctions, None, None).map(|output| output.ipc);
     let answers = parts.iter().map(answer).collect::<Result<_, _>>();
     answers.map_err(|error: ScanError| error.to_string())
 }
 
 fn combined(request: &ScanRequest, answers: &[Vec<u8>], of: u32) -> Result<Vec<Vec<u8>>, String> {
     let answers: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
-    let share = |index| combine(request, &answers, Share { index, of }, true, &TestFunctions).map(|output| output.ipc);
+    let share = |index| combine(request, &answers, Share { index, of }, true, &TestFunctions, None).map(|output| output.ipc);
     let shares = (0..of).map(share).collect::<Result<_, _>>();
     shares.map_err(|error: ScanError| error.to_string())
 }
@@ -206,7 +206,7 @@ fn compare(request: &ScanRequest, names: &[String], expected: &mut [Row], answer
     for answer in answers {
         // Many groups are dealt out; a combination of this one answer is plain again.
         let is_dealt = answer.starts_with(b"BSLTDLT1");
-        let plain = is_dealt.then(|| combine(request, &[answer], Share::ALL, true, &TestFunctions));
+        let plain = is_dealt.then(|| combine(request, &[answer], Share::ALL, true, &TestFunctions, None));
         let plain = plain.transpose().map_err(|error| error.to_string())?;
         let decoded = value::decode(plain.as_ref().map_or(answer, |plain| plain.ipc.as_slice()));
         if decoded.names != names {

@@ -16,6 +16,15 @@ pub(super) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     Ok(writer.into_inner())
 }
 
+/// The header line.
+pub(super) fn header(names: &[String]) -> Result<Vec<u8>, ArrowError> {
+    let fields: Vec<Field> = names.iter().map(|name| Field::new(name, DataType::Null, true)).collect();
+    let empty = RecordBatch::new_empty(Arc::new(Schema::new(fields)));
+    let mut writer = WriterBuilder::new().with_header(true).build(Vec::new());
+    writer.write(&empty)?;
+    Ok(writer.into_inner())
+}
+
 fn flat(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let schema = batch.schema_ref();
     if !schema.fields().iter().any(|field| field.data_type().is_nested()) {

@@ -1,10 +1,13 @@
-//! Result rows as text.
+//! Result rows as text, or as files.
 
 mod csv;
+mod export;
 mod json;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::error::ArrowError;
+
+pub use export::{Export, ExportFormat};
 
 /// A text form of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! A running plan: answers are pushed into its leaves from outside, and it runs on the caller's thread until it needs
 //! more of them.
 
+pub(crate) mod cancel;
 pub(crate) mod queue;
 mod tasks;
 
@@ -9,12 +10,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use basalt_scan::Cancel;
 use datafusion::arrow::array::{Array, Int64Array, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
@@ -23,10 +25,10 @@ use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::encode::{Format, encode};
+use crate::encode::{Export, Format, encode};
 use crate::error::{EXECUTION, INVALID_PARAMETER, SqlError};
 use crate::plan::{Plan, reason};
-use crate::session::runtime;
+use crate::resources::Resources;
 use queue::LeafQueues;
 use tasks::{Woken, let_tasks_run, yield_once};
 
@@ -51,6 +53,7 @@ pub struct Run {
     output_memory: MemoryReservation,
     replay_memory: MemoryReservation,
     memory_limit_bytes: usize,
+    cancel: Cancel,
     woken: Arc<Woken>,
     done: bool,
 }
@@ -74,18 +77,23 @@ pub struct Progress {
 
 impl Run {
     /// Starts a run whose operators and kept output may hold `memory_limit_bytes`. Queued answers are not counted: the
-    /// caller bounds them by `Progress::queued_bytes`.
+    /// caller bounds them by `Progress::queued_bytes`. Once `cancel` is stopped, any step fails with 20009.
     ///
     /// # Errors
     /// 20008 when the plan cannot start.
-    pub fn start(plan: &Plan, memory_limit_bytes: usize) -> Result<Run, SqlError> {
+    pub fn start(
+        plan: &Plan,
+        memory_limit_bytes: usize,
+        resources: &Resources,
+        cancel: Cancel,
+    ) -> Result<Run, SqlError> {
         let failed = |error: DataFusionError| SqlError::execution(&error, memory_limit_bytes);
-        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(memory_limit_bytes));
+        let pool = resources.pool(memory_limit_bytes);
         let queues = Arc::new(LeafQueues::new(plan.leaves.iter().cloned()));
         let config = plan.state.config().clone().with_extension(Arc::clone(&queues));
         let context = TaskContext::from(plan.state.as_ref())
             .with_session_config(config)
-            .with_runtime(runtime(Some(Arc::clone(&pool))).map_err(failed)?);
+            .with_runtime(resources.runtime(Arc::clone(&pool)).map_err(failed)?);
         let tokio = Builder::new_current_thread()
             // All ready tasks run before the plan is polled again, so that "nothing is ready" can be told.
             .event_interval(u32::MAX)
@@ -116,6 +124,7 @@ impl Run {
             output_memory: MemoryConsumer::new("output").register(&pool),
             replay_memory: MemoryConsumer::new("recursive input").register(&pool),
             memory_limit_bytes,
+            cancel,
             woken: Arc::default(),
             done: false,
         })
@@ -217,8 +226,9 @@ impl Run {
         if self.done {
             return Ok(self.progress(false));
         }
+        let current = self.cancel.clone();
         let polled = stacker::maybe_grow(STACK_LOW_BYTES, STACK_BYTES, || {
-            catch_unwind(AssertUnwindSafe(|| self.run_slice()))
+            catch_unwind(AssertUnwindSafe(|| cancel::on_behalf_of(&current, || self.run_slice())))
         });
         let outcome = polled.unwrap_or_else(|panic| {
             Err(SqlError::new(EXECUTION, "Search SQL execute error: an operator failed")
@@ -248,6 +258,19 @@ impl Run {
         Ok((bytes, rows))
     }
 
+    /// As `take_rows`, as the next part of a file.
+    ///
+    /// # Errors
+    /// As `take_rows`.
+    pub fn take_export(&mut self, export: &mut Export) -> Result<(Vec<u8>, u64), SqlError> {
+        let batches = std::mem::take(&mut self.output);
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        let bytes = export.write(&batches)?;
+        drop(batches);
+        self.output_memory.free();
+        Ok((bytes, rows))
+    }
+
     /// The plan with what each operator counted so far (EXPLAIN ANALYZE).
     pub fn explain_analyze(&self) -> String {
         DisplayableExecutionPlan::with_metrics(self.physical.as_ref())
@@ -266,6 +289,7 @@ impl Run {
             output,
             output_memory,
             memory_limit_bytes,
+            cancel,
             woken,
             done,
             ..
@@ -273,6 +297,9 @@ impl Run {
         let alive = runtime.metrics();
         runtime.block_on(async {
             loop {
+                if cancel.is_stopped() {
+                    return Err(cancel::cancelled());
+                }
                 queues.begin_slice();
                 woken.clear();
                 let served = queues.served();

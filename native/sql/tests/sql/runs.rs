@@ -1,9 +1,10 @@
 //! The life of a run: what it takes, when it has enough, what it refuses.
 
+use basalt_scan::Cancel;
 use basalt_sql::{Format, Plan, Progress, Run, plan};
 use serde_json::{Value as Json, json};
 
-use crate::harness::{LIMIT_BYTES, World, context, run_as, world};
+use crate::harness::{LIMIT_BYTES, World, context, resources, run_as, world};
 
 fn planned(world: &World, sql: &str) -> Plan {
     plan(sql, &context(world)).unwrap_or_else(|error| panic!("{sql}: {error}"))
@@ -19,7 +20,7 @@ fn a_limit_is_kept_over_several_answers_and_told() {
     let world = world();
     let plan = planned(&world, "SELECT status FROM logs LIMIT 120");
     let answers = world.answers(&plan.leaves()[0]);
-    let mut run = Run::start(&plan, LIMIT_BYTES).expect("a run");
+    let mut run = Run::start(&plan, LIMIT_BYTES, &resources(), Cancel::default()).expect("a run");
     run.push(0, &answers[0]).expect("an answer");
     let progress = run.advance().expect("progress");
     assert_eq!(
@@ -58,7 +59,7 @@ fn the_probe_side_of_a_join_waits_in_its_queue() {
         "users"
     };
     let probe = if build == "logs" { "users" } else { "logs" };
-    let mut run = Run::start(&plan, LIMIT_BYTES).expect("a run");
+    let mut run = Run::start(&plan, LIMIT_BYTES, &resources(), Cancel::default()).expect("a run");
     for answer in world.answers(&plan.leaves()[leaf(probe)]) {
         run.push(leaf(probe), &answer).expect("an answer");
     }
@@ -106,7 +107,7 @@ fn a_join_keeps_the_smaller_stream() {
 fn counts_stand_for_rows() {
     let world = world();
     let plan = planned(&world, "SELECT count(*) AS n FROM logs");
-    let mut run = Run::start(&plan, LIMIT_BYTES).expect("a run");
+    let mut run = Run::start(&plan, LIMIT_BYTES, &resources(), Cancel::default()).expect("a run");
     run.push_count(0, 1_000_000).expect("a count");
     run.push_count(0, 234).expect("a count");
     run.push(0, &world.answers(&plan.leaves()[0])[0]).expect("an answer");
@@ -119,14 +120,14 @@ fn counts_stand_for_rows() {
         serde_json::to_value(&bare.leaves()[0].output).expect("plain")["project"],
         json!([])
     );
-    let mut run = Run::start(&bare, LIMIT_BYTES).expect("a run");
+    let mut run = Run::start(&bare, LIMIT_BYTES, &resources(), Cancel::default()).expect("a run");
     run.push_count(0, 3).expect("a count");
     run.finish_leaf(0);
     run.advance().expect("progress");
     assert_eq!(objects(&mut run), vec![json!({ "x": 7 }); 3]);
 
     let wide = planned(&world, "SELECT level FROM logs");
-    let mut run = Run::start(&wide, LIMIT_BYTES).expect("a run");
+    let mut run = Run::start(&wide, LIMIT_BYTES, &resources(), Cancel::default()).expect("a run");
     assert_eq!(run.push_count(0, 3).expect_err("columns are wanted").code, 20011);
     assert_eq!(run.push_count(5, 3).expect_err("no such leaf").code, 20011);
 }
@@ -147,7 +148,7 @@ fn a_plan_runs_again_and_again() {
 fn a_run_moves_between_threads() {
     let world = world();
     let plan = planned(&world, "SELECT level FROM logs UNION ALL SELECT name FROM users");
-    let mut run = Run::start(&plan, LIMIT_BYTES).expect("a run");
+    let mut run = Run::start(&plan, LIMIT_BYTES, &resources(), Cancel::default()).expect("a run");
     let mut rows = 0;
     for leaf in 0..plan.leaves().len() {
         for answer in world.answers(&plan.leaves()[leaf]) {
@@ -173,7 +174,7 @@ fn damaged_and_foreign_answers_are_refused() {
     let good = world.answers(&plan.leaves()[0]).remove(0);
     let other = planned(&world, "SELECT status FROM logs");
     let foreign = world.answers(&other.leaves()[0]).remove(0);
-    let mut run = Run::start(&plan, LIMIT_BYTES).expect("a run");
+    let mut run = Run::start(&plan, LIMIT_BYTES, &resources(), Cancel::default()).expect("a run");
     assert_eq!(run.push(0, &foreign).expect_err("other columns").code, 20008);
     assert_eq!(run.push(3, &good).expect_err("no such leaf").code, 20011);
     for cut in (0..good.len()).step_by(7) {
@@ -192,7 +193,7 @@ fn a_slice_ends_although_work_is_left() {
     let sql =
         "SELECT count(*) AS n FROM logs a CROSS JOIN logs b CROSS JOIN logs c WHERE a.status + b.status + c.status > 0";
     let plan = planned(&world, sql);
-    let mut run = Run::start(&plan, LIMIT_BYTES).expect("a run");
+    let mut run = Run::start(&plan, LIMIT_BYTES, &resources(), Cancel::default()).expect("a run");
     for leaf in 0..plan.leaves().len() {
         for answer in world.answers(&plan.leaves()[leaf]) {
             run.push(leaf, &answer).expect("an answer");

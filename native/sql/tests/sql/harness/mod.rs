@@ -8,8 +8,8 @@ pub mod store;
 use std::collections::BTreeMap;
 
 use basalt_scan::request::{Output, RequestType, ScanRequest};
-use basalt_scan::{Share, combine};
-use basalt_sql::{ColumnInfo, Format, Plan, PlanContext, Run, SqlError, StreamInfo, plan};
+use basalt_scan::{Cancel, Share, combine};
+use basalt_sql::{ColumnInfo, Format, Plan, PlanContext, Resources, Run, SqlError, StreamInfo, plan};
 use serde_json::Value as Json;
 
 /// 2026-03-05T12:00:00Z.
@@ -207,7 +207,7 @@ impl World {
         let apart: Vec<&[u8]> = apart.iter().map(Vec::as_slice).collect();
         let share = |index| {
             let share = Share { index, of: self.shares };
-            combine(request, &apart, share, true, basalt_sql::leaf_functions())
+            combine(request, &apart, share, true, basalt_sql::leaf_functions(), None)
                 .expect("answers to this request")
                 .ipc
         };
@@ -225,6 +225,11 @@ impl World {
                 .collect(),
         }
     }
+}
+
+/// No limit but that of the run, no disk.
+pub fn resources() -> Resources {
+    Resources::new(usize::MAX, None)
 }
 
 /// Plans and runs a statement; the rows as JSON objects.
@@ -245,7 +250,7 @@ pub fn run(world: &World, plan: &Plan) -> Result<Vec<Json>, SqlError> {
 
 /// Runs a plan, pushing the answers of all leaves in turn, one at a time.
 pub fn run_as(world: &World, plan: &Plan, format: Format, limit_bytes: usize) -> Result<Vec<u8>, SqlError> {
-    let mut run = Run::start(plan, limit_bytes)?;
+    let mut run = Run::start(plan, limit_bytes, &resources(), Cancel::default())?;
     let mut waiting: Vec<Option<Vec<Vec<u8>>>> = plan
         .leaves()
         .iter()

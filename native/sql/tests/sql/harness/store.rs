@@ -42,7 +42,7 @@ impl Store {
                         header: None,
                     })
                     .collect();
-                scan_with(request, &parts, leaf_functions(), None)
+                scan_with(request, &parts, leaf_functions(), None, None)
                     .unwrap_or_else(|error| panic!("{error}: {request:?}"))
                     .ipc
             })
