@@ -36,6 +36,8 @@ const STARTS: Record<string, Clause> = {
   FETCH: 'limit',
 };
 
+const TWO_WORDS = new Set(['GROUP', 'ORDER']);
+
 /** What is read as one token; anything else is one character each. */
 const TOKEN = new RegExp(
   [
@@ -62,12 +64,13 @@ export function statementParts(sql: string): StatementParts {
   for (const [index, { text, start }] of top.entries()) {
     if (text === ';') break;
     const clause = STARTS[text];
-    // `count(*) FILTER (…) FROM` and `extract(… FROM …)` stand in brackets; `IS DISTINCT FROM` does not.
-    const starts = clause !== undefined && !(text === 'FROM' && top[index - 1]?.text === 'DISTINCT');
-    if (starts && !(clause === 'limit' && open?.clause === 'limit')) {
+    if (
+      clause !== undefined &&
+      startsClause(top, index) &&
+      !(clause === 'limit' && open?.clause === 'limit')
+    ) {
       close(start);
-      const words = (text === 'GROUP' || text === 'ORDER') && top[index + 1]?.text === 'BY' ? 2 : 1;
-      const last = top[index + words - 1] as Token;
+      const last = (TWO_WORDS.has(text) ? top[index + 1] : top[index]) as Token;
       open = { clause, from: last.start + last.text.length };
     }
     if (text === 'DISTINCT' && top[index - 1]?.text === 'SELECT') parts.distinct = true;
@@ -80,6 +83,13 @@ export function statementParts(sql: string): StatementParts {
   const end = top.find(({ text }) => text === ';')?.start ?? sql.length;
   close(end);
   return parts;
+}
+
+/** The same words stand in `WITHIN GROUP (…)` and `IS DISTINCT FROM`. */
+function startsClause(top: Token[], index: number): boolean {
+  const word = top[index]?.text ?? '';
+  if (TWO_WORDS.has(word)) return top[index + 1]?.text === 'BY';
+  return !(word === 'FROM' && top[index - 1]?.text === 'DISTINCT');
 }
 
 /** The name of the one stream that FROM names, as the planner reads it; undefined when there is none or are several. */
