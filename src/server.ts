@@ -15,10 +15,13 @@ import type { Exchange } from './http/exchange.js';
 import { addIngestRoutes } from './http/ingest-routes.js';
 import { type Listener, listen } from './http/listener.js';
 import { addNodeRoutes, type ServerState } from './http/node-routes.js';
-import { addQueryRoutes } from './http/query-routes.js';
 import { onBug, replyError } from './http/reply-error.js';
 import { Router } from './http/router.js';
+import { addRunningRoutes } from './http/running-routes.js';
+import { addSearchRoutes } from './http/search-routes.js';
+import { addStreamListRoutes } from './http/stream-list-routes.js';
 import { addStreamRoutes } from './http/stream-routes.js';
+import { addValuesRoutes } from './http/values-routes.js';
 import type { IngestWorkerData } from './ingest/batch-task.js';
 import { IngestFrontEnd } from './ingest/front-end.js';
 import { Metrics } from './metrics/index.js';
@@ -26,6 +29,7 @@ import { limitQueries, queryUse } from './native/index.js';
 import { QueryCaches } from './query/caches.js';
 import { DeletionService } from './query/deletion.js';
 import { PageCache } from './query/page-cache.js';
+import { QueryRunner } from './query/query-runner.js';
 import { GONE_FILES_CHANNEL, type QueryWorkerData } from './query/query-task.js';
 import { SearchService } from './query/search.js';
 import { allocateRing } from './ring/layout.js';
@@ -119,7 +123,8 @@ class Server {
     this.merges = new MergeScheduler(this.store, this.mergePool, this.urgentMergePool, log, this.metrics);
     limitQueries(query.memoryBytes, this.store.layout.spill, config.spillBytes);
     this.caches = new QueryCaches(this.queryPool, this.store.layout.cache, { ...config, resultCacheBytes });
-    this.search = new SearchService(this.store, this.queryPool, this.caches, query);
+    const runner = new QueryRunner(this.store, this.queryPool, this.caches, query);
+    this.search = new SearchService(this.store, runner, { maxQueryRangeHours: config.maxQueryRangeHours });
     this.ingest = new IngestFrontEnd(
       new RingProducer(ring, RING_SLOTS),
       this.ingestPool,
@@ -155,7 +160,10 @@ class Server {
       metrics: this.metrics,
       flush: () => this.flush(),
     });
-    addQueryRoutes(this.router, this.search, this.store);
+    addSearchRoutes(this.router, this.search);
+    addRunningRoutes(this.router, this.search);
+    addValuesRoutes(this.router, this.search);
+    addStreamListRoutes(this.router, this.store);
     addStreamRoutes(this.router, this.store, this.deletions);
     addIngestRoutes(this.router, this.ingest);
     onBug((error, traceId) =>
@@ -205,7 +213,8 @@ class Server {
     this.spares.stop();
     this.caches.close();
     await this.ingest.idle();
-    await this.search.admission.idle();
+    await this.search.running.idle();
+    await this.search.runner.admission.idle();
     await this.collector.stop();
     await this.merges.stop();
     const pools = [this.ingestPool, this.queryPool, this.mergePool, this.urgentMergePool];
@@ -306,8 +315,9 @@ class Server {
     if (this.pageCache) this.addPageCacheMetrics(this.pageCache);
     metrics.gauge('basalt_query_memory_bytes', 'Memory that runs hold', () => queryUse().memoryBytes);
     metrics.gauge('basalt_query_spilled_bytes', 'Bytes of spill files', () => queryUse().spilledBytes);
-    metrics.gauge('basalt_queries_running', 'Queries running', () => this.search.admission.runningCount);
-    metrics.gauge('basalt_queries_waiting', 'Queries waiting', () => this.search.admission.waitingCount);
+    const { admission } = this.search.runner;
+    metrics.gauge('basalt_queries_running', 'Queries running', () => admission.runningCount);
+    metrics.gauge('basalt_queries_waiting', 'Queries waiting', () => admission.waitingCount);
   }
 
   private addCacheMetrics(): void {

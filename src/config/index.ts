@@ -72,6 +72,8 @@ export const configSchema = z.strictObject({
     .optional(),
   /** Decoded pages are dropped at this age. */
   pageCacheTtlSeconds: positive.max(2 ** 31).default(PAGE_CACHE_TTL_SECONDS_DEFAULT),
+  /** Longest range of time of a search, hours; longer ones are cut at their start. 0: any. */
+  maxQueryRangeHours: z.coerce.number().min(0).default(0),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 

@@ -136,6 +136,18 @@ export const QUERIES_WAITING_MAX = 256;
 /** Default and largest number of rows in one answer. */
 export const SEARCH_SIZE_DEFAULT = 1000;
 
+/** Searches remembered for `_search_history`; each is some hundred bytes and its SQL. */
+export const SEARCH_HISTORY_MAX = 1000;
+
+/** Hits go out in frames of about so many bytes where an answer is streamed. */
+export const STREAM_FRAME_BYTES = 1024 * 1024;
+
+/** Parts of a streamed search of rows: so many rows in the newest, so many times more in each further one, and so many parts at most. */
+export const STREAM_PART_ROWS = 128 * 1024;
+export const STREAM_PART_GROWTH = 4;
+export const STREAM_PART_ROWS_MAX = 2 * 1024 * 1024;
+export const STREAM_PARTS_MAX = 100;
+
 /** Seconds after which a query is stopped. */
 export const QUERY_TIMEOUT_SECONDS_DEFAULT = 600;
 

@@ -29,20 +29,32 @@ export interface ReplyOptions {
   close?: boolean;
 }
 
+/** An answer in pieces. After the client has gone, writes and the end do nothing; `Exchange.cancelled` tells. */
+export interface ReplyStream {
+  /** Resolves when the socket takes more: a writer that waits for it holds one piece at a time in memory. */
+  write(bytes: string | Uint8Array): Promise<void>;
+  end(bytes: string | Uint8Array): void;
+}
+
 export class Exchange {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly authorization: string;
   readonly contentEncoding: string;
+  readonly contentType: string;
   readonly cacheControl: string;
+  /** What the client wants the request to be called in answers and logs. */
+  readonly traceId: string;
   /** Announced body length; undefined for chunked transfer or no body. */
   readonly contentLength: number | undefined;
   readonly startedMs = performance.now();
-  /** Aborts when the client goes away before the answer. */
+  /** Aborts when the client goes away before the end of the answer. */
   readonly cancelled = new AbortController();
-  private state: 'OPEN' | 'ANSWERED' | 'ABORTED' = 'OPEN';
+  private state: 'OPEN' | 'STREAMING' | 'ANSWERED' | 'ABORTED' = 'OPEN';
   private abortListener: (() => void) | undefined;
+  /** Of a write that waits for the socket. */
+  private writable: (() => void) | undefined;
 
   constructor(
     private readonly response: HttpResponse,
@@ -54,14 +66,17 @@ export class Exchange {
     this.query = new URLSearchParams(request.getQuery() ?? '');
     this.authorization = request.getHeader('authorization');
     this.contentEncoding = request.getHeader('content-encoding').toLowerCase();
+    this.contentType = request.getHeader('content-type').toLowerCase();
     this.cacheControl = request.getHeader('cache-control').toLowerCase();
+    this.traceId = request.getHeader('x-openobserve-trace-id').toLowerCase();
     const length = request.getHeader('content-length');
     this.contentLength = length === '' ? undefined : Number(length);
     response.onAborted(() => {
-      if (this.state !== 'OPEN') return;
+      if (this.state === 'ANSWERED') return;
       this.state = 'ABORTED';
       this.cancelled.abort();
       this.abortListener?.();
+      this.takeWritable()?.();
     });
   }
 
@@ -105,13 +120,57 @@ export class Exchange {
     this.state = 'ANSWERED';
     const { response } = this;
     response.cork(() => {
-      response.writeStatus(`${status} ${REASONS[status] ?? 'Status'}`);
-      response.writeHeader('content-type', options.contentType ?? 'application/json');
-      for (const [name, value] of Object.entries(options.headers ?? {})) response.writeHeader(name, value);
+      this.writeHead(status, options);
       const bytes = Array.isArray(body) ? Buffer.concat(body) : body;
       if (this.method === 'HEAD') response.endWithoutBody(Buffer.byteLength(bytes), options.close);
       else response.end(bytes, options.close);
     });
     this.onAnswered(this, status);
+  }
+
+  /** Begins an answer that is written piece by piece, in the state OPEN. */
+  stream(status: number, options: ReplyOptions): ReplyStream {
+    if (this.state === 'OPEN') {
+      this.state = 'STREAMING';
+      this.response.onWritable(() => {
+        this.takeWritable()?.();
+        return true;
+      });
+      this.response.cork(() => this.writeHead(status, options));
+    }
+    return {
+      write: (bytes) => this.write(bytes),
+      end: (bytes) => {
+        if (this.state !== 'STREAMING') return;
+        this.state = 'ANSWERED';
+        this.response.cork(() => this.response.end(bytes));
+        this.onAnswered(this, status);
+      },
+    };
+  }
+
+  private async write(bytes: string | Uint8Array): Promise<void> {
+    if (this.state !== 'STREAMING') return;
+    let taken = true;
+    this.response.cork(() => {
+      taken = this.response.write(bytes);
+    });
+    if (taken) return;
+    await new Promise<void>((resolve) => {
+      this.writable = resolve;
+    });
+  }
+
+  private takeWritable(): (() => void) | undefined {
+    const { writable } = this;
+    this.writable = undefined;
+    return writable;
+  }
+
+  private writeHead(status: number, options: ReplyOptions): void {
+    const { response } = this;
+    response.writeStatus(`${status} ${REASONS[status] ?? 'Status'}`);
+    response.writeHeader('content-type', options.contentType ?? 'application/json');
+    for (const [name, value] of Object.entries(options.headers ?? {})) response.writeHeader(name, value);
   }
 }

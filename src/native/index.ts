@@ -208,12 +208,15 @@ export interface PlanAnswer {
   analyze: boolean;
   /**
    * Set where the rows are those of one stream, each by itself, in order of time: what the plan answers in one range of time after the
-   * other is what it answers in all of it.
+   * other is what it answers in all of it, up to the statement's own limit.
    */
   order?: TimeOrder;
 }
 
-export type TimeOrder = 'ascending' | 'descending';
+export interface TimeOrder {
+  descending: boolean;
+  limit?: number;
+}
 
 /** What all runs hold together at this moment. */
 export interface QueryUse {

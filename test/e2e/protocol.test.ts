@@ -207,6 +207,7 @@ describe('connections', () => {
   test('of which a query outlives its time limit are told', async () => {
     const sql = 'SELECT count(*) FROM cancelled a, cancelled b, cancelled c';
     const reply = await server.client.request('POST', '/api/default/_search', {
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ query: { sql, start_time: 0, end_time: 4e15 }, timeout: 1 }),
     });
     expect(reply.status).toBe(408);

@@ -1,6 +1,6 @@
 /** The `_search` request body: forms, defaults and refusals. */
 import { expect, test } from 'vitest';
-import { parseSearchBody } from '../../src/query/search.js';
+import { parseSearchBody } from '../../src/query/search-body.js';
 
 function parse(body: unknown) {
   return parseSearchBody(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
@@ -10,7 +10,7 @@ const query = { sql: 'SELECT 1', start_time: 1, end_time: 2 };
 
 test('defaults', () => {
   expect(parse({ query })).toEqual({
-    query: { ...query, from: 0, size: 1000, track_total_hits: false, query_type: '' },
+    query: { ...query, from: 0, size: 1000, track_total_hits: false, query_type: '', histogram_interval: 0 },
     encoding: '',
     timeout: 0,
     use_cache: true,

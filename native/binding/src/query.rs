@@ -64,7 +64,13 @@ pub struct PlanAnswer {
     pub stability: String,
     pub clock: Option<ClockBounds>,
     pub analyze: bool,
-    pub order: Option<String>,
+    pub order: Option<Order>,
+}
+
+#[napi(object)]
+pub struct Order {
+    pub descending: bool,
+    pub limit: Option<f64>,
 }
 
 #[napi(object)]
@@ -121,9 +127,9 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         follows: clock.follows.iter().flatten().copied().collect(),
     });
     let analyze = plan.explains() == Some(Explain::Analyze);
-    let order = plan.order().map(|order| match order {
-        TimeOrder::Ascending => "ascending",
-        TimeOrder::Descending => "descending",
+    let order = plan.order().map(|(order, limit)| Order {
+        descending: order == TimeOrder::Descending,
+        limit: limit.map(|limit| limit as f64),
     });
     Ok(PlanAnswer {
         handle: PLANS.insert(Arc::new(plan)),
@@ -133,7 +139,7 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         stability: stability.to_owned(),
         clock,
         analyze,
-        order: order.map(str::to_owned),
+        order,
     })
 }
 

@@ -47,7 +47,7 @@ pub struct Plan {
     explain: Option<Explain>,
     stability: Stability,
     clock: Option<ClockBounds>,
-    order: Option<TimeOrder>,
+    order: Option<(TimeOrder, Option<u64>)>,
     timings: Timings,
 }
 
@@ -299,8 +299,8 @@ impl Plan {
     }
 
     /// Set where the rows are those of one stream, each by itself, in order of time: what the plan answers in one range of time after
-    /// the other is what it answers in all of it.
-    pub fn order(&self) -> Option<TimeOrder> {
+    /// the other is what it answers in all of it, up to the statement's own limit.
+    pub fn order(&self) -> Option<(TimeOrder, Option<u64>)> {
         self.order
     }
 

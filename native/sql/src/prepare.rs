@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DataFusionError, Result};
 use datafusion::datasource::source_as_provider;
-use datafusion::logical_expr::{Expr, Limit, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType};
 use datafusion::sql::sqlparser::ast::{self, Ident, LimitClause, Query, SelectItem, SetExpr, TableFactor};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
@@ -69,10 +69,16 @@ pub enum TimeOrder {
     Descending,
 }
 
-/// The order of a plan whose rows are rows of one stream, sorted by nothing but their time, all of them.
-pub(crate) fn time_order(plan: &LogicalPlan) -> Option<TimeOrder> {
+/// The order of a plan whose rows are rows of one stream, sorted by nothing but their time: all of them, or as many as the limit says.
+pub(crate) fn time_order(plan: &LogicalPlan) -> Option<(TimeOrder, Option<u64>)> {
     let mut order = None;
-    let mut node = plan;
+    let (mut node, limit) = match plan {
+        LogicalPlan::Limit(limit) => match (limit.get_skip_type().ok()?, limit.get_fetch_type().ok()?) {
+            (SkipType::Literal(0), FetchType::Literal(Some(fetch))) => (limit.input.as_ref(), Some(fetch as u64)),
+            _ => return None,
+        },
+        plan => (plan, None),
+    };
     loop {
         node = match node {
             LogicalPlan::Sort(sort) if order.is_none() && sort.fetch.is_none() => {
@@ -88,7 +94,8 @@ pub(crate) fn time_order(plan: &LogicalPlan) -> Option<TimeOrder> {
             LogicalPlan::SubqueryAlias(alias) => &alias.input,
             LogicalPlan::TableScan(scan) => {
                 let provider = source_as_provider(&scan.source).ok()?;
-                return order.filter(|_| provider.is::<StreamTable>());
+                let order = order.filter(|_| provider.is::<StreamTable>())?;
+                return Some((order, limit));
             }
             _ => return None,
         }

@@ -1,7 +1,5 @@
-/** `_search` and the streams routes. */
-import { SEARCH_BODY_BYTES_MAX } from '../config/limits.js';
+/** The streams of an organization: listing, describing, deleting. */
 import { requestError } from '../errors/index.js';
-import { parseSearchBody, type SearchService } from '../query/search.js';
 import type { ColumnType } from '../storage/schema.js';
 import type { Store } from '../storage/store.js';
 import type { Stream } from '../storage/stream.js';
@@ -20,16 +18,8 @@ const ARROW_NAMES: Record<ColumnType, string> = {
 
 const BYTES_PER_MB = 1024 * 1024;
 
-export function addQueryRoutes(router: Router, search: SearchService, store: Store): void {
+export function addStreamListRoutes(router: Router, store: Store): void {
   router
-    .add('POST', '/api/:organization/_search', (exchange, { organization = '' }) => {
-      checkOrganization(organization);
-      exchange.collectBody(SEARCH_BODY_BYTES_MAX, (body) => {
-        answerSearch(exchange, search, organization, body).catch((error: unknown) =>
-          replyError(exchange, error),
-        );
-      });
-    })
     .add('GET', '/api/:organization/streams', (exchange, { organization = '' }) =>
       listStreams(exchange, store, organization),
     )
@@ -48,20 +38,6 @@ export function addQueryRoutes(router: Router, search: SearchService, store: Sto
         .then(() => exchange.reply(200, JSON.stringify({ code: 200, message: 'stream deleted' })))
         .catch((error: unknown) => replyError(exchange, error));
     });
-}
-
-async function answerSearch(
-  exchange: Exchange,
-  search: SearchService,
-  organization: string,
-  body: Uint8Array | undefined,
-): Promise<void> {
-  if (!body) throw requestError(413, `a search body may have ${SEARCH_BODY_BYTES_MAX} bytes`);
-  const request = parseSearchBody(body);
-  if (exchange.cacheControl === 'no-store' || exchange.query.get('use_cache') === 'false')
-    request.use_cache = false;
-  const answer = await search.search(organization, request, exchange.cancelled.signal);
-  exchange.reply(200, answer.pieces, { headers: { 'x-openobserve-trace-id': answer.traceId } });
 }
 
 const SORT_KEYS = ['name', 'doc_num', 'storage_size', 'compressed_size', 'index_size'] as const;

@@ -1,0 +1,201 @@
+/** One statement over an organization's streams: its plan, its kept answers, its turn, its snapshots. Every search is made of these. */
+import type { Piscina } from 'piscina';
+import { QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX } from '../config/limits.js';
+import { type QueryBudget, shareOf } from '../config/memory.js';
+import type { RowFormat, TimeOrder } from '../native/index.js';
+import type { StreamSnapshot } from '../storage/snapshot.js';
+import type { Store } from '../storage/store.js';
+import type { Stream } from '../storage/stream.js';
+import { QueryAdmission } from './admission.js';
+import type { QueryCaches } from './caches.js';
+import { acquirePlan, type QueryResult, runQuery } from './executor.js';
+import { namedStreams, type PlanOptions, planContext } from './plan-context.js';
+import type { ScanRequest, TimeMove } from './scan-request.js';
+import type { TimeRange } from './time-partitions.js';
+
+export interface Statement {
+  organization: string;
+  sql: string;
+  /** Microseconds, half-open. */
+  range: TimeRange;
+  from: number;
+  /** Null: all rows. */
+  size: number | null;
+  /** Newest first where the statement asks for no order. */
+  defaultOrder: boolean;
+  format: RowFormat;
+  useCache: boolean;
+}
+
+export interface StatementAnswer {
+  result: QueryResult;
+  /** The whole answer was kept from an earlier time. */
+  kept: boolean;
+  waitedMs: number;
+  /** For the lists of blocks and segments. */
+  fileListMs: number;
+}
+
+/** What the planner says of a statement that has not run. */
+export interface PlanFacts {
+  leaves: ScanRequest[];
+  columns: { name: string; type: string }[];
+  analyze: boolean;
+  order: TimeOrder | undefined;
+}
+
+/** The streams of a statement at one moment, for several runs that must agree. Let go of it once. */
+export interface Moment {
+  nowUs: number;
+  snapshots: StreamSnapshot[];
+  /** As of the same turn, so that a plan kept under its key fits these snapshots. */
+  resolved: Resolved;
+  release(): void;
+}
+
+/**
+ * What is planned for the time range of its request: a histogram has as many buckets as fit that, and an explanation shows it. Other plans
+ * are made without, so that a dashboard whose range moves on needs no new one.
+ */
+const PLANNED_FOR_RANGE = /\bhistogram\b|^\W*explain\b/i;
+
+interface Resolved {
+  options: PlanOptions;
+  streams: { stream: Stream; expiredBefore: number | undefined }[];
+  /** Of all streams of the organization. */
+  names: string[];
+  /** What the plan does not bound itself. */
+  timeRange: Pick<TimeMove, 'startTime' | 'endTime'>;
+  planKey: string;
+  answerKey: string;
+}
+
+export class QueryRunner {
+  readonly admission = new QueryAdmission(QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX);
+
+  constructor(
+    private readonly store: Store,
+    private readonly pool: Piscina,
+    readonly caches: QueryCaches,
+    private readonly budget: QueryBudget,
+  ) {}
+
+  /** @throws BasaltError with the API's code */
+  async run(statement: Statement, signal: AbortSignal): Promise<StatementAnswer> {
+    const started = performance.now();
+    const { answers } = this.caches;
+    const kept = statement.useCache ? answers?.get(this.resolve(statement).answerKey) : undefined;
+    if (kept) return { result: kept, kept: true, waitedMs: 0, fileListMs: 0 };
+    return this.admission.run(async () => {
+      signal.throwIfAborted();
+      const waitedMs = performance.now() - started;
+      // Resolved anew: the streams may have changed while it waited for its turn.
+      const moment = this.moment(statement);
+      const { answerKey } = moment.resolved;
+      const fileListMs = performance.now() - started - waitedMs;
+      try {
+        const result = await this.execute(statement, moment, statement.range, signal);
+        if (result.repeatable && statement.useCache) answers?.set(answerKey, result);
+        return { result, kept: false, waitedMs, fileListMs };
+      } finally {
+        moment.release();
+      }
+    });
+  }
+
+  /** Runs over a part of the range, as the streams were at `moment`. */
+  runPart(statement: Statement, moment: Moment, part: TimeRange, signal: AbortSignal): Promise<QueryResult> {
+    return this.admission.run(async () => {
+      signal.throwIfAborted();
+      return this.execute(statement, moment, part, signal);
+    });
+  }
+
+  moment(statement: Statement): Moment {
+    const resolved = this.resolve(statement);
+    const snapshots = resolved.streams.map(({ stream, expiredBefore }) =>
+      this.store.snapshot(stream, expiredBefore),
+    );
+    return {
+      nowUs: Date.now() * 1000,
+      snapshots,
+      resolved,
+      release: () => {
+        for (const snapshot of snapshots) snapshot.release();
+      },
+    };
+  }
+
+  /** @throws BasaltError 400 for a statement that cannot run */
+  async plan(statement: Statement): Promise<PlanFacts> {
+    const { planKey, options, streams, names } = this.resolve(statement);
+    const nowUs = Date.now() * 1000;
+    const { plans } = this.caches;
+    const described = streams.map(({ stream: { name, schema }, expiredBefore }) => ({
+      name,
+      schema,
+      expiredBefore,
+    }));
+    const context = () => planContext(described, names, nowUs, options);
+    const lease = await acquirePlan(this.pool, { plans, planKey, nowUs, sql: statement.sql, context });
+    try {
+      const { leaves, schema, analyze, order } = lease.plan;
+      return {
+        leaves: leaves.map((text) => JSON.parse(text) as ScanRequest),
+        columns: JSON.parse(schema) as PlanFacts['columns'],
+        analyze,
+        order,
+      };
+    } finally {
+      lease.release();
+    }
+  }
+
+  private execute(
+    statement: Statement,
+    { nowUs, snapshots, resolved }: Moment,
+    part: TimeRange,
+    signal: AbortSignal,
+  ): Promise<QueryResult> {
+    const { options, names, timeRange, planKey } = resolved;
+    const whole = part.startTime === statement.range.startTime && part.endTime === statement.range.endTime;
+    const { plans, partials } = this.caches;
+    return runQuery(this.pool, {
+      sql: statement.sql,
+      planKey,
+      nowUs,
+      timeRange: whole ? timeRange : part,
+      context: () => planContext(snapshots, names, nowUs, options),
+      format: statement.format,
+      usePageCache: true,
+      budget: shareOf(this.budget, this.admission.runningCount),
+      snapshots,
+      plans,
+      partials: statement.useCache ? partials : undefined,
+      signal,
+    });
+  }
+
+  /** The statement with all that its plan and its answer depend on. */
+  private resolve({ organization, sql, range, from, size, defaultOrder, format }: Statement): Resolved {
+    const all = this.store.streamsOf(organization);
+    const streams = namedStreams(sql, all).map((stream) => ({
+      stream,
+      expiredBefore: this.store.expiredBefore(stream),
+    }));
+    const { startTime, endTime } = range;
+    const noRange = { startTime: null, endTime: null };
+    const planned = PLANNED_FOR_RANGE.test(sql);
+    const options: PlanOptions = { ...(planned ? range : noRange), from, size, defaultOrder };
+    // The plan has the time from which on rows may be seen in its leaves.
+    const schemas = streams.map(
+      ({ stream, expiredBefore }) => `${stream.name}:${stream.schemaVersion}:${expiredBefore ?? ''}`,
+    );
+    const planKey = JSON.stringify([organization, schemas, options, sql]);
+    // Versions are told apart even between streams of one name, so a name need not be here.
+    const versions = streams.map(({ stream }) => stream.version).join();
+    const answerKey = `${versions} ${format} ${startTime} ${endTime} ${planKey}`;
+    const names = all.map(({ name }) => name);
+    return { options, streams, names, timeRange: planned ? noRange : range, planKey, answerKey };
+  }
+}
