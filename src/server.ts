@@ -12,6 +12,7 @@ import { RING_SLOTS, WAL_FILE_BYTES_MAX, WAL_IDLE_MS } from './config/limits.js'
 import { FATAL_EXIT_CODE, overloaded } from './errors/index.js';
 import { Authenticator, rootPassword } from './http/auth.js';
 import type { Exchange } from './http/exchange.js';
+import { addExportRoutes } from './http/export-routes.js';
 import { addIngestRoutes } from './http/ingest-routes.js';
 import { type Listener, listen } from './http/listener.js';
 import { addNodeRoutes, type ServerState } from './http/node-routes.js';
@@ -161,6 +162,7 @@ class Server {
       flush: () => this.flush(),
     });
     addSearchRoutes(this.router, this.search);
+    addExportRoutes(this.router, this.search);
     addRunningRoutes(this.router, this.search);
     addValuesRoutes(this.router, this.search);
     addStreamListRoutes(this.router, this.store);

@@ -68,7 +68,10 @@ export function shareOf(budget: QueryBudget, running: number): QueryBudget {
 export function defaultMemoryLimitBytes(): number {
   const group = process.constrainedMemory();
   const machine = group > 0 ? Math.min(group, totalmem()) : totalmem();
-  return Math.max(MEMORY_LIMIT_BYTES_MIN, Math.min(MEMORY_LIMIT_BYTES_DEFAULT, Math.floor(machine * MACHINE_SHARE)));
+  return Math.max(
+    MEMORY_LIMIT_BYTES_MIN,
+    Math.min(MEMORY_LIMIT_BYTES_DEFAULT, Math.floor(machine * MACHINE_SHARE)),
+  );
 }
 
 /** @throws BasaltError 400 when what is set leaves nothing for queries */
@@ -85,9 +88,13 @@ export function divideMemory(limitBytes: number, settings: MemorySettings = {}):
   const left =
     rest - ringBytes - pageCacheBytes - resultCacheBytes - footerCacheBytes - heapBodyBytes - writers;
   if (left < rest * 0.15) {
-    throw requestError(400, `configuration: memoryLimitBytes ${limitBytes} leaves ${left} bytes for queries`, {
-      hint: 'raise it, or lower ringBytes, pageCacheBytes or resultCacheBytes',
-    });
+    throw requestError(
+      400,
+      `configuration: memoryLimitBytes ${limitBytes} leaves ${left} bytes for queries`,
+      {
+        hint: 'raise it, or lower ringBytes, pageCacheBytes or resultCacheBytes',
+      },
+    );
   }
   const scanBytes = (left * 0.2) / availableParallelism();
   return {

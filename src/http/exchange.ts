@@ -34,6 +34,8 @@ export interface ReplyStream {
   /** Resolves when the socket takes more: a writer that waits for it holds one piece at a time in memory. */
   write(bytes: string | Uint8Array): Promise<void>;
   end(bytes: string | Uint8Array): void;
+  /** Closes the connection, so that the client knows that the answer is not complete. */
+  cut(): void;
 }
 
 export class Exchange {
@@ -44,6 +46,7 @@ export class Exchange {
   readonly contentEncoding: string;
   readonly contentType: string;
   readonly cacheControl: string;
+  readonly accept: string;
   /** What the client wants the request to be called in answers and logs. */
   readonly traceId: string;
   /** Announced body length; undefined for chunked transfer or no body. */
@@ -68,6 +71,7 @@ export class Exchange {
     this.contentEncoding = request.getHeader('content-encoding').toLowerCase();
     this.contentType = request.getHeader('content-type').toLowerCase();
     this.cacheControl = request.getHeader('cache-control').toLowerCase();
+    this.accept = request.getHeader('accept').toLowerCase();
     this.traceId = request.getHeader('x-openobserve-trace-id').toLowerCase();
     const length = request.getHeader('content-length');
     this.contentLength = length === '' ? undefined : Number(length);
@@ -144,6 +148,12 @@ export class Exchange {
         if (this.state !== 'STREAMING') return;
         this.state = 'ANSWERED';
         this.response.cork(() => this.response.end(bytes));
+        this.onAnswered(this, status);
+      },
+      cut: () => {
+        if (this.state !== 'STREAMING') return;
+        this.state = 'ANSWERED';
+        this.response.close();
         this.onAnswered(this, status);
       },
     };

@@ -8,6 +8,7 @@ import { microseconds, parseBody, parseSearchBody, type SearchBody } from '../qu
 import { parsePartitionBody, searchPartition } from '../query/search-partition.js';
 import { beginStream, type StreamSearch, streamSearch } from '../query/search-stream.js';
 import { replyEvents } from './event-stream.js';
+import { acceptedFormat, sendSearchFile } from './export-routes.js';
 import type { Router } from './router.js';
 import { applyParameters, replyJson, type SearchRequest, searchRoute } from './search-request.js';
 
@@ -23,7 +24,11 @@ const historySchema = z.object({
 
 export function addSearchRoutes(router: Router, search: SearchService): void {
   const routes: Record<string, (request: SearchRequest) => Promise<void>> = {
-    _search: async (request) => replyJson(request, await search.search(request.context, searchBody(request))),
+    _search: async (request) => {
+      const format = acceptedFormat(request.exchange);
+      if (format) return sendSearchFile(search, request, format);
+      replyJson(request, await search.search(request.context, searchBody(request)));
+    },
     _search_stream: (request) => streamed(search, request),
     _search_partition: async (request) => {
       const body = parsePartitionBody(request.body);

@@ -268,13 +268,7 @@ interface NativeAddon {
     nowUs: number,
     zstdLevel: number,
   ): { groups: IngestGroup[]; outcomes: IngestOutcome[] };
-  scan(
-    request: string,
-    fds: Int32Array,
-    offsets: Float64Array,
-    cache?: CacheUse,
-    query?: number,
-  ): ScanAnswer;
+  scan(request: string, fds: Int32Array, offsets: Float64Array, cache?: CacheUse, query?: number): ScanAnswer;
   combineAnswers(
     request: string,
     answers: Uint8Array[],

@@ -251,7 +251,9 @@ class QueryExecution {
 
   /** Whether a leaf with work left must wait for the run to consume what it has. */
   private outOfCredit(): boolean {
-    return this.leaves.some((leaf) => !leaf.exhausted && leaf.queuedBytes >= this.input.budget.leafCreditBytes);
+    return this.leaves.some(
+      (leaf) => !leaf.exhausted && leaf.queuedBytes >= this.input.budget.leafCreditBytes,
+    );
   }
 
   private async advance(plan: number): Promise<FeedResult> {
@@ -473,7 +475,13 @@ class QueryExecution {
 /** A plan that is good at the moment of the query, kept or made. */
 export async function acquirePlan(
   pool: Piscina,
-  { plans, planKey, nowUs, sql, context }: Pick<QueryInput, 'plans' | 'planKey' | 'nowUs' | 'sql' | 'context'>,
+  {
+    plans,
+    planKey,
+    nowUs,
+    sql,
+    context,
+  }: Pick<QueryInput, 'plans' | 'planKey' | 'nowUs' | 'sql' | 'context'>,
 ): Promise<PlanLease> {
   const kept = plans.acquire(planKey, nowUs);
   if (kept) return kept;

@@ -2,14 +2,16 @@
 import type { Piscina } from 'piscina';
 import { QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX } from '../config/limits.js';
 import { type QueryBudget, shareOf } from '../config/memory.js';
-import type { RowFormat, TimeOrder } from '../native/index.js';
+import { requestError } from '../errors/index.js';
+import type { ExportFormat, RowFormat, TimeOrder } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
 import type { Store } from '../storage/store.js';
 import type { Stream } from '../storage/stream.js';
 import { QueryAdmission } from './admission.js';
 import type { QueryCaches } from './caches.js';
-import { acquirePlan, type QueryResult, runQuery } from './executor.js';
+import { acquirePlan, type QueryResult, runQuery, runTask } from './executor.js';
 import { namedStreams, type PlanOptions, planContext } from './plan-context.js';
+import type { QueryTask } from './query-task.js';
 import type { ScanRequest, TimeMove } from './scan-request.js';
 import type { TimeRange } from './time-partitions.js';
 
@@ -25,6 +27,20 @@ export interface Statement {
   defaultOrder: boolean;
   format: RowFormat;
   useCache: boolean;
+}
+
+/** Where rows go instead of into the result. */
+export interface FileOutput {
+  file: number;
+  sink: (bytes: Uint8Array) => Promise<void>;
+}
+
+/** A file of rows that is being made; either finish it or free it. */
+export interface OpenFile {
+  handle: number;
+  order: TimeOrder | undefined;
+  finish(): Promise<Uint8Array>;
+  free(): void;
 }
 
 export interface StatementAnswer {
@@ -103,12 +119,41 @@ export class QueryRunner {
     });
   }
 
-  /** Runs over a part of the range, as the streams were at `moment`. */
-  runPart(statement: Statement, moment: Moment, part: TimeRange, signal: AbortSignal): Promise<QueryResult> {
+  /** Runs over a part of the range, as the streams were at `moment`; its rows go to `output`, if given. */
+  runPart(
+    statement: Statement,
+    moment: Moment,
+    part: TimeRange,
+    signal: AbortSignal,
+    output?: FileOutput,
+  ): Promise<QueryResult> {
     return this.admission.run(async () => {
       signal.throwIfAborted();
-      return this.execute(statement, moment, part, signal);
+      return this.execute(statement, moment, part, signal, output);
     });
+  }
+
+  /** Begins a file of the rows of the statement. @throws BasaltError 400 for one that has no rows of its own */
+  async openFile(statement: Statement, moment: Moment, format: ExportFormat): Promise<OpenFile> {
+    const { nowUs, snapshots, resolved } = moment;
+    const { planKey, options, names } = resolved;
+    const { plans } = this.caches;
+    const context = () => planContext(snapshots, names, nowUs, options);
+    const lease = await acquirePlan(this.pool, { plans, planKey, nowUs, sql: statement.sql, context });
+    try {
+      const { handle: plan, analyze, order } = lease.plan;
+      if (analyze) throw requestError(400, 'EXPLAIN ANALYZE cannot be exported', { hint: 'ask _search' });
+      const handle = await runTask<number>(this.pool, { kind: 'openExport', plan, format });
+      return {
+        handle,
+        order,
+        finish: () => runTask<Uint8Array>(this.pool, { kind: 'finishExport', file: handle }),
+        // Fails only when the pool is being destroyed, and the handle goes with the process then.
+        free: () => void this.pool.run({ kind: 'freeExport', handle } satisfies QueryTask).catch(() => {}),
+      };
+    } finally {
+      lease.release();
+    }
   }
 
   moment(statement: Statement): Moment {
@@ -156,6 +201,7 @@ export class QueryRunner {
     { nowUs, snapshots, resolved }: Moment,
     part: TimeRange,
     signal: AbortSignal,
+    output?: FileOutput,
   ): Promise<QueryResult> {
     const { options, names, timeRange, planKey } = resolved;
     const whole = part.startTime === statement.range.startTime && part.endTime === statement.range.endTime;
@@ -166,8 +212,10 @@ export class QueryRunner {
       nowUs,
       timeRange: whole ? timeRange : part,
       context: () => planContext(snapshots, names, nowUs, options),
-      format: statement.format,
-      usePageCache: true,
+      format: output?.file ?? statement.format,
+      sink: output?.sink,
+      // What is read once would only drive out what is read often.
+      usePageCache: output === undefined,
       budget: shareOf(this.budget, this.admission.runningCount),
       snapshots,
       plans,

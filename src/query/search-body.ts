@@ -20,7 +20,7 @@ const SEARCH_TYPES = [
 ];
 
 /** `size` that means: no limit of ours. */
-const SIZE_UNLIMITED = -999;
+export const SIZE_UNLIMITED = -999;
 
 export const microseconds = z.number().int();
 const int32 = z

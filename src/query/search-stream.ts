@@ -52,10 +52,7 @@ export interface PlainRows {
 }
 
 /** @returns undefined when the statement has to be answered as a whole */
-export async function plainness(
-  runner: QueryRunner,
-  statement: Statement,
-): Promise<PlainRows | undefined> {
+export async function plainness(runner: QueryRunner, statement: Statement): Promise<PlainRows | undefined> {
   const { leaves, order } = await runner.plan(statement);
   const [leaf, ...others] = leaves;
   if (!leaf || others.length > 0 || !order?.descending) return undefined;

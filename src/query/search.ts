@@ -1,4 +1,5 @@
 /** `_search` (openobserve API, S1): one statement, answered as a whole. */
+import { EXPORTS_REMEMBERED_MAX } from '../config/limits.js';
 import type { Store } from '../storage/store.js';
 import { splitRows } from './encoded-rows.js';
 import {
@@ -12,6 +13,7 @@ import {
   scanSize,
 } from './envelope.js';
 import type { QueryResult } from './executor.js';
+import { ExportLog } from './export.js';
 import { matrix } from './matrix.js';
 import { namedStreams } from './plan-context.js';
 import { membersOfStatement, notesOfRun, type PreparedSearch, prepareSearch } from './prepare-search.js';
@@ -43,6 +45,7 @@ export interface SearchSettings {
 export class SearchService {
   readonly running = new RunningSearches();
   readonly history = new SearchHistory();
+  readonly exports = new ExportLog(EXPORTS_REMEMBERED_MAX);
 
   constructor(
     readonly store: Store,
