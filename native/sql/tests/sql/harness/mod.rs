@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use basalt_scan::request::{Output, RequestType, ScanRequest};
 use basalt_scan::{Cancel, Share, combine};
-use basalt_sql::{ColumnInfo, Format, Plan, PlanContext, Resources, Run, SqlError, StreamInfo, plan};
+use basalt_sql::{ColumnInfo, Export, Format, Plan, PlanContext, Resources, Run, SqlError, StreamInfo, plan};
 use serde_json::Value as Json;
 
 /// 2026-03-05T12:00:00Z.
@@ -250,25 +250,62 @@ pub fn run(world: &World, plan: &Plan) -> Result<Vec<Json>, SqlError> {
 
 /// Runs a plan, pushing the answers of all leaves in turn, one at a time.
 pub fn run_as(world: &World, plan: &Plan, format: Format, limit_bytes: usize) -> Result<Vec<u8>, SqlError> {
-    let mut run = Run::start(plan, limit_bytes, &resources(), Cancel::default())?;
+    run_with(world, plan, format, limit_bytes, &resources(), Cancel::default())
+}
+
+/// Likewise, with what it shares with others.
+pub fn run_with(
+    world: &World,
+    plan: &Plan,
+    format: Format,
+    limit_bytes: usize,
+    resources: &Resources,
+    cancel: Cancel,
+) -> Result<Vec<u8>, SqlError> {
+    let run = Run::start(plan, limit_bytes, resources, cancel)?;
+    let mut all = Vec::new();
+    drive(world, plan, run, |run| {
+        let (bytes, taken) = run.take_rows(format)?;
+        if !all.is_empty() && taken > 0 && matches!(format, Format::JsonObjects | Format::JsonArrays) {
+            all.push(b',');
+        }
+        all.extend(bytes);
+        Ok(taken)
+    })?;
+    Ok(all)
+}
+
+/// Runs a plan whose rows go into a file; its bytes but for the end.
+pub fn run_into(world: &World, plan: &Plan, export: &mut Export) -> Result<Vec<u8>, SqlError> {
+    let run = Run::start(plan, LIMIT_BYTES, &resources(), Cancel::default())?;
+    let mut all = Vec::new();
+    drive(world, plan, run, |run| {
+        let (bytes, taken) = run.take_export(export)?;
+        all.extend(bytes);
+        Ok(taken)
+    })?;
+    Ok(all)
+}
+
+fn drive(
+    world: &World,
+    plan: &Plan,
+    mut run: Run,
+    mut take: impl FnMut(&mut Run) -> Result<u64, SqlError>,
+) -> Result<(), SqlError> {
     let mut waiting: Vec<Option<Vec<Vec<u8>>>> = plan
         .leaves()
         .iter()
         .zip(plan.deferred())
         .map(|(request, deferred)| (!deferred).then(|| world.answers(request)))
         .collect();
-    let mut all = Vec::new();
     let mut turns = 0;
     loop {
         let progress = run.advance()?;
-        let (bytes, taken) = run.take_rows(format)?;
+        let taken = take(&mut run)?;
         assert_eq!(taken, progress.output_rows);
-        if !all.is_empty() && taken > 0 && matches!(format, Format::JsonObjects | Format::JsonArrays) {
-            all.push(b',');
-        }
-        all.extend(bytes);
         if progress.done {
-            return Ok(all);
+            return Ok(());
         }
         let mut pushed = progress.runnable || !progress.requests.is_empty();
         for (leaf, request) in &progress.requests {
