@@ -117,7 +117,8 @@ function scanParts(task: ScanTask): unknown {
   const fds = Int32Array.from(task.parts, ({ path }) => files.open(path));
   const offsets = Float64Array.from(task.parts, ({ offset }) => offset);
   const pages = task.usePageCache ? cache?.use(task.parts.map(({ fileId }) => fileId)) : undefined;
-  return share(scan(task.request, fds, offsets, pages, task.query));
+  const { query, firstPage, bytesMax } = task;
+  return share(scan(task.request, fds, offsets, pages, { query, firstPage, bytesMax }));
 }
 
 /** A large answer is combined on several threads: in shared memory it need not be copied for each. */

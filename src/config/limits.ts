@@ -149,7 +149,7 @@ export const STREAM_PART_ROWS_MAX = 2 * 1024 * 1024;
 export const STREAM_PARTS_MAX = 100;
 
 /** Rows of one part of an export, which are in memory at once. */
-export const EXPORT_PART_ROWS = 64 * 1024;
+export const EXPORT_PART_ROWS = 32 * 1024;
 
 /** Seconds that an export waits for its reader to take a piece. */
 export const EXPORT_STALL_SECONDS = 60;

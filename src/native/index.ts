@@ -180,6 +180,22 @@ export interface ScanAnswer extends ScanStats {
   /** An Arrow IPC stream. */
   ipc: Uint8Array;
   rows: number;
+  /** Where to go on, if this is not all: this part from this page on, and all parts behind it. */
+  resume?: Resume;
+}
+
+export interface Resume {
+  part: number;
+  page: number;
+}
+
+export interface ScanBounds {
+  /** Whose work it is: it stops when that is cancelled. */
+  query?: number;
+  /** Pages of the first block before this one have been answered. */
+  firstPage: number;
+  /** With more bytes in hand the scan answers what it has. */
+  bytesMax: number;
 }
 
 /** The page cache as one scan uses it (query/page-cache.ts). */
@@ -268,7 +284,13 @@ interface NativeAddon {
     nowUs: number,
     zstdLevel: number,
   ): { groups: IngestGroup[]; outcomes: IngestOutcome[] };
-  scan(request: string, fds: Int32Array, offsets: Float64Array, cache?: CacheUse, query?: number): ScanAnswer;
+  scan(
+    request: string,
+    fds: Int32Array,
+    offsets: Float64Array,
+    cache?: CacheUse,
+    bounds?: ScanBounds,
+  ): ScanAnswer;
   combineAnswers(
     request: string,
     answers: Uint8Array[],
@@ -409,7 +431,7 @@ export const ingestBatch = guarded(addon.ingestBatch);
 
 /**
  * Runs one scan request (JSON text) over blocks at `offsets[i]` of `fds[i]`, with decoded pages from the cache and into it. Query
- * workers; a few ms a row group. With the number of a query it stops when that is cancelled.
+ * workers; a few ms a row group. Its bounds may make it stop before the end (`resume`).
  */
 export const scan = guarded(addon.scan);
 

@@ -344,12 +344,21 @@ class QueryExecution {
     }
   }
 
-  private async scanParts({ request, parts, rows }: Morsel): Promise<Partial> {
+  private async scanParts({ request, parts, rows, firstPage }: Morsel): Promise<Partial> {
     const started = performance.now();
     const { query } = this;
-    const { usePageCache } = this.input;
+    const { usePageCache, budget } = this.input;
+    const bytesMax = budget.scanBytes;
     const places = parts.map(({ path, fileId, offset }) => ({ path, fileId, offset }));
-    const answer = await this.task<ScanAnswer>({ kind: 'scan', query, usePageCache, request, parts: places });
+    const answer = await this.task<ScanAnswer>({
+      kind: 'scan',
+      query,
+      usePageCache,
+      request,
+      parts: places,
+      firstPage,
+      bytesMax,
+    });
     const { totals } = this;
     totals.rowsScanned += answer.rowsScanned;
     totals.rowsMatched += answer.rowsMatched;
@@ -361,10 +370,11 @@ class QueryExecution {
     totals.skippedByIndex += answer.skippedByIndex;
     totals.bytesRead += answer.bytesRead;
     totals.workerMs += performance.now() - started;
-    return { ipc: answer.ipc, rows: answer.rows, rowsCovered: rows };
+    return { ipc: answer.ipc, rows: answer.rows, rowsCovered: rows, resume: answer.resume };
   }
 
   private accept(leaf: Leaf, morsel: Morsel, answer: Partial, fresh: boolean): void {
+    if (answer.resume) leaf.putBack(morsel, answer.resume);
     this.countMorsel(answer, fresh);
     if (!this.gatherings.has(leaf)) {
       this.keep(leaf, answer.ipc);
@@ -376,7 +386,8 @@ class QueryExecution {
       this.gather(leaf, answer);
       return;
     }
-    const release = together.add(answer);
+    // Answers that are too large to be whole are not worth keeping as one.
+    const release = answer.resume ? together.giveUp(answer) : together.add(answer);
     if (release) {
       this.togethers.delete(leaf);
       leaf.running++;

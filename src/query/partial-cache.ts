@@ -4,6 +4,7 @@
  * first; behind it the disk (L2), which outlives the process. Main thread only.
  */
 import { LRUCache } from 'lru-cache';
+import type { Resume } from '../native/index.js';
 import type { DiskCache } from './disk-cache.js';
 
 /** A scan's answer: the Arrow IPC stream, its rows, and the rows that were scanned for it. */
@@ -11,6 +12,8 @@ export interface Partial {
   readonly ipc: Uint8Array;
   readonly rows: number;
   readonly rowsCovered: number;
+  /** Where to go on: it stands for a part only of what was asked, and is not kept. */
+  readonly resume?: Resume;
 }
 
 export interface CacheCounts {
@@ -68,13 +71,15 @@ export class PartialCache {
       fresh = true;
       const startedMs = performance.now();
       const partial = await scan();
-      if (performance.now() - startedMs >= DISK_FROM_MS && this.fits(partial)) this.disk?.store(key, partial);
+      if (performance.now() - startedMs >= DISK_FROM_MS && !partial.resume && this.fits(partial))
+        this.disk?.store(key, partial);
       return partial;
     });
     this.running.set(key, finding);
     try {
       const partial = await finding;
-      this.memory.set(key, partial.ipc.length < SHARED_FROM_BYTES ? partial : inSharedMemory(partial));
+      if (!partial.resume)
+        this.memory.set(key, partial.ipc.length < SHARED_FROM_BYTES ? partial : inSharedMemory(partial));
       return { partial, fresh };
     } finally {
       this.running.delete(key);

@@ -24,6 +24,10 @@ export interface ScanTask {
   usePageCache: boolean;
   request: string;
   parts: { path: string; fileId: number; offset: number }[];
+  /** Of the first part. */
+  firstPage: number;
+  /** Of the answer, which says where to go on if it is not all. */
+  bytesMax: number;
 }
 
 /** Makes one answer, of a share of the groups, out of answers to the request of a leaf. */

@@ -5,7 +5,7 @@ use crate::query::cancel_of;
 use basalt_block::FileSource;
 use basalt_cache::{PageCache, SLAB_BYTES_MIN};
 use basalt_scan::request::ScanRequest;
-use basalt_scan::{Cached, Part, ScanError, ScanOutput, Share, combine, scan_with};
+use basalt_scan::{Cached, Part, ScanError, ScanOptions, ScanOutput, Share, combine, scan_with};
 use basalt_sql::leaf_functions;
 use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
 use napi_derive::napi;
@@ -23,6 +23,21 @@ pub struct ScanAnswer {
     pub skipped_by_dictionary: f64,
     pub skipped_by_index: f64,
     pub bytes_read: f64,
+    pub resume: Option<ScanResume>,
+}
+
+#[napi(object)]
+pub struct ScanResume {
+    pub part: u32,
+    pub page: u32,
+}
+
+/// From where on, and how much at once.
+#[napi(object)]
+pub struct ScanBounds {
+    pub query: Option<u32>,
+    pub first_page: u32,
+    pub bytes_max: f64,
 }
 
 /// The page cache that a scan may use: the slab, shared by all threads, and a number for the file of each block.
@@ -40,9 +55,16 @@ pub fn scan(
     fds: Int32Array,
     offsets: Float64Array,
     cache: Option<CacheUse>,
-    query: Option<u32>,
+    bounds: Option<ScanBounds>,
 ) -> napi::Result<ScanAnswer> {
-    let cancel = cancel_of(query)?;
+    let cancel = cancel_of(bounds.as_ref().and_then(|bounds| bounds.query))?;
+    let options = ScanOptions {
+        functions: leaf_functions(),
+        cancel: Some(&cancel),
+        first_page: bounds.as_ref().map_or(0, |bounds| bounds.first_page as usize),
+        bytes_max: bounds.as_ref().map_or(usize::MAX, |bounds| bounds.bytes_max as usize),
+        ..ScanOptions::default()
+    };
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
     if fds.len() != offsets.len() {
         return Err(failure::bytes(format!(
@@ -68,7 +90,7 @@ pub fn scan(
         ttl_seconds,
     }) = cache
     else {
-        return answer_of(scan_with(&request, &parts, leaf_functions(), None, Some(&cancel)));
+        return answer_of(scan_with(&request, &parts, &options));
     };
     let files: Vec<u64> = files.iter().map(|&file| file as u64).collect();
     let bytes = slab.len();
@@ -83,7 +105,11 @@ pub fn scan(
         cache: &cache,
         files: &files,
     };
-    answer_of(scan_with(&request, &parts, leaf_functions(), Some(cached), Some(&cancel)))
+    let options = ScanOptions {
+        cached: Some(cached),
+        ..options
+    };
+    answer_of(scan_with(&request, &parts, &options))
 }
 
 #[napi(catch_unwind)]
@@ -119,5 +145,9 @@ fn answer_of(output: Result<ScanOutput, ScanError>) -> napi::Result<ScanAnswer> 
         skipped_by_dictionary: output.stats.skipped_by_dictionary as f64,
         skipped_by_index: output.stats.skipped_by_index as f64,
         bytes_read: output.stats.bytes_read as f64,
+        resume: output.resume.map(|resume| ScanResume {
+            part: resume.part as u32,
+            page: resume.page as u32,
+        }),
     })
 }

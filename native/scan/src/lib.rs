@@ -37,5 +37,5 @@ pub use error::ScanError;
 pub use filter::FILTER_DEPTH_MAX;
 pub use request::ScanRequest;
 pub use row_matcher::RowMatcher;
-pub use scan::{Cached, scan, scan_with};
+pub use scan::{Cached, Resume, ScanOptions, scan, scan_with};
 pub use sketch::Sketch;
