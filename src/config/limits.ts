@@ -103,9 +103,6 @@ export const COMBINE_ROWS_MIN = 4096;
 /** So many kept answers of one leaf are combined into one that is kept. */
 export const TOGETHER_PIECES_MIN = 4;
 
-/** Larger answers go from worker to worker in shared memory. */
-export const SHARED_ANSWER_BYTES = 64 * 1024;
-
 /** Plans kept for statements that come again; each is some hundred kilobytes in the addon. */
 export const PLANS_KEPT_MAX = 128;
 

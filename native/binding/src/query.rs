@@ -1,6 +1,7 @@
 //! Queries, plans, their runs and exports, held in process-wide tables so that any thread may take the next step.
 
 use crate::failure;
+use crate::scan::take_held;
 use basalt_scan::{Cancel, ScanError};
 use basalt_sql::{
     Explain, Export, ExportFormat, Format, Plan, PlanContext, Resources, Run, Stability, TimeOrder, plan as plan_sql,
@@ -13,20 +14,20 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 /// Handles to values of one kind. A taken value is out of the table while a thread works on it, so two threads never share one.
-struct Table<T> {
+pub struct Table<T> {
     entries: Mutex<HashMap<u32, T>>,
     next: AtomicU32,
 }
 
 impl<T> Table<T> {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             entries: Mutex::new(HashMap::new()),
             next: AtomicU32::new(1),
         }
     }
 
-    fn insert(&self, value: T) -> u32 {
+    pub fn insert(&self, value: T) -> u32 {
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
         self.put(handle, value);
         handle
@@ -39,11 +40,18 @@ impl<T> Table<T> {
             .insert(handle, value);
     }
 
-    fn take(&self, handle: u32) -> Option<T> {
+    pub fn take(&self, handle: u32) -> Option<T> {
         self.entries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&handle)
+    }
+}
+
+impl<T: Clone> Table<T> {
+    pub fn get(&self, handle: u32) -> Option<T> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(&handle).cloned()
     }
 }
 
@@ -193,8 +201,7 @@ pub fn close_query(query: u32) {
 /// By which work for the query is stopped; work for none is not. Work on a query that is closed has nobody to answer to.
 pub fn cancel_of(query: Option<u32>) -> napi::Result<Cancel> {
     let Some(query) = query else { return Ok(Cancel::default()) };
-    let entries = QUERIES.entries.lock().unwrap_or_else(PoisonError::into_inner);
-    entries.get(&query).cloned().ok_or_else(|| failure::bytes(ScanError::Cancelled))
+    QUERIES.get(query).ok_or_else(|| failure::bytes(ScanError::Cancelled))
 }
 
 #[napi(catch_unwind)]
@@ -205,6 +212,13 @@ pub fn start_run(plan: u32, memory_bytes: f64, query: Option<u32>) -> napi::Resu
 
 #[napi(catch_unwind)]
 pub fn push_run(run: u32, leaf: u32, ipc: Uint8Array) -> napi::Result<()> {
+    with_run(run, |run| run.push(leaf as usize, &ipc).map_err(failure::sql))
+}
+
+/// Likewise of an answer that was held, and is not any more.
+#[napi(catch_unwind)]
+pub fn push_held(run: u32, leaf: u32, held: u32) -> napi::Result<()> {
+    let ipc = take_held(held)?;
     with_run(run, |run| run.push(leaf as usize, &ipc).map_err(failure::sql))
 }
 
@@ -309,10 +323,8 @@ pub fn free_run(run: u32) {
 }
 
 fn shared_plan(handle: u32) -> napi::Result<Arc<Plan>> {
-    let entries = PLANS.entries.lock().unwrap_or_else(PoisonError::into_inner);
-    entries
-        .get(&handle)
-        .cloned()
+    PLANS
+        .get(handle)
         .ok_or_else(|| failure::bytes(format!("BUG: no plan {handle}")))
 }
 

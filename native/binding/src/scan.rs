@@ -1,18 +1,20 @@
 //! One scan request over blocks of open files.
 
 use crate::failure;
-use crate::query::cancel_of;
+use crate::query::{Table, cancel_of};
 use basalt_block::FileSource;
 use basalt_cache::{PageCache, SLAB_BYTES_MIN};
 use basalt_scan::request::ScanRequest;
 use basalt_scan::{Cached, Part, ScanError, ScanOptions, ScanOutput, Share, combine, scan_with};
 use basalt_sql::leaf_functions;
-use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
+use napi::bindgen_prelude::{Either, Float64Array, Int32Array, Uint8Array, Uint8ArraySlice};
 use napi_derive::napi;
+use std::sync::{Arc, LazyLock};
 
 #[napi(object)]
 pub struct ScanAnswer {
-    pub ipc: Uint8Array,
+    /// Either the bytes or the handle of bytes that stay here.
+    pub ipc: Either<Uint8Array, HeldBytes>,
     pub rows: f64,
     pub rows_scanned: f64,
     pub rows_matched: f64,
@@ -115,7 +117,7 @@ pub fn scan(
 #[napi(catch_unwind)]
 pub fn combine_answers(
     request: String,
-    answers: Vec<Uint8Array>,
+    answers: Vec<Either<Uint8Array, u32>>,
     share: u32,
     shares: u32,
     complete: bool,
@@ -123,7 +125,22 @@ pub fn combine_answers(
 ) -> napi::Result<ScanAnswer> {
     let cancel = cancel_of(query)?;
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
-    let answers: Vec<&[u8]> = answers.iter().map(|answer| &**answer).collect();
+    let held: Vec<Option<Arc<Vec<u8>>>> = answers
+        .iter()
+        .map(|answer| match answer {
+            Either::A(_) => Ok(None),
+            Either::B(handle) => held(*handle).map(Some),
+        })
+        .collect::<napi::Result<_>>()?;
+    let answers: Vec<&[u8]> = answers
+        .iter()
+        .zip(&held)
+        .map(|(answer, held)| match (answer, held) {
+            (Either::A(bytes), _) => &**bytes,
+            (_, Some(held)) => held.as_slice(),
+            (Either::B(_), None) => &[],
+        })
+        .collect();
     let share = Share {
         index: share,
         of: shares,
@@ -131,10 +148,65 @@ pub fn combine_answers(
     answer_of(combine(&request, &answers, share, complete, leaf_functions(), Some(&cancel)))
 }
 
+/// From here on answers stay where they are: in JavaScript they would wait for a garbage collector that does not know how large they are.
+const HELD_FROM_BYTES: usize = 64 << 10;
+
+static HELD: LazyLock<Table<Arc<Vec<u8>>>> = LazyLock::new(Table::new);
+
+/// An answer that stays in the addon until it is pushed into a run, or freed.
+#[napi(object)]
+pub struct HeldBytes {
+    pub held: u32,
+    pub length: f64,
+}
+
+fn hold(ipc: Vec<u8>) -> Either<Uint8Array, HeldBytes> {
+    if ipc.len() < HELD_FROM_BYTES {
+        return Either::A(Uint8Array::from(ipc));
+    }
+    let length = ipc.len() as f64;
+    Either::B(HeldBytes {
+        held: HELD.insert(Arc::new(ipc)),
+        length,
+    })
+}
+
+fn held(handle: u32) -> napi::Result<Arc<Vec<u8>>> {
+    HELD.get(handle)
+        .ok_or_else(|| failure::bytes(format!("BUG: no answer {handle}")))
+}
+
+/// The answer, which is not held any more.
+pub fn take_held(handle: u32) -> napi::Result<Arc<Vec<u8>>> {
+    HELD.take(handle)
+        .ok_or_else(|| failure::bytes(format!("BUG: no answer {handle}")))
+}
+
+/// Copies a held answer, which stays held; the target may be shared memory.
+#[napi(catch_unwind)]
+pub fn copy_held(handle: u32, mut target: Uint8ArraySlice) -> napi::Result<()> {
+    let bytes = held(handle)?;
+    // SAFETY: the caller made the target for this and tells nobody of it before the end of the call.
+    let target = unsafe { target.as_mut() };
+    if target.len() != bytes.len() {
+        return Err(failure::bytes(format!("BUG: {} bytes for {}", target.len(), bytes.len())));
+    }
+    target.copy_from_slice(&bytes);
+    Ok(())
+}
+
+/// Numbers of answers that are gone already are ignored.
+#[napi]
+pub fn free_held(handles: Vec<u32>) {
+    for handle in handles {
+        HELD.take(handle);
+    }
+}
+
 fn answer_of(output: Result<ScanOutput, ScanError>) -> napi::Result<ScanAnswer> {
     let output = output.map_err(failure::bytes)?;
     Ok(ScanAnswer {
-        ipc: Uint8Array::from(output.ipc),
+        ipc: hold(output.ipc),
         rows: output.rows as f64,
         rows_scanned: output.stats.rows_scanned as f64,
         rows_matched: output.stats.rows_matched as f64,
