@@ -109,7 +109,7 @@ export function divideMemory(limitBytes: number, settings: MemorySettings = {}):
     heapBodyBytes,
     query: {
       // Operators copy what they spill or sort, which they do not count.
-      memoryBytes: Math.min(QUERY_MEMORY_BYTES_MAX, Math.floor(left * 0.35)),
+      memoryBytes: Math.min(QUERY_MEMORY_BYTES_MAX, Math.floor(left * 0.6)),
       leafCreditBytes: Math.min(LEAF_CREDIT_BYTES, Math.floor(left * 0.12)),
       gatheredBytes: Math.min(GATHERED_BYTES_MAX, Math.floor(left * 0.12)),
       scanBytes,
