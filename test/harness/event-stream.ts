@@ -39,14 +39,11 @@ export class EventStream {
   async *events(): AsyncGenerator<ServerEvent> {
     this.response.setEncoding('utf8');
     for await (const piece of this.response) {
+      const searched = Math.max(0, this.text.length - 1);
       this.text += piece;
-      for (;;) {
-        const end = this.text.indexOf('\n\n');
-        if (end < 0) break;
-        const frame = this.text.slice(0, end);
+      for (let end = this.text.indexOf('\n\n', searched); end >= 0; end = this.text.indexOf('\n\n')) {
+        yield parse(this.text.slice(0, end));
         this.text = this.text.slice(end + 2);
-        const event = /^event: (.*)$/m.exec(frame)?.[1] ?? '';
-        yield { event, data: /^data: ([\s\S]*)$/m.exec(frame)?.[1] ?? '' };
       }
     }
   }
@@ -61,4 +58,10 @@ export class EventStream {
   destroy(): void {
     this.outgoing.destroy();
   }
+}
+
+function parse(frame: string): ServerEvent {
+  const data = frame.indexOf('data: ');
+  const event = frame.startsWith('event: ') ? frame.slice('event: '.length, data - 1) : '';
+  return { event, data: frame.slice(data + 'data: '.length) };
 }
