@@ -25,6 +25,8 @@ export class EventStream {
   ): Promise<EventStream> {
     const outgoing = request(client.url + path, {
       method: 'POST',
+      // A connection of its own: one that is kept may be closed by the server while a test is busy.
+      agent: false,
       auth: `${user}:${password}`,
       headers: { 'content-type': 'application/json', ...headers },
     });
