@@ -79,6 +79,12 @@ export const SEGMENT_ZSTD_LEVEL = 1;
 /** Search request bodies; they are parsed on the main thread. */
 export const SEARCH_BODY_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Of one statement: the planner's limit (native/sql/src/parse.rs), told before anybody reads the text. */
+export const SQL_BYTES_MAX = 1024 * 1024;
+
+/** The main thread does not take statements apart that are longer than this: nothing of theirs is told or taken over as written. */
+export const SQL_BYTES_READ_MAX = 64 * 1024;
+
 /**
  * Of the memory that queries get (config/memory.ts), the most for residual plans, which spill what does not fit, and for answers of scans
  * that wait for them: more of either serves nobody.

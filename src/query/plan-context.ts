@@ -27,6 +27,8 @@ export interface PlanContext {
 /** Columns that match_all searches when the stream has them. */
 const FULL_TEXT_COLUMNS = ['log', 'message', 'msg', 'content', 'data', 'body', 'json', 'error'];
 
+const STREAMS_LOOKED_FOR = 64;
+
 /** At most this many names travel for suggestions. */
 const SUGGESTED_NAMES_MAX = 1000;
 
@@ -37,8 +39,18 @@ export type PlanOptions = Pick<PlanContext, 'startTime' | 'endTime' | 'from' | '
  * the schemas of all others.
  */
 export function namedStreams<S extends { name: string }>(sql: string, streams: S[]): S[] {
-  const words = new Set(sql.toLowerCase().match(/[a-z0-9_:]+/g) ?? []);
+  const text = sql.toLowerCase();
+  // With few streams looking for each is faster than listing all words of a long text.
+  if (streams.length <= STREAMS_LOOKED_FOR) return streams.filter(({ name }) => hasWord(text, name));
+  const words = new Set(text.match(/[a-z0-9_:]+/g) ?? []);
   return streams.filter(({ name }) => words.has(name));
+}
+
+function hasWord(text: string, word: string): boolean {
+  const isPart = (at: number) => /[a-z0-9_:]/.test(text.charAt(at));
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1))
+    if (!isPart(at - 1) && !isPart(at + word.length)) return true;
+  return false;
 }
 
 export function planContext(

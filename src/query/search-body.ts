@@ -1,6 +1,6 @@
 /** The body of a search and the parameters in its URL (openobserve API, S1): forms, defaults, refusals. */
 import { z } from 'zod';
-import { SEARCH_SIZE_DEFAULT } from '../config/limits.js';
+import { SEARCH_SIZE_DEFAULT, SQL_BYTES_MAX } from '../config/limits.js';
 import { requestError } from '../errors/index.js';
 import { parseJsonBody } from './json-body.js';
 
@@ -76,9 +76,19 @@ export function parseBody<T>(bytes: Uint8Array, schema: z.ZodType<T>, hint: stri
   throw requestError(422, `${issue?.path.join('.')}: ${issue?.message}`, { hint });
 }
 
-/** @throws BasaltError 400 when it is to be Base64 and is not */
-export function decodeSql(sql: string, encoding: '' | 'base64'): string {
-  if (encoding === '') return sql;
+/** @throws BasaltError 400 when it is to be Base64 and is not, and when it is too long */
+export function decodeSql(given: string, encoding: '' | 'base64'): string {
+  const sql = encoding === '' ? given : fromBase64(given);
+  // Whoever looks into a statement before the planner does so on the main thread.
+  if (sql.length <= SQL_BYTES_MAX) return sql;
+  const message = `the statement has ${sql.length} characters, more than the limit of ${SQL_BYTES_MAX}`;
+  throw requestError(400, message, {
+    code: 20001,
+    hint: 'shorten its lists, or join a stream that has the values',
+  });
+}
+
+function fromBase64(sql: string): string {
   if (!/^[\w+/-]*={0,2}$/.test(sql)) throw requestError(400, 'the SQL is not Base64', { code: 20001 });
   return Buffer.from(sql, 'base64url').toString('utf8');
 }

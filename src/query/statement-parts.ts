@@ -3,13 +3,15 @@
  * what it means is for the planner to say, which is always asked as well.
  */
 
+import { SQL_BYTES_READ_MAX } from '../config/limits.js';
+
 export type Clause = 'with' | 'select' | 'from' | 'where' | 'group' | 'having' | 'window' | 'order' | 'limit';
 
 export interface StatementParts {
   /** The text behind each clause's words. */
   clauses: Partial<Record<Clause, string>>;
   distinct: boolean;
-  /** UNION, INTERSECT or EXCEPT at the top. */
+  /** UNION, INTERSECT or EXCEPT at the top. Like `joined`, also where the statement is too long to be read. */
   setOperation: boolean;
   /** FROM names more than one thing, or something that is no name. */
   joined: boolean;
@@ -53,6 +55,8 @@ const TOKEN = new RegExp(
 );
 
 export function statementParts(sql: string): StatementParts {
+  if (sql.length > SQL_BYTES_READ_MAX)
+    return { clauses: {}, distinct: false, setOperation: true, joined: true };
   const tokens = tokenize(sql);
   const top = tokens.filter(({ depth }) => depth === 0);
   const parts: StatementParts = { clauses: {}, distinct: false, setOperation: false, joined: false };
