@@ -52,7 +52,8 @@ impl Slab {
             cache: &cache.unwrap(),
             files: &self.files[..parts.len()],
         };
-        let output = scan_with(request, parts, &TestFunctions, Some(cached), None).map_err(|error| error.to_string())?;
+        let output =
+            scan_with(request, parts, &TestFunctions, Some(cached), None).map_err(|error| error.to_string())?;
         self.scans += 1;
         self.hits += output.stats.pages_cached;
         Ok(output)
@@ -118,22 +119,25 @@ fn check_combined(request: &ScanRequest, names: &[String], expected: &mut [Row],
         let shares = combined(request, &answers, of)?;
         let shares: Vec<&[u8]> = shares.iter().map(Vec::as_slice).collect();
         compare(request, names, expected, &shares)?;
-        let again = combine(request, &shares, Share::ALL, true, &TestFunctions, None).map_err(|error| error.to_string())?;
+        let again =
+            combine(request, &shares, Share::ALL, true, &TestFunctions, None).map_err(|error| error.to_string())?;
         compare(request, names, expected, &[&again.ipc])?;
     }
     Ok(())
 }
 
 fn answers(request: &ScanRequest, parts: &[Part]) -> Result<Vec<Vec<u8>>, String> {
-    let answer =
-        |part: &Part| scan_with(request, std::slice::from_ref(part), &TestFunctions, None, None).map(|output| output.ipc);
+    let answer = |part: &Part| {
+        scan_with(request, std::slice::from_ref(part), &TestFunctions, None, None).map(|output| output.ipc)
+    };
     let answers = parts.iter().map(answer).collect::<Result<_, _>>();
     answers.map_err(|error: ScanError| error.to_string())
 }
 
 fn combined(request: &ScanRequest, answers: &[Vec<u8>], of: u32) -> Result<Vec<Vec<u8>>, String> {
     let answers: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
-    let share = |index| combine(request, &answers, Share { index, of }, true, &TestFunctions, None).map(|output| output.ipc);
+    let share =
+        |index| combine(request, &answers, Share { index, of }, true, &TestFunctions, None).map(|output| output.ipc);
     let shares = (0..of).map(share).collect::<Result<_, _>>();
     shares.map_err(|error: ScanError| error.to_string())
 }
