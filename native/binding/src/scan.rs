@@ -83,7 +83,13 @@ pub fn scan(
         cache: &cache,
         files: &files,
     };
-    answer_of(scan_with(&request, &parts, leaf_functions(), Some(cached), Some(&cancel)))
+    answer_of(scan_with(
+        &request,
+        &parts,
+        leaf_functions(),
+        Some(cached),
+        Some(&cancel),
+    ))
 }
 
 #[napi(catch_unwind)]
@@ -102,7 +108,14 @@ pub fn combine_answers(
         index: share,
         of: shares,
     };
-    answer_of(combine(&request, &answers, share, complete, leaf_functions(), Some(&cancel)))
+    answer_of(combine(
+        &request,
+        &answers,
+        share,
+        complete,
+        leaf_functions(),
+        Some(&cancel),
+    ))
 }
 
 fn answer_of(output: Result<ScanOutput, ScanError>) -> napi::Result<ScanAnswer> {
