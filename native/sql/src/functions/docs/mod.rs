@@ -68,12 +68,10 @@ pub(crate) fn wrong_form(name: &str) -> DataFusionError {
         .into()
 }
 
-/// Every function that may be called, by name.
+/// Every function that may be called, by name. Functions over functions may not: the dialect has no way to write one.
 pub(crate) fn list(state: &SessionState) -> Vec<FunctionInfo> {
     let scalar = state.scalar_functions().iter();
     let scalar = scalar.map(|(name, function)| info("scalar", name, function.name(), function.documentation()));
-    let higher = state.higher_order_functions().iter();
-    let higher = higher.map(|(name, function)| info("scalar", name, function.name(), function.documentation()));
     let aggregate = state.aggregate_functions().iter();
     let aggregate =
         aggregate.map(|(name, function)| info("aggregate", name, function.name(), function.documentation()));
@@ -84,7 +82,7 @@ pub(crate) fn list(state: &SessionState) -> Vec<FunctionInfo> {
         .keys()
         .map(|name| info("table", name, name, None));
     let mut all: Vec<FunctionInfo> = scalar
-        .chain(higher)
+        
         .chain(aggregate)
         .chain(window)
         .chain(table)
