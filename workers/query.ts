@@ -1,12 +1,9 @@
 /** Query worker: plans, scans morsels, and drives residual plans. */
 import { workerData } from 'piscina';
-import { SHARED_ANSWER_BYTES } from '../src/config/limits.js';
 import { BasaltError } from '../src/errors/index.js';
-import type { ScanAnswer } from '../src/native/index.js';
 import {
   advanceRun,
   combineAnswers,
-  copyBytes,
   explainRun,
   finishExport,
   finishLeaf,
@@ -16,6 +13,7 @@ import {
   openExport,
   plan,
   pushCount,
+  pushHeld,
   pushRun,
   scan,
   startRun,
@@ -25,7 +23,14 @@ import {
 import { readCacheFile, writeCacheFile } from '../src/query/disk-cache-file.js';
 import { FileHandles } from '../src/query/file-handles.js';
 import { CacheUser } from '../src/query/page-cache.js';
-import type { FeedResult, FeedTask, QueryTask, QueryWorkerData, ScanTask } from '../src/query/query-task.js';
+import type {
+  CombineTask,
+  FeedResult,
+  FeedTask,
+  QueryTask,
+  QueryWorkerData,
+  ScanTask,
+} from '../src/query/query-task.js';
 
 const WARM_UP_ROUNDS = 30;
 
@@ -55,9 +60,7 @@ function perform(task: QueryTask): unknown {
     case 'scan':
       return scanParts(task);
     case 'combine':
-      return share(
-        combineAnswers(task.request, task.answers, task.share, task.shares, task.complete, task.query),
-      );
+      return combineTask(task);
     case 'feed':
       return feed(task);
     case 'openExport':
@@ -117,22 +120,22 @@ function scanParts(task: ScanTask): unknown {
   const fds = Int32Array.from(task.parts, ({ path }) => files.open(path));
   const offsets = Float64Array.from(task.parts, ({ offset }) => offset);
   const pages = task.usePageCache ? cache?.use(task.parts.map(({ fileId }) => fileId)) : undefined;
-  return share(scan(task.request, fds, offsets, pages, task.query));
+  const { query, firstPage, bytesMax } = task;
+  return scan(task.request, fds, offsets, pages, { query, firstPage, bytesMax });
 }
 
-/** A large answer is combined on several threads: in shared memory it need not be copied for each. */
-function share(answer: ScanAnswer): ScanAnswer {
-  const { ipc } = answer;
-  if (ipc.length < SHARED_ANSWER_BYTES) return answer;
-  const shared = new Uint8Array(new SharedArrayBuffer(ipc.length));
-  copyBytes(shared, 0, ipc);
-  return { ...answer, ipc: shared };
+function combineTask({ request, answers, share, shares, complete, query }: CombineTask): unknown {
+  const given = answers.map((ipc) => ('held' in ipc ? ipc.held : ipc));
+  return combineAnswers(request, given, share, shares, complete, query);
 }
 
 function feed(task: FeedTask): FeedResult {
   const run = task.run ?? startRun(task.plan, task.memoryBytes, task.query);
   try {
-    for (const { leaf, ipc } of task.answers) pushRun(run, leaf, ipc);
+    for (const { leaf, ipc } of task.answers) {
+      if ('held' in ipc) pushHeld(run, leaf, ipc.held);
+      else pushRun(run, leaf, ipc);
+    }
     for (const { leaf, rows } of task.counts) pushCount(run, leaf, rows);
     for (const leaf of task.finished) finishLeaf(run, leaf);
     const progress = advanceRun(run);

@@ -103,9 +103,6 @@ export const COMBINE_ROWS_MIN = 4096;
 /** So many kept answers of one leaf are combined into one that is kept. */
 export const TOGETHER_PIECES_MIN = 4;
 
-/** Larger answers go from worker to worker in shared memory. */
-export const SHARED_ANSWER_BYTES = 64 * 1024;
-
 /** Plans kept for statements that come again; each is some hundred kilobytes in the addon. */
 export const PLANS_KEPT_MAX = 128;
 
@@ -149,7 +146,7 @@ export const STREAM_PART_ROWS_MAX = 2 * 1024 * 1024;
 export const STREAM_PARTS_MAX = 100;
 
 /** Rows of one part of an export, which are in memory at once. */
-export const EXPORT_PART_ROWS = 64 * 1024;
+export const EXPORT_PART_ROWS = 32 * 1024;
 
 /** Seconds that an export waits for its reader to take a piece. */
 export const EXPORT_STALL_SECONDS = 60;

@@ -29,6 +29,7 @@ const MACHINE_SHARE = 0.75;
 /** Of a row of a grouping scan: its key, its states, its place in a table. */
 const GROUP_BYTES = 64;
 const GROUP_ROWS = 65_536;
+const SCAN_COPIES = 3;
 
 /** What the query side may hold. */
 export interface QueryBudget {
@@ -38,6 +39,8 @@ export interface QueryBudget {
   leafCreditBytes: number;
   /** Answers of groups that wait to be combined, over all queries. */
   gatheredBytes: number;
+  /** Of one answer of a scan; there is one for each query worker at a time. */
+  scanBytes: number;
   /** Row groups that one scan groups. */
   groupingRunGroups: number;
 }
@@ -96,7 +99,8 @@ export function divideMemory(limitBytes: number, settings: MemorySettings = {}):
       },
     );
   }
-  const scanBytes = (left * 0.2) / availableParallelism();
+  // Groups and states, their copy in the answer, and its copy in shared memory.
+  const scanBytes = Math.floor((left * 0.2) / availableParallelism() / SCAN_COPIES);
   return {
     ringBytes,
     pageCacheBytes,
@@ -104,12 +108,14 @@ export function divideMemory(limitBytes: number, settings: MemorySettings = {}):
     footerCacheBytes,
     heapBodyBytes,
     query: {
-      memoryBytes: Math.min(QUERY_MEMORY_BYTES_MAX, Math.floor(left * 0.5)),
+      // Operators copy what they spill or sort, which they do not count.
+      memoryBytes: Math.min(QUERY_MEMORY_BYTES_MAX, Math.floor(left * 0.6)),
       leafCreditBytes: Math.min(LEAF_CREDIT_BYTES, Math.floor(left * 0.12)),
       gatheredBytes: Math.min(GATHERED_BYTES_MAX, Math.floor(left * 0.12)),
+      scanBytes,
       groupingRunGroups: Math.max(
         1,
-        Math.min(GROUPING_RUN_GROUPS_MAX, Math.floor(scanBytes / (GROUP_ROWS * GROUP_BYTES))),
+        Math.min(GROUPING_RUN_GROUPS_MAX, Math.floor((scanBytes * SCAN_COPIES) / (GROUP_ROWS * GROUP_BYTES))),
       ),
     },
   };

@@ -176,10 +176,37 @@ export interface ScanStats {
   bytesRead: number;
 }
 
+/**
+ * Bytes that stay in the addon until they are pushed into a run or freed, for their size: in JavaScript they would wait for a garbage
+ * collector that does not know how large they are. Whoever was given the number sees to it that it is freed.
+ */
+export interface Held {
+  held: number;
+  length: number;
+}
+
+/** An Arrow IPC stream. */
+export type Ipc = Uint8Array | Held;
+
 export interface ScanAnswer extends ScanStats {
-  /** An Arrow IPC stream. */
-  ipc: Uint8Array;
+  ipc: Ipc;
   rows: number;
+  /** Where to go on, if this is not all: this part from this page on, and all parts behind it. */
+  resume?: Resume;
+}
+
+export interface Resume {
+  part: number;
+  page: number;
+}
+
+export interface ScanBounds {
+  /** Whose work it is: it stops when that is cancelled. */
+  query?: number;
+  /** Pages of the first block before this one have been answered. */
+  firstPage: number;
+  /** With more bytes in hand the scan answers what it has. */
+  bytesMax: number;
 }
 
 /** The page cache as one scan uses it (query/page-cache.ts). */
@@ -268,10 +295,16 @@ interface NativeAddon {
     nowUs: number,
     zstdLevel: number,
   ): { groups: IngestGroup[]; outcomes: IngestOutcome[] };
-  scan(request: string, fds: Int32Array, offsets: Float64Array, cache?: CacheUse, query?: number): ScanAnswer;
+  scan(
+    request: string,
+    fds: Int32Array,
+    offsets: Float64Array,
+    cache?: CacheUse,
+    bounds?: ScanBounds,
+  ): ScanAnswer;
   combineAnswers(
     request: string,
-    answers: Uint8Array[],
+    answers: (Uint8Array | number)[],
     share: number,
     shares: number,
     complete: boolean,
@@ -305,6 +338,9 @@ interface NativeAddon {
   closeQuery(query: number): void;
   startRun(plan: number, memoryBytes: number, query?: number): number;
   pushRun(run: number, leaf: number, ipc: Uint8Array): void;
+  pushHeld(run: number, leaf: number, held: number): void;
+  copyHeld(held: number, target: Uint8Array): void;
+  freeHeld(held: number[]): void;
   pushCount(run: number, leaf: number, rows: number): void;
   finishLeaf(run: number, leaf: number): void;
   advanceRun(run: number): RunProgress;
@@ -401,6 +437,8 @@ function guarded<A extends unknown[], R>(verb: (...args: A) => R): (...args: A) 
 
 export const abi = addon.abi;
 
+const copyHeld = guarded(addon.copyHeld);
+
 /**
  * Parses and shreds request bodies and encodes one block per (organization, stream).
  * `requests` has REQUEST_WORDS numbers a body: format (BodyFormat), then the indices in `names` of its organization and its stream
@@ -410,16 +448,29 @@ export const ingestBatch = guarded(addon.ingestBatch);
 
 /**
  * Runs one scan request (JSON text) over blocks at `offsets[i]` of `fds[i]`, with decoded pages from the cache and into it. Query
- * workers; a few ms a row group. With the number of a query it stops when that is cancelled.
+ * workers; a few ms a row group. Its bounds may make it stop before the end (`resume`).
  */
 export const scan = guarded(addon.scan);
 
 /**
  * Makes one answer out of answers that `scan` or this verb gave to one request for aggregates: each group once. Groups are dealt by a
- * hash to `shares` calls; with all answers there (`complete`) only the request's first groups are kept. Answers may lie in shared memory.
+ * hash to `shares` calls; with all answers there (`complete`) only the request's first groups are kept. Answers may lie in shared memory, or be
+ * numbers of held ones, which stay held.
  * Query workers; about 50 ns a row of the answers.
  */
 export const combineAnswers = guarded(addon.combineAnswers);
+
+/** Answers that are gone already are none of its business. */
+export const freeHeld = addon.freeHeld;
+
+/** The bytes of an answer; held ones go from the addon into shared memory, so that handing them on copies nothing. */
+export function answerBytes(ipc: Ipc): Uint8Array {
+  if (ipc instanceof Uint8Array) return ipc;
+  const bytes = new Uint8Array(new SharedArrayBuffer(ipc.length));
+  copyHeld(ipc.held, bytes);
+  freeHeld([ipc.held]);
+  return bytes;
+}
 
 /**
  * Merges blocks, listed in arrival order, into a segment file written to `outputFd` from its current position; the writer syncs as it goes,
@@ -488,6 +539,8 @@ export const closeQuery = addon.closeQuery;
 /** Starts the residual plan; free the handle. */
 export const startRun = guarded(addon.startRun);
 export const pushRun = guarded(addon.pushRun);
+/** As `pushRun`, of a held answer, which is freed by that. */
+export const pushHeld = guarded(addon.pushHeld);
 export const pushCount = guarded(addon.pushCount);
 export const finishLeaf = guarded(addon.finishLeaf);
 export const advanceRun = guarded(addon.advanceRun);

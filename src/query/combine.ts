@@ -3,18 +3,19 @@
  * before the residual plan sees any: it runs on one thread, and then meets each group once, or only the first ones by the query's order.
  */
 import { COMBINE_ROWS_MIN } from '../config/limits.js';
+import type { Ipc } from '../native/index.js';
 import type { ScanRequest } from './scan-request.js';
 
 /** What to do with the answers that a gathering gave up. */
 export type Release =
-  | { kind: 'feed'; answers: Uint8Array[] }
+  | { kind: 'feed'; answers: Ipc[] }
   /** Each of `shares` tasks gets all the answers; what they answer is all there is in place of these. */
-  | { kind: 'combine'; answers: Uint8Array[]; shares: number; complete: boolean };
+  | { kind: 'combine'; answers: Ipc[]; shares: number; complete: boolean };
 
 export class Gathering {
   bytes = 0;
   private rows = 0;
-  private answers: Uint8Array[] = [];
+  private answers: Ipc[] = [];
   /** Combining does not make it less: from now on every answer is fed at once. */
   private hopeless = false;
   private combined = false;
@@ -28,7 +29,7 @@ export class Gathering {
   ) {}
 
   /** Takes one answer and says what is to be done now, if anything. `last`: no other is to come. */
-  add(ipc: Uint8Array, rows: number, last: boolean): Release | undefined {
+  add(ipc: Ipc, rows: number, last: boolean): Release | undefined {
     this.answers.push(ipc);
     this.bytes += ipc.length;
     this.rows += rows;
@@ -38,7 +39,7 @@ export class Gathering {
   }
 
   /** Takes back what shares of an incomplete combination answered. */
-  addCombined(ipcs: Uint8Array[], rows: number): Release | undefined {
+  addCombined(ipcs: Ipc[], rows: number): Release | undefined {
     this.answers.push(...ipcs);
     this.bytes += ipcs.reduce((sum, ipc) => sum + ipc.length, 0);
     this.rows += rows;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { compress, decompress } from 'zstd-napi';
+import { answerBytes } from '../native/index.js';
 import type { Partial } from './partial-cache.js';
 
 const MAGIC = 'BSLTPRT2';
@@ -12,12 +13,13 @@ const LEVEL = 1;
 /** Writes the file under another name first, so that no reader sees half of it. Not synced: it is a cache. Returns its bytes. */
 export function writeCacheFile(path: string, key: string, partial: Partial): number {
   const keyBytes = Buffer.from(key);
-  const packed = compress(partial.ipc, { compressionLevel: LEVEL });
+  const ipc = answerBytes(partial.ipc);
+  const packed = compress(ipc, { compressionLevel: LEVEL });
   const head = Buffer.alloc(HEAD_BYTES);
   head.write(MAGIC, 0, 'latin1');
   head.writeUInt32LE(keyBytes.length, 8);
   head.writeUInt32LE(packed.length, 12);
-  head.writeUInt32LE(partial.ipc.length, 16);
+  head.writeUInt32LE(ipc.length, 16);
   head.writeDoubleLE(partial.rows, 24);
   head.writeDoubleLE(partial.rowsCovered, 32);
   head.writeUInt32LE(checksum(head, keyBytes, packed), 44);

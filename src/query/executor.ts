@@ -9,6 +9,8 @@ import { BasaltError } from '../errors/index.js';
 import {
   cancelQuery,
   closeQuery,
+  freeHeld,
+  type Ipc,
   openQuery,
   type PlanAnswer,
   type RowFormat,
@@ -117,7 +119,9 @@ class QueryExecution {
   };
   /** Morsels on query workers. */
   private readonly scans = new Set<Promise<void>>();
-  private answers: { leaf: number; ipc: Uint8Array }[] = [];
+  private answers: { leaf: number; ipc: Ipc }[] = [];
+  /** Answers in the addon that are not in the run yet. */
+  private readonly held = new Set<number>();
   private answerBytes = 0;
   private countsFed = false;
   /** Of scans that failed, whenever that was: an answer without their rows would be wrong. */
@@ -175,6 +179,7 @@ class QueryExecution {
       cancelQuery(this.query);
       await Promise.allSettled(this.scans);
       closeQuery(this.query);
+      freeHeld([...this.held]);
       // Fails only when the pool is being destroyed, and the handle goes with the process then.
       if (this.runHandle !== undefined)
         this.pool.run({ kind: 'freeRun', handle: this.runHandle } satisfies QueryTask).catch(() => {});
@@ -276,6 +281,8 @@ class QueryExecution {
       format: this.input.format,
     });
     this.runHandle = feed.run;
+    // The run has them now, and freed them.
+    for (const { ipc } of answers) if ('held' in ipc) this.held.delete(ipc.held);
     const begun = feed.requests.map(({ leaf, text }) => {
       const now = this.inTime(leaf, text);
       return { leaf, text: now, request: JSON.parse(now) as ScanRequest };
@@ -344,12 +351,21 @@ class QueryExecution {
     }
   }
 
-  private async scanParts({ request, parts, rows }: Morsel): Promise<Partial> {
+  private async scanParts({ request, parts, rows, firstPage }: Morsel): Promise<Partial> {
     const started = performance.now();
     const { query } = this;
-    const { usePageCache } = this.input;
+    const { usePageCache, budget } = this.input;
+    const bytesMax = budget.scanBytes;
     const places = parts.map(({ path, fileId, offset }) => ({ path, fileId, offset }));
-    const answer = await this.task<ScanAnswer>({ kind: 'scan', query, usePageCache, request, parts: places });
+    const answer = await this.task<ScanAnswer>({
+      kind: 'scan',
+      query,
+      usePageCache,
+      request,
+      parts: places,
+      firstPage,
+      bytesMax,
+    });
     const { totals } = this;
     totals.rowsScanned += answer.rowsScanned;
     totals.rowsMatched += answer.rowsMatched;
@@ -361,10 +377,12 @@ class QueryExecution {
     totals.skippedByIndex += answer.skippedByIndex;
     totals.bytesRead += answer.bytesRead;
     totals.workerMs += performance.now() - started;
-    return { ipc: answer.ipc, rows: answer.rows, rowsCovered: rows };
+    this.own(answer.ipc);
+    return { ipc: answer.ipc, rows: answer.rows, rowsCovered: rows, resume: answer.resume };
   }
 
   private accept(leaf: Leaf, morsel: Morsel, answer: Partial, fresh: boolean): void {
+    if (answer.resume) leaf.putBack(morsel, answer.resume);
     this.countMorsel(answer, fresh);
     if (!this.gatherings.has(leaf)) {
       this.keep(leaf, answer.ipc);
@@ -376,7 +394,8 @@ class QueryExecution {
       this.gather(leaf, answer);
       return;
     }
-    const release = together.add(answer);
+    // Answers that are too large to be whole are not worth keeping as one.
+    const release = answer.resume ? together.giveUp(answer) : together.add(answer);
     if (release) {
       this.togethers.delete(leaf);
       leaf.running++;
@@ -416,8 +435,10 @@ class QueryExecution {
           shares: 1,
           complete: false,
         });
+        this.own(ipc);
         return { ipc, rows, rowsCovered: pieces.rows };
       });
+      this.free(answers.map((answer) => answer.ipc));
       this.gather(leaf, partial);
     } catch (error) {
       leaf.running--;
@@ -425,8 +446,19 @@ class QueryExecution {
     }
   }
 
+  private own(ipc: Ipc): void {
+    if ('held' in ipc) this.held.add(ipc.held);
+  }
+
+  /** Lets go of answers that others were made of. */
+  private free(ipcs: Ipc[]): void {
+    const gone = ipcs.flatMap((ipc) => ('held' in ipc ? [ipc.held] : []));
+    for (const handle of gone) this.held.delete(handle);
+    if (gone.length > 0) freeHeld(gone);
+  }
+
   /** Keeps an answer for the run. */
-  private keep(leaf: Leaf, ipc: Uint8Array): void {
+  private keep(leaf: Leaf, ipc: Ipc): void {
     this.answers.push({ leaf: leaf.index, ipc });
     this.answerBytes += ipc.length;
     leaf.queuedBytes += ipc.length;
@@ -456,6 +488,8 @@ class QueryExecution {
       // In the same turn as what follows: a leaf without work is told to be finished.
       leaf.running--;
     }
+    for (const { ipc } of combined) this.own(ipc);
+    this.free(answers);
     if (complete) {
       for (const { ipc } of combined) this.keep(leaf, ipc);
       return;

@@ -9,6 +9,7 @@ import {
   GROUPING_RUN_GROUPS_MAX,
   MORSEL_GROUPS_MAX,
 } from '../config/limits.js';
+import type { Resume } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
 import { groupsRows } from './combine.js';
 import { type BlockTest, blockTest, insideTime, overlapsTime } from './prune.js';
@@ -33,6 +34,8 @@ export interface Morsel {
   request: string;
   /** Names the answer for the cache; only where it depends on nothing but the request and the segment. */
   cacheKey: string | undefined;
+  /** Pages of the first part before this one have been answered. */
+  firstPage: number;
 }
 
 /** A part with the run of row groups that it is answered together with, so that a repeated query finds the same pieces. */
@@ -79,6 +82,8 @@ export class Leaf {
   satisfied = false;
   running = 0;
   private parts: PlacedPart[] = [];
+  /** Of morsels whose answer stopped before the end. */
+  private remainders: Morsel[] = [];
   private timelessText = '';
   private requestKey = '';
   private mayMatch: BlockTest = () => true;
@@ -122,6 +127,7 @@ export class Leaf {
     this.stats = noBlocks();
     this.countedRows = 0;
     this.parts = [];
+    this.remainders = [];
     this.answered = [];
     this.next = 0;
     this.remainingRows = 0;
@@ -139,7 +145,8 @@ export class Leaf {
   }
 
   get exhausted(): boolean {
-    return this.satisfied || (!this.deferred && this.next >= this.parts.length);
+    const taken = this.next >= this.parts.length && this.remainders.length === 0;
+    return this.satisfied || (!this.deferred && taken);
   }
 
   /** The next morsel, sized so that `workers` have work and a stop comes early where one is likely. */
@@ -148,6 +155,11 @@ export class Leaf {
     if (output.kind === 'rows' && output.limit !== null && this.answeredRows >= output.limit)
       this.satisfied = true;
     if (this.exhausted || this.deferred) return undefined;
+    const remainder = this.remainders.pop();
+    if (remainder) {
+      this.running++;
+      return remainder;
+    }
     const first = this.parts[this.next] as PlacedPart;
     if (output.kind === 'topTime' && this.cannotImprove(first)) {
       this.satisfied = true;
@@ -165,7 +177,8 @@ export class Leaf {
     this.remainingRows -= rows;
     this.running++;
     const cacheKey = first.run && this.cacheKey(first.run, parts);
-    return { leaf: this.index, parts, rows, request: cacheKey ? this.timelessText : this.text, cacheKey };
+    const request = cacheKey ? this.timelessText : this.text;
+    return { leaf: this.index, parts, rows, request, cacheKey, firstPage: 0 };
   }
 
   /** Most rows of the next morsel, which begins with `first`. */
@@ -212,6 +225,13 @@ export class Leaf {
 
   private cacheKey(run: string, parts: PlacedPart[]): string {
     return `${this.requestKey}:${run}:${parts.map(({ offset }) => offset).join()}`;
+  }
+
+  /** Takes back what an answer left of its morsel, before the answer is noted. */
+  putBack(morsel: Morsel, { part, page }: Resume): void {
+    const parts = morsel.parts.slice(part);
+    const rows = parts.reduce((sum, { rows }) => sum + rows, 0);
+    this.remainders.push({ ...morsel, parts, rows, cacheKey: undefined, firstPage: page });
   }
 
   /** Notes a morsel's answer. */

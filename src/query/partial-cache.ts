@@ -4,13 +4,16 @@
  * first; behind it the disk (L2), which outlives the process. Main thread only.
  */
 import { LRUCache } from 'lru-cache';
+import { answerBytes, type Ipc, type Resume } from '../native/index.js';
 import type { DiskCache } from './disk-cache.js';
 
 /** A scan's answer: the Arrow IPC stream, its rows, and the rows that were scanned for it. */
 export interface Partial {
-  readonly ipc: Uint8Array;
+  readonly ipc: Ipc;
   readonly rows: number;
   readonly rowsCovered: number;
+  /** Where to go on: it stands for a part only of what was asked, and is not kept. */
+  readonly resume?: Resume;
 }
 
 export interface CacheCounts {
@@ -59,22 +62,24 @@ export class PartialCache {
   /** From the disk, from a scan of another query that is under way, or by `scan`. `fresh` tells which. */
   async find(key: string, scan: () => Promise<Partial>): Promise<{ partial: Partial; fresh: boolean }> {
     const shared = await this.running.get(key)?.catch(() => undefined);
-    // The other query may have been cancelled, which is none of this one's business; an error of its own this one will meet itself.
-    if (shared) return { partial: shared, fresh: false };
+    // What is held has one owner. The other query may have been cancelled, which is none of this one's business; an error of its own this one will meet itself.
+    if (shared && !('held' in shared.ipc)) return { partial: shared, fresh: false };
     if (this.running.has(key)) return this.find(key, scan);
     let fresh = false;
     const finding = this.fromDisk(key).then(async (kept) => {
       if (kept) return kept;
       fresh = true;
       const startedMs = performance.now();
-      const partial = await scan();
-      if (performance.now() - startedMs >= DISK_FROM_MS && this.fits(partial)) this.disk?.store(key, partial);
+      const scanned = await scan();
+      if (scanned.resume || !this.fits(scanned)) return scanned;
+      const partial = { ...scanned, ipc: answerBytes(scanned.ipc) };
+      if (performance.now() - startedMs >= DISK_FROM_MS) this.disk?.store(key, partial);
       return partial;
     });
     this.running.set(key, finding);
     try {
       const partial = await finding;
-      this.memory.set(key, partial.ipc.length < SHARED_FROM_BYTES ? partial : inSharedMemory(partial));
+      if (!partial.resume && this.fits(partial)) this.memory.set(key, inSharedMemory(partial));
       return { partial, fresh };
     } finally {
       this.running.delete(key);
@@ -94,8 +99,11 @@ export class PartialCache {
   }
 }
 
+/** Where that pays. */
 function inSharedMemory(partial: Partial): Partial {
-  const ipc = new Uint8Array(new SharedArrayBuffer(partial.ipc.length));
-  ipc.set(partial.ipc);
+  const bytes = answerBytes(partial.ipc);
+  if (bytes.length < SHARED_FROM_BYTES || bytes.buffer instanceof SharedArrayBuffer) return partial;
+  const ipc = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  ipc.set(bytes);
   return { ...partial, ipc };
 }

@@ -56,7 +56,9 @@ export function planContext(
 }
 
 function describe({ name, schema, expiredBefore }: PlannedStream): PlanContext['streams'][number] {
-  const columns = [...schema].map(([column, type]) => ({ name: column, type }));
+  // By name: a restart forgets the order in which blocks brought them, and `SELECT *` must not tell.
+  const named = [...schema].sort(([a], [b]) => (a < b ? -1 : 1));
+  const columns = named.map(([column, type]) => ({ name: column, type }));
   const fullTextColumns = FULL_TEXT_COLUMNS.filter((column) => {
     const type = schema.get(column);
     return type === 'string' || type === 'json';

@@ -1,6 +1,6 @@
 /** The messages between the query executor and the query workers. A run is one handle: its tasks are sent one at a time. */
 import type { ErrorFields } from '../errors/index.js';
-import type { ExportFormat, PlanAnswer, RowFormat, RunProgress, ScanAnswer } from '../native/index.js';
+import type { ExportFormat, Ipc, PlanAnswer, RowFormat, RunProgress, ScanAnswer } from '../native/index.js';
 import type { PageCacheShare } from './page-cache.js';
 import type { Partial } from './partial-cache.js';
 
@@ -24,6 +24,10 @@ export interface ScanTask {
   usePageCache: boolean;
   request: string;
   parts: { path: string; fileId: number; offset: number }[];
+  /** Of the first part. */
+  firstPage: number;
+  /** Of the answer, which says where to go on if it is not all. */
+  bytesMax: number;
 }
 
 /** Makes one answer, of a share of the groups, out of answers to the request of a leaf. */
@@ -31,7 +35,7 @@ export interface CombineTask {
   kind: 'combine';
   query: number;
   request: string;
-  answers: Uint8Array[];
+  answers: Ipc[];
   share: number;
   shares: number;
   /** These are all answers. */
@@ -45,7 +49,7 @@ export interface FeedTask {
   /** Started by the first task that has none. */
   run: number | undefined;
   memoryBytes: number;
-  answers: { leaf: number; ipc: Uint8Array }[];
+  answers: { leaf: number; ipc: Ipc }[];
   counts: { leaf: number; rows: number }[];
   finished: number[];
   /** Of the rows; a number is an export that they go to. */

@@ -23,6 +23,11 @@ export class Together {
     return this.pieces.key;
   }
 
+  /** @returns the answers so far with this one */
+  giveUp(answer: Partial): { kind: 'feed'; answers: Partial[] } {
+    return { kind: 'feed', answers: [...this.answers, answer] };
+  }
+
   /** @returns what to do with the answers so far, which are given up by that: combine all, or feed some since there are too many groups */
   add(answer: Partial): { kind: 'combine' | 'feed'; answers: Partial[] } | undefined {
     this.answers.push(answer);

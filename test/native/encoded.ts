@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tableFromIPC } from 'apache-arrow';
 import { onTestFinished } from 'vitest';
-import { type IngestGroup, ingestBatch, scan } from '../../src/native/index.js';
+import { answerBytes, type IngestGroup, ingestBatch, scan } from '../../src/native/index.js';
 import { BodyFormat } from '../../src/ring/layout.js';
 
 /** JSON text of records; a string is taken as JSON already, for numbers that JavaScript cannot hold. */
@@ -44,7 +44,7 @@ export function readRows(fd: number, offsets: number[], schema: string): Record<
   const request = { stream: 'logs', columns, time: { min: null, max: null }, filter: null, output };
   const fds = Int32Array.from(offsets, () => fd);
   const answer = scan(JSON.stringify(request), fds, Float64Array.from(offsets));
-  const rows = tableFromIPC(answer.ipc)
+  const rows = tableFromIPC(answerBytes(answer.ipc))
     .toArray()
     .map((row) => row.toJSON() as Record<string, unknown>);
   return rows.map((row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)));

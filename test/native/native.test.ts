@@ -208,7 +208,7 @@ describe('scan', () => {
     const output = { kind: 'rows', project: ['n'], limit: null };
     const answer = scanOne(fd, request(group.schema, output, { filter, time: { min: T + 1, max: T + 9 } }));
     expect(
-      tableFromIPC(answer.ipc)
+      tableFromIPC(native.answerBytes(answer.ipc))
         .toArray()
         .map((row) => Number(row.n)),
     ).toEqual([3, 6]);
@@ -221,7 +221,7 @@ describe('scan', () => {
     const output = { kind: 'topTime', project: ['n'], descending: true, limit: 3 };
     const answer = scanOne(fd, request(group.schema, output));
     expect(
-      tableFromIPC(answer.ipc)
+      tableFromIPC(native.answerBytes(answer.ipc))
         .toArray()
         .map((row) => Number(row.n))
         .toSorted(),
@@ -238,7 +238,7 @@ describe('scan', () => {
     };
     const offsets = Float64Array.of(0, group.block.length);
     const answer = native.scan(request(group.schema, output), Int32Array.of(fd, fd), offsets);
-    const rows = tableFromIPC(answer.ipc)
+    const rows = tableFromIPC(native.answerBytes(answer.ipc))
       .toArray()
       .map((row) => [String(row.group0), Number(row.agg0_count), Number(row.agg1_sum)]);
     expect(rows.toSorted()).toEqual([
@@ -254,7 +254,7 @@ describe('scan', () => {
       request('absent:string,n:string', { kind: 'rows', project: ['absent', 'n'], limit: null }),
     );
     expect(
-      tableFromIPC(answer.ipc)
+      tableFromIPC(native.answerBytes(answer.ipc))
         .toArray()
         .map((row) => row.toJSON()),
     ).toEqual([{ absent: null, n: '5' }]);
@@ -269,7 +269,7 @@ describe('scan', () => {
     const group = encodeRecords(records);
     const folder = temporaryFolder();
     const text = request(group.schema, { kind: 'rows', project: ['n', 'level'], limit: null });
-    const whole = scanOne(openFile(folder, 'whole', group.block).fd, text).ipc;
+    const whole = native.answerBytes(scanOne(openFile(folder, 'whole', group.block).fd, text).ipc);
     let refused = 0;
     for (let at = 0; at < group.block.length; at += 7) {
       const damaged = Uint8Array.from(group.block);
@@ -277,7 +277,7 @@ describe('scan', () => {
       const { fd } = openFile(folder, 'damaged', damaged);
       try {
         // Bytes of a column that is not read may be damaged without anybody noticing.
-        expect(Buffer.compare(scanOne(fd, text).ipc, whole), `flip at ${at}`).toBe(0);
+        expect(Buffer.compare(native.answerBytes(scanOne(fd, text).ipc), whole), `flip at ${at}`).toBe(0);
       } catch (error) {
         expect(error, `flip at ${at}: ${error}`).toBeInstanceOf(BasaltError);
         refused++;
@@ -473,7 +473,7 @@ describe('plans and runs', () => {
     const plan = native.plan(sql, context());
     const run = native.startRun(plan.handle, 64 << 20);
     plan.leaves.forEach((leaf, index) => {
-      native.pushRun(run, index, scanOne(fd, leaf).ipc);
+      native.pushRun(run, index, native.answerBytes(scanOne(fd, leaf).ipc));
       native.finishLeaf(run, index);
     });
     let text = '';
@@ -631,7 +631,9 @@ describe('plans and runs', () => {
     const { fd } = blockFile([{ _timestamp: T, n: 1, level: 'x' }]);
     const plan = native.plan('SELECT n FROM logs', context());
     const run = native.startRun(plan.handle, 1 << 20);
-    const other = scanOne(fd, request(schema, { kind: 'rows', project: ['level'], limit: null })).ipc;
+    const other = native.answerBytes(
+      scanOne(fd, request(schema, { kind: 'rows', project: ['level'], limit: null })).ipc,
+    );
     expect(() => native.pushRun(run, 0, other)).toThrow(BasaltError);
     native.freeRun(run);
     native.freePlan(plan.handle);
@@ -647,7 +649,7 @@ describe('plans and runs', () => {
     const plan = native.plan('SELECT level, n FROM logs ORDER BY level', context());
     const run = native.startRun(plan.handle, 100_000);
     const feed = () => {
-      native.pushRun(run, 0, scanOne(fd, plan.leaves[0] as string).ipc);
+      native.pushRun(run, 0, native.answerBytes(scanOne(fd, plan.leaves[0] as string).ipc));
       native.finishLeaf(run, 0);
       while (!native.advanceRun(run).done) native.takeRows(run, 'objects');
     };
@@ -665,7 +667,7 @@ describe('plans and runs', () => {
       const run = native.startRun(plan.handle, 532 << 20);
       const { ipc } = scanOne(fd, plan.leaves[0] as string);
       expect(ipc.length).toBeLessThan(32 << 20);
-      native.pushRun(run, 0, ipc);
+      native.pushRun(run, 0, native.answerBytes(ipc));
       native.finishLeaf(run, 0);
       let rows = 0;
       for (let done = false; !done; rows += native.takeRows(run, 'objects').rows)

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { answerBytes } from '../../src/native/index.js';
 import { DiskCache, type RunDiskTask } from '../../src/query/disk-cache.js';
 import { readCacheFile, writeCacheFile } from '../../src/query/disk-cache-file.js';
 import type { Partial } from '../../src/query/partial-cache.js';
@@ -54,7 +55,7 @@ test('an answer comes back as it was, from this process and from the next', asyn
   await next.open();
   expect(next.bytes).toBe(cache.bytes);
   const loaded = (await next.load('k')) as Partial;
-  expect(Buffer.compare(Buffer.from(loaded.ipc), Buffer.from(partial(1000, 5).ipc))).toBe(0);
+  expect(Buffer.compare(answerBytes(loaded.ipc), answerBytes(partial(1000, 5).ipc))).toBe(0);
   expect(next.counts).toEqual({ hits: 1, misses: 0 });
 });
 

@@ -45,6 +45,7 @@ const BUDGET = {
   leafCreditBytes: LEAF_CREDIT_BYTES,
   gatheredBytes: GATHERED_BYTES_MAX,
   groupingRunGroups: GROUPING_RUN_GROUPS_MAX,
+  scanBytes: Number.MAX_SAFE_INTEGER,
 };
 
 class FakeQueryPool {

@@ -6,7 +6,7 @@ import { tableFromIPC } from 'apache-arrow';
 import { expect, onTestFinished, test } from 'vitest';
 import { PAGE_CACHE_BYTES_MIN } from '../../src/config/limits.js';
 import { BasaltError } from '../../src/errors/index.js';
-import { type CacheUse, type ScanAnswer, scan } from '../../src/native/index.js';
+import { answerBytes, type CacheUse, type ScanAnswer, scan } from '../../src/native/index.js';
 import { CacheUser, PageCache } from '../../src/query/page-cache.js';
 import { FileLease } from '../../src/storage/file-lease.js';
 import { columnsOf, encodeRecords, openFile } from '../native/encoded.js';
@@ -36,7 +36,7 @@ function read(file: ReturnType<typeof blockFile>, cache?: CacheUse): ScanAnswer 
   const filter = { op: 'compare', column: 'level', cmp: '!=', value: { string: 'info' } };
   const request = { stream: 'logs', columns, time: { min: null, max: null }, filter, output };
   const answer = scan(JSON.stringify(request), Int32Array.of(file.fd), Float64Array.of(0), cache);
-  const text = JSON.stringify(tableFromIPC(answer.ipc).toArray(), (_, value) =>
+  const text = JSON.stringify(tableFromIPC(answerBytes(answer.ipc)).toArray(), (_, value) =>
     typeof value === 'bigint' ? String(value) : value,
   );
   return { ...answer, text };

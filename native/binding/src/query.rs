@@ -1,6 +1,7 @@
 //! Queries, plans, their runs and exports, held in process-wide tables so that any thread may take the next step.
 
 use crate::failure;
+use crate::scan::take_held;
 use basalt_scan::{Cancel, ScanError};
 use basalt_sql::{
     Explain, Export, ExportFormat, Format, Plan, PlanContext, Resources, Run, Stability, TimeOrder, plan as plan_sql,
@@ -8,25 +9,25 @@ use basalt_sql::{
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 /// Handles to values of one kind. A taken value is out of the table while a thread works on it, so two threads never share one.
-struct Table<T> {
+pub struct Table<T> {
     entries: Mutex<HashMap<u32, T>>,
     next: AtomicU32,
 }
 
 impl<T> Table<T> {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             entries: Mutex::new(HashMap::new()),
             next: AtomicU32::new(1),
         }
     }
 
-    fn insert(&self, value: T) -> u32 {
+    pub fn insert(&self, value: T) -> u32 {
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
         self.put(handle, value);
         handle
@@ -39,11 +40,18 @@ impl<T> Table<T> {
             .insert(handle, value);
     }
 
-    fn take(&self, handle: u32) -> Option<T> {
+    pub fn take(&self, handle: u32) -> Option<T> {
         self.entries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&handle)
+    }
+}
+
+impl<T: Clone> Table<T> {
+    pub fn get(&self, handle: u32) -> Option<T> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(&handle).cloned()
     }
 }
 
@@ -156,9 +164,7 @@ pub fn explain_run(run: u32) -> napi::Result<String> {
 
 #[napi(catch_unwind)]
 pub fn limit_queries(memory_bytes: f64, spill_folder: Option<String>, spill_bytes: f64) {
-    let spill = spill_folder
-        .as_deref()
-        .map(|folder| (Path::new(folder), spill_bytes as u64));
+    let spill = spill_folder.as_deref().map(|folder| (Path::new(folder), spill_bytes as u64));
     *RESOURCES.write().unwrap_or_else(PoisonError::into_inner) = Resources::new(memory_bytes as usize, spill);
 }
 
@@ -194,30 +200,25 @@ pub fn close_query(query: u32) {
 
 /// By which work for the query is stopped; work for none is not. Work on a query that is closed has nobody to answer to.
 pub fn cancel_of(query: Option<u32>) -> napi::Result<Cancel> {
-    let Some(query) = query else {
-        return Ok(Cancel::default());
-    };
-    let entries = QUERIES.entries.lock().unwrap_or_else(PoisonError::into_inner);
-    entries
-        .get(&query)
-        .cloned()
-        .ok_or_else(|| failure::bytes(ScanError::Cancelled))
+    let Some(query) = query else { return Ok(Cancel::default()) };
+    QUERIES.get(query).ok_or_else(|| failure::bytes(ScanError::Cancelled))
 }
 
 #[napi(catch_unwind)]
 pub fn start_run(plan: u32, memory_bytes: f64, query: Option<u32>) -> napi::Result<u32> {
-    let run = Run::start(
-        &*shared_plan(plan)?,
-        memory_bytes as usize,
-        &resources(),
-        cancel_of(query)?,
-    )
-    .map_err(failure::sql)?;
+    let run = Run::start(&*shared_plan(plan)?, memory_bytes as usize, &resources(), cancel_of(query)?).map_err(failure::sql)?;
     Ok(RUNS.insert(run))
 }
 
 #[napi(catch_unwind)]
 pub fn push_run(run: u32, leaf: u32, ipc: Uint8Array) -> napi::Result<()> {
+    with_run(run, |run| run.push(leaf as usize, &ipc).map_err(failure::sql))
+}
+
+/// Likewise of an answer that was held, and is not any more.
+#[napi(catch_unwind)]
+pub fn push_held(run: u32, leaf: u32, held: u32) -> napi::Result<()> {
+    let ipc = take_held(held)?;
     with_run(run, |run| run.push(leaf as usize, &ipc).map_err(failure::sql))
 }
 
@@ -322,10 +323,8 @@ pub fn free_run(run: u32) {
 }
 
 fn shared_plan(handle: u32) -> napi::Result<Arc<Plan>> {
-    let entries = PLANS.entries.lock().unwrap_or_else(PoisonError::into_inner);
-    entries
-        .get(&handle)
-        .cloned()
+    PLANS
+        .get(handle)
         .ok_or_else(|| failure::bytes(format!("BUG: no plan {handle}")))
 }
 

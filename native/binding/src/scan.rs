@@ -1,18 +1,20 @@
 //! One scan request over blocks of open files.
 
 use crate::failure;
-use crate::query::cancel_of;
+use crate::query::{Table, cancel_of};
 use basalt_block::FileSource;
 use basalt_cache::{PageCache, SLAB_BYTES_MIN};
 use basalt_scan::request::ScanRequest;
-use basalt_scan::{Cached, Part, ScanError, ScanOutput, Share, combine, scan_with};
+use basalt_scan::{Cached, Part, ScanError, ScanOptions, ScanOutput, Share, combine, scan_with};
 use basalt_sql::leaf_functions;
-use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
+use napi::bindgen_prelude::{Either, Float64Array, Int32Array, Uint8Array, Uint8ArraySlice};
 use napi_derive::napi;
+use std::sync::{Arc, LazyLock};
 
 #[napi(object)]
 pub struct ScanAnswer {
-    pub ipc: Uint8Array,
+    /// Either the bytes or the handle of bytes that stay here.
+    pub ipc: Either<Uint8Array, HeldBytes>,
     pub rows: f64,
     pub rows_scanned: f64,
     pub rows_matched: f64,
@@ -23,6 +25,21 @@ pub struct ScanAnswer {
     pub skipped_by_dictionary: f64,
     pub skipped_by_index: f64,
     pub bytes_read: f64,
+    pub resume: Option<ScanResume>,
+}
+
+#[napi(object)]
+pub struct ScanResume {
+    pub part: u32,
+    pub page: u32,
+}
+
+/// From where on, and how much at once.
+#[napi(object)]
+pub struct ScanBounds {
+    pub query: Option<u32>,
+    pub first_page: u32,
+    pub bytes_max: f64,
 }
 
 /// The page cache that a scan may use: the slab, shared by all threads, and a number for the file of each block.
@@ -40,9 +57,16 @@ pub fn scan(
     fds: Int32Array,
     offsets: Float64Array,
     cache: Option<CacheUse>,
-    query: Option<u32>,
+    bounds: Option<ScanBounds>,
 ) -> napi::Result<ScanAnswer> {
-    let cancel = cancel_of(query)?;
+    let cancel = cancel_of(bounds.as_ref().and_then(|bounds| bounds.query))?;
+    let options = ScanOptions {
+        functions: leaf_functions(),
+        cancel: Some(&cancel),
+        first_page: bounds.as_ref().map_or(0, |bounds| bounds.first_page as usize),
+        bytes_max: bounds.as_ref().map_or(usize::MAX, |bounds| bounds.bytes_max as usize),
+        ..ScanOptions::default()
+    };
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
     if fds.len() != offsets.len() {
         return Err(failure::bytes(format!(
@@ -68,7 +92,7 @@ pub fn scan(
         ttl_seconds,
     }) = cache
     else {
-        return answer_of(scan_with(&request, &parts, leaf_functions(), None, Some(&cancel)));
+        return answer_of(scan_with(&request, &parts, &options));
     };
     let files: Vec<u64> = files.iter().map(|&file| file as u64).collect();
     let bytes = slab.len();
@@ -83,19 +107,17 @@ pub fn scan(
         cache: &cache,
         files: &files,
     };
-    answer_of(scan_with(
-        &request,
-        &parts,
-        leaf_functions(),
-        Some(cached),
-        Some(&cancel),
-    ))
+    let options = ScanOptions {
+        cached: Some(cached),
+        ..options
+    };
+    answer_of(scan_with(&request, &parts, &options))
 }
 
 #[napi(catch_unwind)]
 pub fn combine_answers(
     request: String,
-    answers: Vec<Uint8Array>,
+    answers: Vec<Either<Uint8Array, u32>>,
     share: u32,
     shares: u32,
     complete: bool,
@@ -103,25 +125,88 @@ pub fn combine_answers(
 ) -> napi::Result<ScanAnswer> {
     let cancel = cancel_of(query)?;
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
-    let answers: Vec<&[u8]> = answers.iter().map(|answer| &**answer).collect();
+    let held: Vec<Option<Arc<Vec<u8>>>> = answers
+        .iter()
+        .map(|answer| match answer {
+            Either::A(_) => Ok(None),
+            Either::B(handle) => held(*handle).map(Some),
+        })
+        .collect::<napi::Result<_>>()?;
+    let answers: Vec<&[u8]> = answers
+        .iter()
+        .zip(&held)
+        .map(|(answer, held)| match (answer, held) {
+            (Either::A(bytes), _) => &**bytes,
+            (_, Some(held)) => held.as_slice(),
+            (Either::B(_), None) => &[],
+        })
+        .collect();
     let share = Share {
         index: share,
         of: shares,
     };
-    answer_of(combine(
-        &request,
-        &answers,
-        share,
-        complete,
-        leaf_functions(),
-        Some(&cancel),
-    ))
+    answer_of(combine(&request, &answers, share, complete, leaf_functions(), Some(&cancel)))
+}
+
+/// From here on answers stay where they are: in JavaScript they would wait for a garbage collector that does not know how large they are.
+const HELD_FROM_BYTES: usize = 64 << 10;
+
+static HELD: LazyLock<Table<Arc<Vec<u8>>>> = LazyLock::new(Table::new);
+
+/// An answer that stays in the addon until it is pushed into a run, or freed.
+#[napi(object)]
+pub struct HeldBytes {
+    pub held: u32,
+    pub length: f64,
+}
+
+fn hold(ipc: Vec<u8>) -> Either<Uint8Array, HeldBytes> {
+    if ipc.len() < HELD_FROM_BYTES {
+        return Either::A(Uint8Array::from(ipc));
+    }
+    let length = ipc.len() as f64;
+    Either::B(HeldBytes {
+        held: HELD.insert(Arc::new(ipc)),
+        length,
+    })
+}
+
+fn held(handle: u32) -> napi::Result<Arc<Vec<u8>>> {
+    HELD.get(handle)
+        .ok_or_else(|| failure::bytes(format!("BUG: no answer {handle}")))
+}
+
+/// The answer, which is not held any more.
+pub fn take_held(handle: u32) -> napi::Result<Arc<Vec<u8>>> {
+    HELD.take(handle)
+        .ok_or_else(|| failure::bytes(format!("BUG: no answer {handle}")))
+}
+
+/// Copies a held answer, which stays held; the target may be shared memory.
+#[napi(catch_unwind)]
+pub fn copy_held(handle: u32, mut target: Uint8ArraySlice) -> napi::Result<()> {
+    let bytes = held(handle)?;
+    // SAFETY: the caller made the target for this and tells nobody of it before the end of the call.
+    let target = unsafe { target.as_mut() };
+    if target.len() != bytes.len() {
+        return Err(failure::bytes(format!("BUG: {} bytes for {}", target.len(), bytes.len())));
+    }
+    target.copy_from_slice(&bytes);
+    Ok(())
+}
+
+/// Numbers of answers that are gone already are ignored.
+#[napi]
+pub fn free_held(handles: Vec<u32>) {
+    for handle in handles {
+        HELD.take(handle);
+    }
 }
 
 fn answer_of(output: Result<ScanOutput, ScanError>) -> napi::Result<ScanAnswer> {
     let output = output.map_err(failure::bytes)?;
     Ok(ScanAnswer {
-        ipc: Uint8Array::from(output.ipc),
+        ipc: hold(output.ipc),
         rows: output.rows as f64,
         rows_scanned: output.stats.rows_scanned as f64,
         rows_matched: output.stats.rows_matched as f64,
@@ -132,5 +217,9 @@ fn answer_of(output: Result<ScanOutput, ScanError>) -> napi::Result<ScanAnswer> 
         skipped_by_dictionary: output.stats.skipped_by_dictionary as f64,
         skipped_by_index: output.stats.skipped_by_index as f64,
         bytes_read: output.stats.bytes_read as f64,
+        resume: output.resume.map(|resume| ScanResume {
+            part: resume.part as u32,
+            page: resume.page as u32,
+        }),
     })
 }

@@ -10,7 +10,7 @@ use arrow_array::types::Int64Type;
 use basalt_block::{Batch, Column, EncodeOptions, HeaderView, Strings, Text, Values, encode_block};
 use basalt_cache::PageCache;
 use basalt_scan::request::*;
-use basalt_scan::{Cached, NoFunctions, Part, Share, Sketch, combine, scan_with};
+use basalt_scan::{Cached, NoFunctions, Part, ScanOptions, Share, Sketch, combine, scan_with};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -157,7 +157,7 @@ fn time(name: &str, request: &ScanRequest, parts: &[Part], check: impl FnOnce(&[
         let mut answers = Vec::new();
         for (parts, files) in parts.chunks(each).zip(files.chunks(each)) {
             let cached = Cached { cache: &cache, files };
-            answers.push(scan_with(request, parts, &NoFunctions, Some(cached), None)?);
+            answers.push(scan_with(request, parts, &ScanOptions { cached: Some(cached), ..ScanOptions::default() })?);
         }
         let middle = cpu_ms()?;
         rows = answers.iter().map(|answer| answer.rows).sum();

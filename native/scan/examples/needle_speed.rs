@@ -7,7 +7,7 @@
 use basalt_block::*;
 use basalt_cache::PageCache;
 use basalt_scan::request::*;
-use basalt_scan::{Cached, NoFunctions, Part, scan, scan_with};
+use basalt_scan::{Cached, Part, ScanOptions, scan, scan_with};
 use basalt_shred::{BodyFormat, ShredLimits, ShredRequest, shred};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -150,12 +150,12 @@ impl Bench<'_> {
             files: &vec![1; self.parts.len()],
         };
         // The second request brings text in.
-        scan_with(&request, &self.parts, &NoFunctions, Some(cached), None)?;
-        scan_with(&request, &self.parts, &NoFunctions, Some(cached), None)?;
+        scan_with(&request, &self.parts, &ScanOptions { cached: Some(cached), ..ScanOptions::default() })?;
+        scan_with(&request, &self.parts, &ScanOptions { cached: Some(cached), ..ScanOptions::default() })?;
         let start = cpu_seconds();
         let mut pages_cached = 0;
         for _ in 0..self.repeats {
-            let warm = scan_with(&request, &self.parts, &NoFunctions, Some(cached), None)?;
+            let warm = scan_with(&request, &self.parts, &ScanOptions { cached: Some(cached), ..ScanOptions::default() })?;
             assert_eq!(warm.stats.rows_matched, stats.rows_matched);
             pages_cached = warm.stats.pages_cached;
         }

@@ -10,7 +10,7 @@ use arrow_ipc::reader::StreamReader;
 use basalt_block::{Batch, Column, EncodeOptions, HeaderView, Strings, Text, Values, encode_block};
 use basalt_cache::PageCache;
 use basalt_scan::request::*;
-use basalt_scan::{Cached, NoFunctions, Part, ScanOutput, scan, scan_with};
+use basalt_scan::{Cached, Part, ScanOptions, ScanOutput, scan, scan_with};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -173,7 +173,7 @@ impl Timing<'_> {
             cache: &cache,
             files: &self.files,
         };
-        Ok(scan_with(request, &self.parts, &NoFunctions, Some(cached), None)?)
+        Ok(scan_with(request, &self.parts, &ScanOptions { cached: Some(cached), ..ScanOptions::default() })?)
     }
 
     /// The best of some runs; the last answer goes to `check`.

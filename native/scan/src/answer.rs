@@ -3,6 +3,7 @@
 use crate::error::ScanError;
 use crate::filter::Pruner;
 use crate::request::RequestType;
+use crate::scan::Resume;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -15,6 +16,8 @@ pub struct ScanOutput {
     /// Rows in the answer.
     pub rows: u64,
     pub stats: ScanStats,
+    /// Where to go on, if this is not all.
+    pub resume: Option<Resume>,
 }
 
 /// What a scan did.
@@ -89,6 +92,11 @@ impl Answer {
         })
     }
 
+    /// Bytes so far.
+    pub fn bytes(&self) -> usize {
+        self.writer.get_ref().len()
+    }
+
     /// Writes one batch of `rows` rows; with no columns the count is all there is to it.
     pub fn write(&mut self, rows: usize, columns: Vec<ArrayRef>) -> Result<(), ScanError> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
@@ -104,6 +112,7 @@ impl Answer {
             ipc: self.writer.into_inner()?,
             rows: self.rows,
             stats,
+            resume: None,
         })
     }
 }

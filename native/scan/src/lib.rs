@@ -37,6 +37,6 @@ pub use error::ScanError;
 pub use filter::FILTER_DEPTH_MAX;
 pub use request::ScanRequest;
 pub use row_matcher::RowMatcher;
-pub use scan::{Cached, scan, scan_with};
+pub use scan::{Cached, Resume, ScanOptions, scan, scan_with};
 pub use sketch::Sketch;
 pub use text::REGEX_BYTES_MAX;

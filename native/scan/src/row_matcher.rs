@@ -4,7 +4,7 @@ use crate::block_view::Part;
 use crate::error::ScanError;
 use crate::plan::Plan;
 use crate::request::ScanRequest;
-use crate::scan::Scanner;
+use crate::scan::{ScanOptions, Scanner};
 use basalt_block::PAGE_ROWS;
 use std::cell::Cell;
 
@@ -26,7 +26,7 @@ impl RowMatcher {
         let mut words = vec![0u64; rows.div_ceil(64)];
         let bytes = Cell::new(0);
         let parts = [part.clone()];
-        Scanner::new(&self.plan, &parts, &bytes, None).with_block(0, |block, filter, work| {
+        Scanner::new(&self.plan, &parts, &bytes, &ScanOptions::default()).with_block(0, |block, filter, work| {
             for page in 0..block.page_count() {
                 let selected = work.select(block, filter, page)?;
                 let start = page * PAGE_ROWS / 64;

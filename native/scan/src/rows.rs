@@ -6,7 +6,7 @@ use crate::block_view::BlockView;
 use crate::column_builder::ColumnBuilder;
 use crate::error::ScanError;
 use crate::plan::Plan;
-use crate::scan::{Scanner, Selection};
+use crate::scan::{Resume, Scanner, Selection};
 
 /// A batch is written once it has so many rows...
 pub const BATCH_ROWS: usize = 8192;
@@ -43,20 +43,31 @@ pub fn run(
         pending: 0,
         left: limit.unwrap_or(u64::MAX),
     };
+    let mut resume = None;
     for part in 0..scanner.parts() {
         if collector.left == 0 {
             break;
         }
+        if scanner.is_enough(collector.bytes()) {
+            resume = Some(Resume { part, page: 0 });
+            break;
+        }
+        let (first_page, options) = (scanner.first_page(part), scanner.options());
         scanner.with_block(part, |block, filter, work| {
             if slots.is_empty()
+                && first_page == 0
                 && let Some(count) = filter.count(block)?
             {
                 work.stats.rows_scanned += block.rows() as u64;
                 work.stats.rows_matched += count;
                 return collector.count_only(count as usize);
             }
-            for page in 0..block.page_count() {
+            for page in first_page..block.page_count() {
                 if collector.left == 0 {
+                    break;
+                }
+                if page > first_page && collector.bytes() > options.bytes_max {
+                    resume = Some(Resume { part, page });
                     break;
                 }
                 let selection = work.select(block, filter, page)?;
@@ -64,12 +75,22 @@ pub fn run(
             }
             Ok(())
         })?;
+        if resume.is_some() {
+            break;
+        }
     }
     collector.flush()?;
-    collector.answer.finish(scanner.finish())
+    let output = collector.answer.finish(scanner.finish())?;
+    Ok(ScanOutput { resume, ..output })
 }
 
 impl Collector<'_> {
+    /// Of what is answered and of the texts that are about to be.
+    fn bytes(&self) -> usize {
+        let texts: usize = self.builders.iter().map(ColumnBuilder::text_bytes).sum();
+        self.answer.bytes() + texts
+    }
+
     fn count_only(&mut self, rows: usize) -> Result<(), ScanError> {
         let rows = self.left.min(rows as u64);
         self.left -= rows;

@@ -21,19 +21,47 @@ use std::sync::Arc;
 ///
 /// Errors: a request that contradicts itself, a block that cannot be read, an answer over a limit. Never a partial answer.
 pub fn scan(request: &ScanRequest, parts: &[Part]) -> Result<ScanOutput, ScanError> {
-    scan_with(request, parts, &NoFunctions, None, None)
+    scan_with(request, parts, &ScanOptions::default())
 }
 
-/// `scan` with aggregate functions of the caller's, with decoded pages from a cache and into it, which changes no answer, and until it is
-/// cancelled, which is looked at before each page.
-pub fn scan_with(
-    request: &ScanRequest,
-    parts: &[Part],
-    functions: &dyn Functions,
-    cached: Option<Cached>,
-    cancel: Option<&Cancel>,
-) -> Result<ScanOutput, ScanError> {
-    if let Some(Cached { files, .. }) = cached
+/// How a scan goes about it; none of this changes what is answered in the end.
+#[derive(Clone, Copy)]
+pub struct ScanOptions<'a> {
+    /// Aggregate functions of the caller's.
+    pub functions: &'a dyn Functions,
+    /// Decoded pages come from here, and go to it.
+    pub cached: Option<Cached<'a>>,
+    /// Looked at before each page.
+    pub cancel: Option<&'a Cancel>,
+    /// Pages of the first part before this one are left out: another scan has answered them.
+    pub first_page: usize,
+    /// Once rows, groups or states take more bytes the scan answers what it has and says where to go on. An answer of the newest rows is
+    /// as large as it has to be.
+    pub bytes_max: usize,
+}
+
+impl Default for ScanOptions<'_> {
+    fn default() -> Self {
+        Self {
+            functions: &NoFunctions,
+            cached: None,
+            cancel: None,
+            first_page: 0,
+            bytes_max: usize::MAX,
+        }
+    }
+}
+
+/// What an answer that came early leaves: this part from this page on, and all parts behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resume {
+    pub part: usize,
+    pub page: usize,
+}
+
+/// `scan` as the options say.
+pub fn scan_with(request: &ScanRequest, parts: &[Part], options: &ScanOptions) -> Result<ScanOutput, ScanError> {
+    if let Some(Cached { files, .. }) = options.cached
         && files.len() != parts.len()
     {
         let (files, parts) = (files.len(), parts.len());
@@ -41,8 +69,7 @@ pub fn scan_with(
     }
     let plan = Plan::compile(request)?;
     let bytes = Cell::new(0);
-    let mut scanner = Scanner::new(&plan, parts, &bytes, cached);
-    scanner.work.cancel = cancel.cloned();
+    let mut scanner = Scanner::new(&plan, parts, &bytes, options);
     match &request.output {
         Output::Rows { project, limit } => rows::run(&plan, &mut scanner, project, *limit),
         Output::TopTime {
@@ -51,7 +78,7 @@ pub fn scan_with(
             limit,
         } => top_time::run(&plan, &mut scanner, project, *descending, *limit),
         Output::Aggregate { groups, aggregates, .. } => {
-            aggregate::run(&plan, &mut scanner, groups, aggregates, functions)
+            aggregate::run(&plan, &mut scanner, groups, aggregates, options.functions)
         }
     }
 }
@@ -67,7 +94,7 @@ pub struct Cached<'a> {
 pub struct Scanner<'a> {
     plan: &'a Plan,
     parts: Vec<Part<'a>>,
-    cached: Option<Cached<'a>>,
+    options: ScanOptions<'a>,
     bytes: &'a Cell<u64>,
     buffers: PageBuffers,
     work: Work,
@@ -92,20 +119,34 @@ pub struct Selection {
 }
 
 impl<'a> Scanner<'a> {
-    pub fn new(plan: &'a Plan, parts: &[Part<'a>], bytes: &'a Cell<u64>, cached: Option<Cached<'a>>) -> Self {
+    pub fn new(plan: &'a Plan, parts: &[Part<'a>], bytes: &'a Cell<u64>, options: &ScanOptions<'a>) -> Self {
         Self {
             plan,
             parts: parts.to_vec(),
-            cached,
+            options: *options,
             bytes,
             buffers: Vec::new(),
             work: Work {
                 stats: ScanStats::default(),
                 selection: Selection::default(),
                 scratch: Scratch::default(),
-                cancel: None,
+                cancel: options.cancel.cloned(),
             },
         }
+    }
+
+    /// The first page of a part that is to be answered.
+    pub fn first_page(&self, part: usize) -> usize {
+        if part == 0 { self.options.first_page } else { 0 }
+    }
+
+    /// Whether an answer of so many bytes is enough for now.
+    pub fn is_enough(&self, bytes: usize) -> bool {
+        bytes > self.options.bytes_max
+    }
+
+    pub fn options(&self) -> ScanOptions<'a> {
+        self.options
     }
 
     pub fn parts(&self) -> usize {
@@ -152,8 +193,8 @@ impl<'a> Scanner<'a> {
         self.work.check_cancel()?;
         let source = CountedSource::new(self.parts[part].source, self.bytes);
         let pages = BlockPages {
-            cache: self.cached.map(|cached| cached.cache),
-            file: self.cached.map_or(0, |cached| cached.files[part]),
+            cache: self.options.cached.map(|cached| cached.cache),
+            file: self.options.cached.map_or(0, |cached| cached.files[part]),
             offset: self.parts[part].offset,
         };
         let mut block = BlockView::open(&self.parts[part], &source, pages, &self.plan.slots, &mut self.buffers)?;

@@ -9,6 +9,7 @@
 mod catalog;
 mod clock;
 mod context;
+mod distinct_from;
 mod encode;
 mod error;
 mod function_list;

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use crate::distinct_from::as_operators;
 use crate::error::{INVALID_SQL, SqlError};
 
 /// Longest statement, in bytes.
@@ -53,7 +54,7 @@ pub(crate) fn parse(sql: &str) -> Result<Parsed, SqlError> {
 pub(crate) fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlError> {
     let statements = Parser::new(&PostgreSqlDialect {})
         .with_recursion_limit(NESTING_MAX)
-        .with_tokens_with_locations(tokens.clone())
+        .with_tokens_with_locations(as_operators(tokens.clone()))
         .parse_statements()
         .map_err(parser_error)?;
     let mut last = None;

@@ -64,7 +64,12 @@ pub(super) fn write(aggregation: &mut Aggregation, fields: &Fields, stats: ScanS
         let length = (out.len() - start) as u64;
         out[lengths_at + deal * 8..][..8].copy_from_slice(&length.to_le_bytes());
     }
-    Ok(ScanOutput { ipc: out, rows, stats })
+    Ok(ScanOutput {
+        ipc: out,
+        rows,
+        stats,
+        resume: None,
+    })
 }
 
 /// The groups of each deal.

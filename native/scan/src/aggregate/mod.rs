@@ -31,7 +31,7 @@ use crate::error::ScanError;
 use crate::filter::BlockFilter;
 use crate::plan::Plan;
 use crate::request::{Aggregate, Group};
-use crate::scan::{Scanner, Work};
+use crate::scan::{Resume, Scanner, Work};
 use arrow_array::{ArrayRef, Int64Array};
 use arrow_schema::DataType;
 use function::Functions;
@@ -45,6 +45,8 @@ use tally::{Counted, Tally};
 pub const GROUPS_MAX: usize = 5_000_000;
 /// The distinct strings of its groups, and states that have no fixed size, take at most so many bytes.
 pub const GROUP_BYTES_MAX: usize = 1 << 30;
+/// A key or a state of a group, where it has a fixed size.
+const CELL_BYTES: usize = 16;
 /// Groups a batch of the answer.
 const BATCH_GROUPS: usize = 65_536;
 
@@ -71,17 +73,33 @@ pub fn run(
     functions: &dyn Functions,
 ) -> Result<ScanOutput, ScanError> {
     let (mut aggregation, fields) = Aggregation::new(plan, groups, aggregates, functions)?;
+    let mut resume = None;
     for part in 0..scanner.parts() {
-        scanner.with_block(part, |block, filter, work| aggregation.add_block(block, filter, work))?;
+        if scanner.is_enough(aggregation.bytes()) {
+            resume = Some(Resume { part, page: 0 });
+            break;
+        }
+        let (first_page, bytes_max) = (scanner.first_page(part), scanner.options().bytes_max);
+        let mut next_page = None;
+        scanner.with_block(part, |block, filter, work| {
+            next_page = aggregation.add_block(block, filter, work, first_page, bytes_max)?;
+            Ok(())
+        })?;
+        if let Some(page) = next_page {
+            resume = Some(Resume { part, page });
+            break;
+        }
     }
     aggregation.add_tally()?;
     aggregation.resize()?;
     if !groups.is_empty() && aggregation.grouping.len() >= dealt::GROUPS_MIN {
-        return dealt::write(&mut aggregation, &fields, scanner.finish());
+        let output = dealt::write(&mut aggregation, &fields, scanner.finish())?;
+        return Ok(ScanOutput { resume, ..output });
     }
     let mut answer = Answer::new(fields)?;
     aggregation.write_all(&mut answer)?;
-    answer.finish(scanner.finish())
+    let output = answer.finish(scanner.finish())?;
+    Ok(ScanOutput { resume, ..output })
 }
 
 impl Aggregation {
@@ -122,12 +140,21 @@ impl Aggregation {
         Ok((aggregation, fields))
     }
 
-    fn add_block(&mut self, block: &mut BlockView, filter: &BlockFilter, work: &mut Work) -> Result<(), ScanError> {
+    /// From a page of the block on. Says which page comes next if it stopped before the end, with more than `bytes_max` in hand.
+    fn add_block(
+        &mut self,
+        block: &mut BlockView,
+        filter: &BlockFilter,
+        work: &mut Work,
+        first_page: usize,
+        bytes_max: usize,
+    ) -> Result<Option<usize>, ScanError> {
         self.grouping.begin_block(block);
         self.pending.clear();
         self.pending.extend(0..self.states.len());
         let constant = self.grouping.is_constant();
         if constant
+            && first_page == 0
             && filter.is_everything()
             && let Some(group) = self.grouping.constant_group()
         {
@@ -137,11 +164,12 @@ impl Aggregation {
             if self.pending.is_empty() {
                 work.stats.rows_scanned += block.rows() as u64;
                 work.stats.rows_matched += block.rows() as u64;
-                return Ok(());
+                return Ok(None);
             }
         }
         let count_only = constant && self.pending.iter().all(|&state| self.states[state].slot().is_none());
         if count_only
+            && first_page == 0
             && self.grouping.has_no_members()
             && let Some(count) = filter.count(block)?
         {
@@ -152,9 +180,12 @@ impl Aggregation {
                 let rows = Rows::All(count as usize);
                 self.states[state].add_rows(block, 0, rows, Ids::One(0), &mut self.gathered)?;
             }
-            return Ok(());
+            return Ok(None);
         }
-        for page in 0..block.page_count() {
+        for page in first_page..block.page_count() {
+            if page > first_page && self.bytes() > bytes_max {
+                return Ok(Some(page));
+            }
             let selection = work.select(block, filter, page)?;
             if selection.count() > 0 {
                 // Rows that are only counted need not be listed: any rows of that number do.
@@ -166,7 +197,7 @@ impl Aggregation {
                 self.add_page(block, page, rows)?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn add_page(&mut self, block: &mut BlockView, page: usize, rows: Rows) -> Result<(), ScanError> {
@@ -206,15 +237,19 @@ impl Aggregation {
         Ok(())
     }
 
+    /// About what the groups and their states take.
+    fn bytes(&self) -> usize {
+        let of_states: usize = self.states.iter().map(|state| state.held_bytes()).sum();
+        self.grouping.text_bytes() + of_states + self.grouping.len() * (CELL_BYTES * (self.states.len() + 1))
+    }
+
     fn check_limits(&self) -> Result<(), ScanError> {
         if self.grouping.len() > GROUPS_MAX {
             return Err(ScanError::Limit(format!(
                 "GROUP BY makes more than {GROUPS_MAX} groups; group by fewer or coarser values, or narrow the time range"
             )));
         }
-        let of_states: usize = self.states.iter().map(|state| state.held_bytes()).sum();
-        let held = self.grouping.text_bytes() + of_states;
-        if held > GROUP_BYTES_MAX {
+        if self.bytes() > GROUP_BYTES_MAX {
             return Err(ScanError::Limit(format!(
                 "the strings and states of the groups take more than {} MiB; group by shorter or fewer values, or narrow the time range",
                 GROUP_BYTES_MAX >> 20

@@ -10,7 +10,7 @@ mod value;
 use basalt_block::{Batch, EncodeOptions, HeaderView, encode_block};
 use basalt_cache::{PageCache, SLAB_BYTES_MIN};
 use basalt_scan::request::{Group, Output, RequestType, ScanRequest, Top};
-use basalt_scan::{Cached, Part, ScanError, ScanOutput, ScanStats, Share, combine, scan_with};
+use basalt_scan::{Cached, Part, ScanError, ScanOptions, ScanOutput, ScanStats, Share, combine, scan_with};
 use functions::TestFunctions;
 use generate::Random;
 use reference::{Evaluator, Row};
@@ -52,8 +52,7 @@ impl Slab {
             cache: &cache.unwrap(),
             files: &self.files[..parts.len()],
         };
-        let output =
-            scan_with(request, parts, &TestFunctions, Some(cached), None).map_err(|error| error.to_string())?;
+        let output = scan_with(request, parts, &ScanOptions { cached: Some(cached), ..OPTIONS }).map_err(|error| error.to_string())?;
         self.scans += 1;
         self.hits += output.stats.pages_cached;
         Ok(output)
@@ -62,7 +61,7 @@ impl Slab {
 
 /// Cold, then warm, in a roomy and in a tiny slab: the same answer as without.
 fn check_cached(request: &ScanRequest, parts: &[Part], slabs: &mut [Slab]) -> Result<(), String> {
-    let plain = scan_with(request, parts, &TestFunctions, None, None).map_err(|error| error.to_string())?;
+    let plain = scan_with(request, parts, &OPTIONS).map_err(|error| error.to_string())?;
     let touched = plain.stats.pages_read;
     for slab in slabs {
         let bytes = slab.words.len() * 8;
@@ -83,16 +82,61 @@ fn check_cached(request: &ScanRequest, parts: &[Part], slabs: &mut [Slab]) -> Re
     Ok(())
 }
 
+/// Of every scan here.
+const OPTIONS: ScanOptions = ScanOptions {
+    functions: &TestFunctions,
+    cached: None,
+    cancel: None,
+    first_page: 0,
+    bytes_max: usize::MAX,
+};
+
+/// Under a limit of bytes, going on where each answer stopped: all answers together hold what one would.
+fn check_resumed(request: &ScanRequest, names: &[String], expected: &mut [Row], parts: &[Part]) -> Result<(), String> {
+    let limited = match &request.output {
+        Output::Rows { limit, .. } => limit.is_some(),
+        Output::TopTime { .. } => true,
+        Output::Aggregate { .. } => false,
+    };
+    if limited {
+        return Ok(());
+    }
+    for bytes_max in [0, 2000, 100_000] {
+        let mut answers: Vec<Vec<u8>> = Vec::new();
+        let (mut part, mut first_page) = (0, 0);
+        loop {
+            let options = ScanOptions { first_page, bytes_max, ..OPTIONS };
+            let output = scan_with(request, &parts[part..], &options).map_err(|error| error.to_string())?;
+            answers.push(output.ipc);
+            let Some(resume) = output.resume else { break };
+            if resume.part == 0 && resume.page <= first_page {
+                return Err(format!("no progress behind page {first_page} of part {part}"));
+            }
+            part += resume.part;
+            first_page = resume.page;
+        }
+        if let Output::Aggregate { .. } = &request.output {
+            answers = combined(request, &answers, 1)?;
+        }
+        let answers: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
+        compare(request, names, expected, &answers)?;
+    }
+    Ok(())
+}
+
 fn sort_groups(rows: &mut [Row], groups: usize) {
     rows.sort_by_cached_key(|row| row[..groups].iter().map(reference::exact).collect::<Vec<_>>());
 }
 
 fn check(request: &ScanRequest, batches: &[Batch], rows: &[Row], parts: &[Part]) -> Result<(), String> {
     let (names, mut expected) = Evaluator::new(request).answer(rows);
-    let output = scan_with(request, parts, &TestFunctions, None, None).map_err(|error| error.to_string())?;
+    let output = scan_with(request, parts, &OPTIONS).map_err(|error| error.to_string())?;
     compare(request, &names, &mut expected, &[&output.ipc])?;
     if output.rows as usize != expected.len() {
         return Err(format!("{} rows counted, expected {}", output.rows, expected.len()));
+    }
+    if !parts.is_empty() {
+        check_resumed(request, &names, &mut expected, parts).map_err(|problem| format!("resumed: {problem}"))?;
     }
     if let Output::Aggregate { groups, .. } = &request.output {
         check_combined(request, &names, &mut expected, parts).map_err(|problem| format!("combined: {problem}"))?;
@@ -119,25 +163,22 @@ fn check_combined(request: &ScanRequest, names: &[String], expected: &mut [Row],
         let shares = combined(request, &answers, of)?;
         let shares: Vec<&[u8]> = shares.iter().map(Vec::as_slice).collect();
         compare(request, names, expected, &shares)?;
-        let again =
-            combine(request, &shares, Share::ALL, true, &TestFunctions, None).map_err(|error| error.to_string())?;
+        let again = combine(request, &shares, Share::ALL, true, &TestFunctions, None).map_err(|error| error.to_string())?;
         compare(request, names, expected, &[&again.ipc])?;
     }
     Ok(())
 }
 
 fn answers(request: &ScanRequest, parts: &[Part]) -> Result<Vec<Vec<u8>>, String> {
-    let answer = |part: &Part| {
-        scan_with(request, std::slice::from_ref(part), &TestFunctions, None, None).map(|output| output.ipc)
-    };
+    let answer =
+        |part: &Part| scan_with(request, std::slice::from_ref(part), &OPTIONS).map(|output| output.ipc);
     let answers = parts.iter().map(answer).collect::<Result<_, _>>();
     answers.map_err(|error: ScanError| error.to_string())
 }
 
 fn combined(request: &ScanRequest, answers: &[Vec<u8>], of: u32) -> Result<Vec<Vec<u8>>, String> {
     let answers: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
-    let share =
-        |index| combine(request, &answers, Share { index, of }, true, &TestFunctions, None).map(|output| output.ipc);
+    let share = |index| combine(request, &answers, Share { index, of }, true, &TestFunctions, None).map(|output| output.ipc);
     let shares = (0..of).map(share).collect::<Result<_, _>>();
     shares.map_err(|error: ScanError| error.to_string())
 }

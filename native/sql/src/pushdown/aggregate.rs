@@ -94,6 +94,7 @@ fn group(expr: &Arc<dyn PhysicalExpr>) -> Option<Group> {
 }
 
 fn aggregates(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec<Aggregate>>> {
+    let groups = aggregate.group_expr().expr().len();
     let mut aggregates = Vec::new();
     for function in aggregate.aggr_expr() {
         let arguments = function.expressions();
@@ -101,6 +102,10 @@ fn aggregates(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec
             .iter()
             .map(|argument| through.resolve(argument))
             .collect::<Result<Vec<_>>>()?;
+        // States of `corr` over all rows are others than those of its groups, which are what a leaf keeps.
+        if groups == 0 && function.fun().name() == "corr" {
+            return Ok(None);
+        }
         match one(function, &arguments, through) {
             Some(aggregate) => aggregates.push(aggregate),
             None => return Ok(None),

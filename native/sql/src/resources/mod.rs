@@ -19,7 +19,12 @@ use spill::SpillFolder;
 pub struct Resources {
     memory: Arc<SharedMemory>,
     spill: Option<SpillFolder>,
+    merged_files_max: usize,
 }
+
+/// A merge of spill files holds a batch of each twice, and whoever reads the merged rows needs room too.
+const MERGED_FILE_BYTES: usize = 12 << 20;
+const MERGED_FILES_MAX: usize = 64;
 
 impl Resources {
     /// All runs together may hold `memory_bytes`. What a sort, a grouping or some joins cannot hold goes to nameless files in `spill`, a
@@ -27,6 +32,7 @@ impl Resources {
     pub fn new(memory_bytes: usize, spill: Option<(&Path, u64)>) -> Self {
         Resources {
             memory: Arc::new(SharedMemory::new(memory_bytes)),
+            merged_files_max: (memory_bytes / MERGED_FILE_BYTES).clamp(2, MERGED_FILES_MAX),
             spill: spill.map(|(folder, bytes_max)| SpillFolder::new(folder, bytes_max)),
         }
     }
@@ -50,8 +56,11 @@ impl Resources {
             Some(folder) => DiskManagerMode::Custom(Arc::new(folder.clone())),
             None => DiskManagerMode::Disabled,
         };
+        let disk = DiskManagerBuilder::default()
+            .with_mode(mode)
+            .with_max_spill_merge_fan_in(self.merged_files_max);
         RuntimeEnvBuilder::new()
-            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
+            .with_disk_manager_builder(disk)
             .with_memory_pool(pool)
             .build_arc()
     }

@@ -1,13 +1,16 @@
 //! Text columns among numbers. A column of text may hold numbers beside other values, since a stream keeps every record
 //! whatever its type: comparing it with a number must not fail on the others.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{ExprSchema, ScalarValue};
-use datafusion::logical_expr::expr::TryCast;
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DFSchema, ExprSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{Cast, InSubquery, TryCast};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-/// Both sides of `left <op> right` where one is text and the other a constant number; `None` for anything else.
+/// Both sides of `left <op> right` where one is a column of text and the other a number; `None` for anything else.
 ///
 /// Equality with an integer compares texts, as whole numbers are stored in one form. All else compares the numbers that
 /// the texts spell; a text that spells none is no number, so the comparison is unknown.
@@ -29,7 +32,58 @@ pub(super) fn comparable(
         let (text, number) = pair(right, number, equality);
         return Some((number, text));
     }
+    if is_text(left, schema) {
+        return computed(left, right, equality, schema);
+    }
+    if is_text(right, schema) {
+        return computed(right, left, equality, schema).map(|(text, number)| (number, text));
+    }
     None
+}
+
+/// The same where the number is no constant: another column, or what is computed from some.
+fn computed(subject: &Expr, number: &Expr, equality: bool, schema: &dyn ExprSchema) -> Option<(Expr, Expr)> {
+    match number.get_type(schema).ok()? {
+        DataType::Int64 if equality => Some((subject.clone(), spelling(number.clone()))),
+        DataType::Int64 | DataType::Float64 => Some((parsed(subject), number.clone())),
+        _ => None,
+    }
+}
+
+/// Keys of a join, which are equal if their texts are, where one is text and the other a whole number.
+pub(super) fn keys(left: &Expr, right: &Expr, left_schema: &DFSchema, right_schema: &DFSchema) -> Option<(Expr, Expr)> {
+    match (left.get_type(left_schema).ok()?, right.get_type(right_schema).ok()?) {
+        (DataType::Utf8, DataType::Int64) => Some((left.clone(), spelling(right.clone()))),
+        (DataType::Int64, DataType::Utf8) => Some((spelling(left.clone()), right.clone())),
+        _ => None,
+    }
+}
+
+/// `IN (SELECT ...)` where one side is text and the other a whole number.
+pub(super) fn found(found: InSubquery, schema: &dyn ExprSchema) -> Result<Transformed<Expr>> {
+    let inner = &found.subquery.subquery;
+    let types = (
+        found.expr.get_type(schema)?,
+        inner.schema().field(0).data_type().clone(),
+    );
+    Ok(match types {
+        (DataType::Int64, DataType::Utf8) => {
+            let expr = Box::new(spelling(*found.expr));
+            Transformed::yes(Expr::InSubquery(InSubquery { expr, ..found }))
+        }
+        (DataType::Utf8, DataType::Int64) => {
+            let number = Expr::Column(Column::from(inner.schema().qualified_field(0)));
+            let texts = LogicalPlanBuilder::from(inner.as_ref().clone()).project([spelling(number)])?;
+            let subquery = found.subquery.with_plan(Arc::new(texts.build()?));
+            Transformed::yes(Expr::InSubquery(InSubquery { subquery, ..found }))
+        }
+        _ => Transformed::no(Expr::InSubquery(found)),
+    })
+}
+
+/// A whole number in the form in which it is stored as text.
+fn spelling(number: Expr) -> Expr {
+    Expr::Cast(Cast::new(Box::new(number), DataType::Utf8))
 }
 
 /// A constant of an IN list over text.

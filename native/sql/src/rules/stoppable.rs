@@ -1,6 +1,7 @@
 //! Join filters can be stopped: a join whose filter drops everything makes no output, so it never returns to the run before its end.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
@@ -57,8 +58,21 @@ fn stoppable(filter: &JoinFilter) -> JoinFilter {
 }
 
 /// An expression that fails once its query is cancelled, and is the one inside until then.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Eq)]
 struct Stoppable(Arc<dyn PhysicalExpr>);
+
+// Derived, it would want to move out of the pointer.
+impl PartialEq for Stoppable {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq(&other.0)
+    }
+}
+
+impl Hash for Stoppable {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl fmt::Display for Stoppable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,13 +10,13 @@ use datafusion::logical_expr::expr::{Cast, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Between, Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Between, Expr, ExprSchemable, LogicalPlan, binary_expr};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::micros::{comparable, is_event_time, is_time, timestamp};
 use super::numbers;
-use crate::functions;
+use crate::{distinct_from, functions};
 
 /// Binary operators, while the text is resolved: their types are checked there already.
 #[derive(Debug)]
@@ -24,6 +24,11 @@ pub(crate) struct TimePlanner;
 
 impl ExprPlanner for TimePlanner {
     fn plan_binary_op(&self, mut expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        if let Some(operator) = distinct_from::resolve(&expr.op) {
+            let (left, right) = numbers::comparable(&expr.left, &BinaryOperator::Eq, &expr.right, schema)
+                .unwrap_or((expr.left, expr.right));
+            return Ok(PlannerResult::Planned(binary_expr(left, operator, right)));
+        }
         match expr.op {
             BinaryOperator::Eq
             | BinaryOperator::NotEq
@@ -72,7 +77,15 @@ pub(crate) struct TimeRule;
 
 impl AnalyzerRule for TimeRule {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
+        plan.transform_up_with_subqueries(|mut node| {
+            if let LogicalPlan::Join(join) = &mut node {
+                for (left, right) in &mut join.on {
+                    let (left_schema, right_schema) = (join.left.schema(), join.right.schema());
+                    if let Some(keys) = numbers::keys(left, right, left_schema, right_schema) {
+                        (*left, *right) = keys;
+                    }
+                }
+            }
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
             node.map_expressions(|expr| {
@@ -145,6 +158,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 Transformed::no(in_list)
             })
         }
+        Expr::InSubquery(found) => numbers::found(found, schema),
         Expr::ScalarFunction(mut call) if READS_NUMBERS.contains(&call.name()) => {
             let changed = match call.args.first_mut() {
                 Some(time) if is_event_time(time) && matches!(time.get_type(schema), Ok(DataType::Int64)) => {

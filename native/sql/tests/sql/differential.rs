@@ -279,8 +279,9 @@ impl Random {
                 self.pick(&["", "NOT "]),
                 self.pick(&["'%R%'", "'inf_'", "'Debug'"])
             ),
+            // In brackets: without them DataFusion's parser takes what AND and OR join for the right side.
             10 => format!(
-                "level IS {}DISTINCT FROM {}",
+                "(level IS {}DISTINCT FROM {})",
                 self.pick(&["", "NOT "]),
                 self.pick(&["'info'", "NULL"])
             ),

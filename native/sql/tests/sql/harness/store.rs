@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use basalt_block::{Batch, Column, EncodeOptions, Strings, Text, Validity, Values, encode_block};
 use basalt_scan::request::{RequestType, ScanRequest};
-use basalt_scan::{Part, scan_with};
+use basalt_scan::{Part, ScanOptions, scan_with};
 use basalt_sql::leaf_functions;
 
 use super::{Row, Stream, Value};
@@ -42,7 +42,7 @@ impl Store {
                         header: None,
                     })
                     .collect();
-                scan_with(request, &parts, leaf_functions(), None, None)
+                scan_with(request, &parts, &ScanOptions { functions: leaf_functions(), ..ScanOptions::default() })
                     .unwrap_or_else(|error| panic!("{error}: {request:?}"))
                     .ipc
             })
