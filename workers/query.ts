@@ -121,7 +121,8 @@ function scanParts(task: ScanTask): unknown {
   const offsets = Float64Array.from(task.parts, ({ offset }) => offset);
   const pages = task.usePageCache ? cache?.use(task.parts.map(({ fileId }) => fileId)) : undefined;
   const { query, firstPage, bytesMax } = task;
-  return scan(task.request, fds, offsets, pages, { query, firstPage, bytesMax });
+  const arrivals = BigInt64Array.from(task.parts, ({ arrival }) => arrival);
+  return scan(task.request, fds, offsets, pages, { query, firstPage, bytesMax }, arrivals);
 }
 
 function combineTask({ request, answers, share, shares, complete, query }: CombineTask): unknown {

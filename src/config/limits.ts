@@ -133,8 +133,9 @@ export const QUERIES_WAITING_MAX = 256;
 /** Default and largest number of rows in one answer. */
 export const SEARCH_SIZE_DEFAULT = 1000;
 
-/** Searches remembered for `_search_history`; each is some hundred bytes and its SQL. */
+/** Searches remembered for `_search_history`, and characters of the SQL of each. */
 export const SEARCH_HISTORY_MAX = 1000;
+export const SEARCH_HISTORY_TEXT_MAX = 4096;
 
 /** Hits go out in frames of about so many bytes where an answer is streamed. */
 export const STREAM_FRAME_BYTES = 1024 * 1024;

@@ -28,6 +28,8 @@ export interface SearchRequest {
   body: Uint8Array;
 }
 
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE']);
+
 export const TRACE_HEADER = 'x-openobserve-trace-id';
 
 /** A route whose answer is made by `answer`; what it throws becomes the error's answer. */
@@ -39,7 +41,7 @@ export function searchRoute(answer: (request: SearchRequest) => Promise<void>): 
         replyError(exchange, error, false, context.traceId),
       );
     };
-    if (exchange.method === 'GET' || exchange.method === 'DELETE') return run(new Uint8Array());
+    if (BODILESS.has(exchange.method)) return run(new Uint8Array());
     if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/.test(exchange.contentType)) {
       throw requestError(415, 'Expected request with `Content-Type: application/json`');
     }

@@ -41,7 +41,9 @@ export function addValuesRoutes(router: Router, search: SearchService): void {
       'GET',
       '/api/:organization/:stream/_values',
       searchRoute(async (request) => {
-        replyJson(request, await values(search, request.context, valuesOfUrl(request)));
+        const wanted = valuesOfUrl(request);
+        if (request.exchange.query.get('clear_cache') === 'true') search.runner.caches.clear();
+        replyJson(request, await values(search, request.context, wanted));
       }),
     )
     .add(

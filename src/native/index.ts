@@ -301,6 +301,7 @@ interface NativeAddon {
     offsets: Float64Array,
     cache?: CacheUse,
     bounds?: ScanBounds,
+    arrivals?: BigInt64Array,
   ): ScanAnswer;
   combineAnswers(
     request: string,
@@ -449,6 +450,7 @@ export const ingestBatch = guarded(addon.ingestBatch);
 /**
  * Runs one scan request (JSON text) over blocks at `offsets[i]` of `fds[i]`, with decoded pages from the cache and into it. Query
  * workers; a few ms a row group. Its bounds may make it stop before the end (`resume`).
+ * `arrivals`: where the first row of each block stands in order of arrival, which tells rows of equal time apart.
  */
 export const scan = guarded(addon.scan);
 

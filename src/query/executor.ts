@@ -356,7 +356,7 @@ class QueryExecution {
     const { query } = this;
     const { usePageCache, budget } = this.input;
     const bytesMax = budget.scanBytes;
-    const places = parts.map(({ path, fileId, offset }) => ({ path, fileId, offset }));
+    const places = parts.map(({ path, fileId, offset, arrival }) => ({ path, fileId, offset, arrival }));
     const answer = await this.task<ScanAnswer>({
       kind: 'scan',
       query,

@@ -24,6 +24,8 @@ export interface Part {
   rows: number;
   timeMin: number;
   timeMax: number;
+  /** Where its first row stands in order of arrival. */
+  arrival: bigint;
 }
 
 export interface Morsel {
@@ -70,6 +72,13 @@ const GROUP_ROWS = 65_536;
 
 /** Row groups of a segment that are answered together: few, so that all workers have work; enough that merging answers costs little. */
 const RUN_GROUPS = 4;
+
+/** More rows than a segment has: its rows stand between those of its first sequence and of the next. */
+const ARRIVAL_ROWS_BITS = 24n;
+
+function arrivalOf(sequence: number): bigint {
+  return BigInt(sequence) << ARRIVAL_ROWS_BITS;
+}
 
 export class Leaf {
   request: ScanRequest;
@@ -268,26 +277,29 @@ export class Leaf {
       const file = basename(segment.lease.path);
       const { groups, headers } = stream.footer(segment);
       let headerOffset = 0;
+      let arrival = arrivalOf(segment.firstSequence);
       for (const [index, group] of groups.entries()) {
         const header = headers.subarray(headerOffset, headerOffset + group.headerBytes);
         headerOffset += group.headerBytes;
         const keeps = this.keepsAnswers && insideTime(this.request, group);
         const run = keeps ? `${file}/${Math.floor(index / runGroups)}` : undefined;
         const { path, fileId } = segment.lease;
-        this.consider({ ...group, path, fileId, run }, group.bytes, header);
+        this.consider({ ...group, path, fileId, run, arrival }, group.bytes, header);
+        arrival += BigInt(group.rows);
       }
     }
     for (const block of stream.blocks) {
       const { path, fileId } = block.lease;
-      this.consider({ ...block, path, fileId, run: undefined }, block.blockBytes, block.header);
+      const arrival = arrivalOf(block.sequence);
+      this.consider({ ...block, path, fileId, run: undefined, arrival }, block.blockBytes, block.header);
     }
   }
 
   /** Prunes, counts or keeps one block. */
   private consider(block: PlacedPart, bytes: number, header: Uint8Array): void {
     this.stats.blocks++;
-    const { path, fileId, offset, rows, timeMin, timeMax, run } = block;
-    const part = { path, fileId, offset, rows, timeMin, timeMax, run };
+    const { path, fileId, offset, rows, timeMin, timeMax, run, arrival } = block;
+    const part = { path, fileId, offset, rows, timeMin, timeMax, run, arrival };
     if (!overlapsTime(this.request, part)) {
       this.stats.prunedByTime++;
       return;

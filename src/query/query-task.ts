@@ -23,7 +23,7 @@ export interface ScanTask {
   /** Whether its pages are kept in the page cache, and looked for there. */
   usePageCache: boolean;
   request: string;
-  parts: { path: string; fileId: number; offset: number }[];
+  parts: { path: string; fileId: number; offset: number; arrival: bigint }[];
   /** Of the first part. */
   firstPage: number;
   /** Of the answer, which says where to go on if it is not all. */

@@ -16,30 +16,49 @@ export interface SearchInfo {
   timeoutSeconds: number;
 }
 
+/** setTimeout takes no more. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 export class RunningSearch {
   readonly startedMs = Date.now();
-  /** Aborts when it is stopped, in whichever way. */
-  readonly signal: AbortSignal;
-  private readonly stopped = new AbortController();
-  private readonly timeout: AbortSignal;
+  private readonly controller = new AbortController();
   private readonly seconds: number;
+  private readonly timer: NodeJS.Timeout;
+  private timedOut = false;
+  private readonly onClientGone = () => this.stop();
 
   constructor(
     readonly info: SearchInfo,
-    clientGone: AbortSignal,
+    private readonly clientGone: AbortSignal,
   ) {
     this.seconds = info.timeoutSeconds || QUERY_TIMEOUT_SECONDS_DEFAULT;
-    this.timeout = AbortSignal.timeout(this.seconds * 1000);
-    this.signal = AbortSignal.any([this.timeout, clientGone, this.stopped.signal]);
+    const onTimeout = () => {
+      this.timedOut = true;
+      this.stop();
+    };
+    this.timer = setTimeout(onTimeout, Math.min(this.seconds * 1000, TIMER_MS_MAX));
+    if (clientGone.aborted) this.stop();
+    else clientGone.addEventListener('abort', this.onClientGone);
+  }
+
+  /** Aborts when it is stopped, in whichever way. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
   }
 
   stop(): void {
-    this.stopped.abort();
+    this.controller.abort();
+  }
+
+  /** Lets go of the timer and the client: both may outlive it by far. */
+  end(): void {
+    clearTimeout(this.timer);
+    this.clientGone.removeEventListener('abort', this.onClientGone);
   }
 
   /** What to tell instead of an error that came of being stopped. */
   explain(error: unknown): unknown {
-    if (this.timeout.aborted) {
+    if (this.timedOut) {
       return requestError(408, `the query was stopped after its limit of ${this.seconds} s`, {
         code: 20010,
         hint: 'narrow the time range, add a filter, or raise "timeout"',
@@ -70,6 +89,7 @@ export class RunningSearches {
     } catch (error) {
       throw search.explain(error);
     } finally {
+      search.end();
       this.searches.delete(search);
       if (this.searches.size === 0) for (const listener of this.idleListeners.splice(0)) listener();
     }

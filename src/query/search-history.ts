@@ -1,5 +1,5 @@
 /** The searches that ended lately, in memory under a limit: a restart forgets them (docs/API.md). */
-import { SEARCH_HISTORY_MAX } from '../config/limits.js';
+import { SEARCH_HISTORY_MAX, SEARCH_HISTORY_TEXT_MAX } from '../config/limits.js';
 
 export interface SearchRecord {
   org_id: string;
@@ -37,7 +37,8 @@ export class SearchHistory {
   private records: SearchRecord[] = [];
 
   add(record: SearchRecord): void {
-    this.records.push(record);
+    const { sql, error } = record;
+    this.records.push({ ...record, sql: shortened(sql), error: error && shortened(error) });
     // Cut in bulk: taking one off the front each time would move the whole list each time.
     if (this.records.length >= 2 * SEARCH_HISTORY_MAX) this.records = this.records.slice(-SEARCH_HISTORY_MAX);
   }
@@ -57,4 +58,11 @@ export class SearchHistory {
       )
       .slice(0, size);
   }
+}
+
+/** A copy: a part of a text would keep the whole in memory. */
+function shortened(text: string): string {
+  return text.length <= SEARCH_HISTORY_TEXT_MAX
+    ? text
+    : Buffer.from(`${text.slice(0, SEARCH_HISTORY_TEXT_MAX)}…`).toString();
 }

@@ -102,7 +102,8 @@ test('no-store and use_cache=false go past the caches, clear_cache empties them'
   const query = { sql: 'SELECT count(*) AS n FROM past', start_time: 0, end_time: 9e15 };
   const ratio = async (path: string, headers: Record<string, string> = {}, more = {}) => {
     const body = JSON.stringify({ query, ...more });
-    const reply = await client.request('POST', `/api/default/_search${path}`, { headers, body });
+    const json = { 'content-type': 'application/json', ...headers };
+    const reply = await client.request('POST', `/api/default/_search${path}`, { headers: json, body });
     return (reply.json as { cached_ratio: number }).cached_ratio;
   };
   await ratio('');

@@ -172,3 +172,72 @@ test('an address that cannot be had is a FatalError that names it', async () => 
   );
   await expect(listen('203.0.113.1', 0, nothing, nothing)).rejects.toThrow(FatalError);
 });
+
+describe('answers in pieces', () => {
+  const PIECE = Buffer.alloc(1 << 20, 'x');
+
+  test('arrive whole and in order, and are counted once', async () => {
+    handle = (exchange) => {
+      const stream = exchange.stream(200, { contentType: 'text/event-stream' });
+      void (async () => {
+        for (const text of ['a', 'b', 'c']) await stream.write(text);
+        stream.end('d');
+        stream.end('e');
+        await stream.write('f');
+      })();
+    };
+    const response = await fetchPath('/');
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    expect(await response.text()).toBe('abcd');
+    expect(answered).toEqual([200]);
+  });
+
+  test('wait for a reader that is slow', async () => {
+    let written = 0;
+    handle = (exchange) => {
+      const stream = exchange.stream(200, {});
+      void (async () => {
+        for (; written < 200; written++) await stream.write(PIECE);
+        stream.end('');
+      })();
+    };
+    const upload = request({ port: listener.port, path: '/' });
+    upload.end();
+    const [response] = await once(upload, 'response');
+    await sleep(300);
+    const whilePaused = written;
+    await sleep(200);
+    // What the sockets of both sides hold, and no more.
+    expect(written).toBe(whilePaused);
+    expect(written).toBeLessThan(50);
+    let bytes = 0;
+    for await (const piece of response) bytes += piece.length;
+    expect(bytes).toBe(200 * PIECE.length);
+  });
+
+  test('end for a reader that is gone', async () => {
+    let ended: () => void;
+    const end = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    let aborted = false;
+    handle = (exchange) => {
+      const stream = exchange.stream(200, {});
+      void (async () => {
+        while (!exchange.cancelled.signal.aborted) await stream.write(PIECE);
+        aborted = true;
+        await stream.write(PIECE);
+        stream.end('');
+        ended();
+      })();
+    };
+    const upload = request({ port: listener.port, path: '/' });
+    upload.on('error', () => {});
+    upload.end();
+    await once(upload, 'response');
+    upload.destroy();
+    await end;
+    expect(aborted).toBe(true);
+    expect(answered).toEqual([]);
+  });
+});

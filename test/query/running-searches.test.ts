@@ -76,3 +76,8 @@ test('idle comes after the last one', async () => {
   await run;
   await waited;
 });
+
+test('a limit of years is no limit of nothing', async () => {
+  const searches = new RunningSearches();
+  await searches.run(info({ timeoutSeconds: 1e9 }), here, () => sleep(20));
+});

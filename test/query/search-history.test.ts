@@ -1,6 +1,6 @@
 /** What is remembered of searches, and how much. */
 import { expect, test } from 'vitest';
-import { SEARCH_HISTORY_MAX } from '../../src/config/limits.js';
+import { SEARCH_HISTORY_MAX, SEARCH_HISTORY_TEXT_MAX } from '../../src/config/limits.js';
 import { SearchHistory, type SearchRecord } from '../../src/query/search-history.js';
 
 function record(time: number, fields: Partial<SearchRecord> = {}): SearchRecord {
@@ -41,4 +41,12 @@ test('no more than the limit', () => {
   const found = history.find({ organization: 'o', startTime: 0, endTime: 1e9, size: 1e9 });
   expect(found).toHaveLength(SEARCH_HISTORY_MAX);
   expect(found[0]?._timestamp).toBe(5 * SEARCH_HISTORY_MAX + 2);
+});
+
+test('no more of a long statement than a part', () => {
+  const history = new SearchHistory();
+  history.add(record(1, { sql: 'x'.repeat(1e6), error: 'y'.repeat(1e6) }));
+  const [found] = history.find({ organization: 'o', startTime: 0, endTime: 10, size: 1 });
+  expect(found?.sql).toBe(`${'x'.repeat(SEARCH_HISTORY_TEXT_MAX)}…`);
+  expect(found?.error).toHaveLength(SEARCH_HISTORY_TEXT_MAX + 1);
 });

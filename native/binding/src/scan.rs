@@ -7,7 +7,7 @@ use basalt_cache::{PageCache, SLAB_BYTES_MIN};
 use basalt_scan::request::ScanRequest;
 use basalt_scan::{Cached, Part, ScanError, ScanOptions, ScanOutput, Share, combine, scan_with};
 use basalt_sql::leaf_functions;
-use napi::bindgen_prelude::{Either, Float64Array, Int32Array, Uint8Array, Uint8ArraySlice};
+use napi::bindgen_prelude::{BigInt64Array, Either, Float64Array, Int32Array, Uint8Array, Uint8ArraySlice};
 use napi_derive::napi;
 use std::sync::{Arc, LazyLock};
 
@@ -58,12 +58,14 @@ pub fn scan(
     offsets: Float64Array,
     cache: Option<CacheUse>,
     bounds: Option<ScanBounds>,
+    arrivals: Option<BigInt64Array>,
 ) -> napi::Result<ScanAnswer> {
     let cancel = cancel_of(bounds.as_ref().and_then(|bounds| bounds.query))?;
     let options = ScanOptions {
         functions: leaf_functions(),
         cancel: Some(&cancel),
         first_page: bounds.as_ref().map_or(0, |bounds| bounds.first_page as usize),
+        arrivals: arrivals.as_ref().map_or(&[], |arrivals| &**arrivals),
         bytes_max: bounds.as_ref().map_or(usize::MAX, |bounds| bounds.bytes_max as usize),
         ..ScanOptions::default()
     };

@@ -2,8 +2,10 @@
 
 use crate::error::ScanError;
 use crate::filter::{self, Node};
-use crate::request::{RequestType, ScanRequest};
+use crate::answer::arrow_type;
+use crate::request::{ARRIVAL, RequestType, ScanRequest};
 use ahash::AHashMap;
+use arrow_schema::DataType;
 use basalt_block::column::TIME_COLUMN;
 
 /// A column that the request needs. Slots are indices into `Plan::slots`.
@@ -69,6 +71,24 @@ impl Plan {
 
     pub fn slots_of(&self, names: &[String]) -> Result<Vec<usize>, ScanError> {
         names.iter().map(|name| self.slot(name)).collect()
+    }
+
+    /// The slots of the columns that are projected, and whether `ARRIVAL` is wanted behind them.
+    pub fn projected(&self, project: &[String]) -> Result<(Vec<usize>, bool), ScanError> {
+        match project.split_last() {
+            Some((last, columns)) if last == ARRIVAL => Ok((self.slots_of(columns)?, true)),
+            _ => Ok((self.slots_of(project)?, false)),
+        }
+    }
+
+    /// Names and types of these columns in an answer.
+    pub fn fields(&self, slots: &[usize], arrival: bool) -> Vec<(String, DataType)> {
+        let columns = slots.iter().map(|&slot| {
+            let Slot { name, column_type } = &self.slots[slot];
+            (name.clone(), arrow_type(*column_type))
+        });
+        let arrival = arrival.then(|| (ARRIVAL.to_owned(), DataType::Int64));
+        columns.chain(arrival).collect()
     }
 
     pub fn column_type(&self, slot: usize) -> RequestType {

@@ -134,6 +134,10 @@ pub enum Literal {
     String(String),
 }
 
+/// As the last name in `project` it stands for a column of int64 that no stream can have: places of rows in order of arrival, rising. It
+/// tells rows of equal time apart, across blocks and scans.
+pub const ARRIVAL: &str = "#arrival";
+
 /// The shape of the answer. Each answer is an Arrow IPC stream whose columns are named and ordered as listed here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(

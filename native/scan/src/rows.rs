@@ -1,12 +1,15 @@
 //! `Output::Rows`: columns of passing rows in storage order.
 
-use crate::answer::{Answer, ScanOutput, arrow_type};
+use crate::answer::{Answer, ScanOutput};
 use crate::bits::Rows;
 use crate::block_view::BlockView;
 use crate::column_builder::ColumnBuilder;
 use crate::error::ScanError;
 use crate::plan::Plan;
 use crate::scan::{Resume, Scanner, Selection};
+use arrow_array::Int64Array;
+use basalt_block::PAGE_ROWS;
+use std::sync::Arc;
 
 /// A batch is written once it has so many rows...
 pub const BATCH_ROWS: usize = 8192;
@@ -16,6 +19,8 @@ pub const BATCH_TEXT_BYTES: usize = 16 << 20;
 struct Collector<'p> {
     project: &'p [usize],
     builders: Vec<ColumnBuilder>,
+    /// Where they are wanted, of the pending rows.
+    arrivals: Option<Vec<i64>>,
     answer: Answer,
     pending: usize,
     /// Rows still wanted.
@@ -28,18 +33,15 @@ pub fn run(
     project: &[String],
     limit: Option<u64>,
 ) -> Result<ScanOutput, ScanError> {
-    let slots = plan.slots_of(project)?;
-    let fields = project
-        .iter()
-        .zip(&slots)
-        .map(|(name, &slot)| (name.clone(), arrow_type(plan.column_type(slot))));
+    let (slots, with_arrival) = plan.projected(project)?;
     let mut collector = Collector {
         project: &slots,
         builders: slots
             .iter()
             .map(|&slot| ColumnBuilder::new(plan.column_type(slot)))
             .collect(),
-        answer: Answer::new(fields.collect())?,
+        arrivals: with_arrival.then(Vec::new),
+        answer: Answer::new(plan.fields(&slots, with_arrival))?,
         pending: 0,
         left: limit.unwrap_or(u64::MAX),
     };
@@ -52,9 +54,10 @@ pub fn run(
             resume = Some(Resume { part, page: 0 });
             break;
         }
-        let (first_page, options) = (scanner.first_page(part), scanner.options());
+        let (first_page, options, arrival) = (scanner.first_page(part), scanner.options(), scanner.arrival(part));
         scanner.with_block(part, |block, filter, work| {
             if slots.is_empty()
+                && !with_arrival
                 && first_page == 0
                 && let Some(count) = filter.count(block)?
             {
@@ -71,7 +74,7 @@ pub fn run(
                     break;
                 }
                 let selection = work.select(block, filter, page)?;
-                collector.page(block, page, selection)?;
+                collector.page(block, page, selection, arrival)?;
             }
             Ok(())
         })?;
@@ -98,11 +101,18 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn page(&mut self, block: &mut BlockView, page: usize, selection: &mut Selection) -> Result<(), ScanError> {
+    /// `arrival`: of the block's first row.
+    fn page(
+        &mut self,
+        block: &mut BlockView,
+        page: usize,
+        selection: &mut Selection,
+        arrival: i64,
+    ) -> Result<(), ScanError> {
         if selection.count() == 0 {
             return Ok(());
         }
-        if self.project.is_empty() {
+        if self.project.is_empty() && self.arrivals.is_none() {
             return self.count_only(selection.count());
         }
         let rows: Rows = selection.rows().first(usize::try_from(self.left).unwrap_or(usize::MAX));
@@ -119,6 +129,10 @@ impl Collector<'_> {
             block.load(slot, page)?;
             builder.append(block.view(slot), rows)?;
         }
+        if let Some(arrivals) = &mut self.arrivals {
+            let first = arrival + (page * PAGE_ROWS) as i64;
+            rows.for_each(|_, row| arrivals.push(first + row as i64));
+        }
         self.pending += rows.len();
         self.left -= rows.len() as u64;
         Ok(())
@@ -128,11 +142,14 @@ impl Collector<'_> {
         if self.pending == 0 {
             return Ok(());
         }
-        let columns = self
+        let mut columns = self
             .builders
             .iter_mut()
             .map(ColumnBuilder::finish)
             .collect::<Result<Vec<_>, _>>()?;
+        if let Some(arrivals) = &mut self.arrivals {
+            columns.push(Arc::new(Int64Array::from(std::mem::take(arrivals))));
+        }
         self.answer.write(self.pending, columns)?;
         self.pending = 0;
         Ok(())

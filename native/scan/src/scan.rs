@@ -35,6 +35,8 @@ pub struct ScanOptions<'a> {
     pub cancel: Option<&'a Cancel>,
     /// Pages of the first part before this one are left out: another scan has answered them.
     pub first_page: usize,
+    /// Of the first row of each part, for `ARRIVAL` and for rows of equal time. Without, parts are listed in order of arrival.
+    pub arrivals: &'a [i64],
     /// Once rows, groups or states take more bytes the scan answers what it has and says where to go on. An answer of the newest rows is
     /// as large as it has to be.
     pub bytes_max: usize,
@@ -47,6 +49,7 @@ impl Default for ScanOptions<'_> {
             cached: None,
             cancel: None,
             first_page: 0,
+            arrivals: &[],
             bytes_max: usize::MAX,
         }
     }
@@ -67,6 +70,10 @@ pub fn scan_with(request: &ScanRequest, parts: &[Part], options: &ScanOptions) -
         let (files, parts) = (files.len(), parts.len());
         return Err(ScanError::Internal(format!("{files} file ids for {parts} blocks")));
     }
+    if !options.arrivals.is_empty() && options.arrivals.len() != parts.len() {
+        let (arrivals, parts) = (options.arrivals.len(), parts.len());
+        return Err(ScanError::Internal(format!("{arrivals} arrivals for {parts} blocks")));
+    }
     let plan = Plan::compile(request)?;
     let bytes = Cell::new(0);
     let mut scanner = Scanner::new(&plan, parts, &bytes, options);
@@ -76,7 +83,10 @@ pub fn scan_with(request: &ScanRequest, parts: &[Part], options: &ScanOptions) -
             project,
             descending,
             limit,
-        } => top_time::run(&plan, &mut scanner, project, *descending, *limit),
+        } => {
+            scanner.sort_by_arrival();
+            top_time::run(&plan, &mut scanner, project, *descending, *limit)
+        }
         Output::Aggregate { groups, aggregates, .. } => {
             aggregate::run(&plan, &mut scanner, groups, aggregates, options.functions)
         }
@@ -94,6 +104,9 @@ pub struct Cached<'a> {
 pub struct Scanner<'a> {
     plan: &'a Plan,
     parts: Vec<Part<'a>>,
+    /// Of each part: its file in the page cache, and where its first row stands in order of arrival.
+    files: Vec<u64>,
+    arrivals: Vec<i64>,
     options: ScanOptions<'a>,
     bytes: &'a Cell<u64>,
     buffers: PageBuffers,
@@ -123,6 +136,11 @@ impl<'a> Scanner<'a> {
         Self {
             plan,
             parts: parts.to_vec(),
+            files: options.cached.map_or_else(Vec::new, |cached| cached.files.to_vec()),
+            arrivals: match options.arrivals {
+                [] => (0..parts.len() as i64).map(|part| part << 32).collect(),
+                arrivals => arrivals.to_vec(),
+            },
             options: *options,
             bytes,
             buffers: Vec::new(),
@@ -133,6 +151,22 @@ impl<'a> Scanner<'a> {
                 cancel: options.cancel.cloned(),
             },
         }
+    }
+
+    /// From here on, parts are in order of arrival.
+    fn sort_by_arrival(&mut self) {
+        let mut order: Vec<usize> = (0..self.parts.len()).collect();
+        order.sort_by_key(|&part| self.arrivals[part]);
+        self.parts = order.iter().map(|&part| self.parts[part].clone()).collect();
+        if !self.files.is_empty() {
+            self.files = order.iter().map(|&part| self.files[part]).collect();
+        }
+        self.arrivals.sort_unstable();
+    }
+
+    /// Where the first row of a part stands in order of arrival.
+    pub fn arrival(&self, part: usize) -> i64 {
+        self.arrivals[part]
     }
 
     /// The first page of a part that is to be answered.
@@ -194,7 +228,7 @@ impl<'a> Scanner<'a> {
         let source = CountedSource::new(self.parts[part].source, self.bytes);
         let pages = BlockPages {
             cache: self.options.cached.map(|cached| cached.cache),
-            file: self.options.cached.map_or(0, |cached| cached.files[part]),
+            file: self.files.get(part).copied().unwrap_or(0),
             offset: self.parts[part].offset,
         };
         let mut block = BlockView::open(&self.parts[part], &source, pages, &self.plan.slots, &mut self.buffers)?;

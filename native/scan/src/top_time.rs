@@ -4,7 +4,7 @@
 //! rule of their own. First only keys are collected, blocks with the most promising times first, until no other block can
 //! improve on the rows kept; then the projected columns of just these rows are read.
 
-use crate::answer::{Answer, ScanOutput, arrow_type};
+use crate::answer::{Answer, ScanOutput};
 use crate::bits::{Bits, Rows};
 use crate::block_view::{BlockView, PageView};
 use crate::column_builder::ColumnBuilder;
@@ -14,8 +14,9 @@ use crate::page_view::PageValues;
 use crate::plan::Plan;
 use crate::rows::BATCH_ROWS;
 use crate::scan::{Scanner, Work};
-use arrow_array::{ArrayRef, UInt64Array};
+use arrow_array::{ArrayRef, Int64Array, UInt64Array};
 use basalt_block::{Bound, PAGE_ROWS};
+use std::sync::Arc;
 
 /// Smaller is better: (time, part * 2^32 + row), both complemented when descending.
 type Key = (i64, u64);
@@ -73,12 +74,8 @@ pub fn run(
     descending: bool,
     limit: u64,
 ) -> Result<ScanOutput, ScanError> {
-    let slots = plan.slots_of(project)?;
-    let fields = project
-        .iter()
-        .zip(&slots)
-        .map(|(name, &slot)| (name.clone(), arrow_type(plan.column_type(slot))));
-    let mut answer = Answer::new(fields.collect())?;
+    let (slots, with_arrival) = plan.projected(project)?;
+    let mut answer = Answer::new(plan.fields(&slots, with_arrival))?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut best = Best {
         keys: Vec::new(),
@@ -93,7 +90,11 @@ pub fn run(
     best.keys.sort_unstable();
     let places: Vec<u64> = best.keys.iter().map(|&key| best.place(key)).collect();
     for chunk in places.chunks(BATCH_ROWS) {
-        let columns = gather(plan, scanner, &slots, chunk)?;
+        let mut columns = gather(plan, scanner, &slots, chunk)?;
+        if with_arrival {
+            let arrival = |&place: &u64| scanner.arrival((place >> 32) as usize) + i64::from(place as u32);
+            columns.push(Arc::new(chunk.iter().map(arrival).collect::<Int64Array>()));
+        }
         answer.write(chunk.len(), columns)?;
     }
     answer.finish(scanner.finish())

@@ -88,6 +88,7 @@ const OPTIONS: ScanOptions = ScanOptions {
     cached: None,
     cancel: None,
     first_page: 0,
+    arrivals: &[],
     bytes_max: usize::MAX,
 };
 

@@ -9,9 +9,9 @@ pub(crate) mod once;
 use std::fmt;
 use std::sync::Arc;
 
-use basalt_scan::request::{Aggregate, Filter, Group, Literal, Output, RequestType, ScanRequest, Top};
+use basalt_scan::request::{ARRIVAL, Aggregate, Filter, Group, Literal, Output, RequestType, ScanRequest, Top};
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
@@ -127,6 +127,41 @@ impl LeafExec {
                 output,
                 ..self.request.clone()
             },
+            ..self.clone()
+        })
+    }
+
+    /// This leaf with a last column that puts rows of equal time in order of arrival; `None` where it does not answer rows.
+    pub fn with_arrival(&self) -> Option<LeafExec> {
+        let output = match &self.request.output {
+            Output::Rows { project, limit: None } => Output::Rows {
+                project: with_arrival(project)?,
+                limit: None,
+            },
+            Output::TopTime {
+                project,
+                descending,
+                limit,
+            } => Output::TopTime {
+                project: with_arrival(project)?,
+                descending: *descending,
+                limit: *limit,
+            },
+            _ => return None,
+        };
+        let fields = self.schema.fields().iter().map(Arc::clone);
+        let arrival = Arc::new(Field::new(ARRIVAL, DataType::Int64, false));
+        let schema = Arc::new(Schema::new(fields.chain([arrival]).collect::<Vec<_>>()));
+        let answered = self.answer.fields().iter().map(Arc::clone);
+        let arrival = Arc::new(Field::new(ARRIVAL, DataType::Int64, true));
+        Some(LeafExec {
+            request: ScanRequest {
+                output,
+                ..self.request.clone()
+            },
+            answer: Arc::new(Schema::new(answered.chain([arrival]).collect::<Vec<_>>())),
+            properties: properties(&schema),
+            schema,
             ..self.clone()
         })
     }
@@ -275,6 +310,12 @@ impl LeafExec {
             &options,
         )?)
     }
+}
+
+/// `None` where it is there already.
+fn with_arrival(project: &[String]) -> Option<Vec<String>> {
+    let known = project.iter().any(|name| name == ARRIVAL);
+    (!known).then(|| project.iter().cloned().chain([ARRIVAL.to_owned()]).collect())
 }
 
 /// The leaf yields when it has served its share (see `run::queue`), so no wrapper has to make it cooperative.

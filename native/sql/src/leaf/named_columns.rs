@@ -1,6 +1,6 @@
 //! The columns that a request names.
 
-use basalt_scan::request::{Aggregate, Argument, Filter, Group, Output};
+use basalt_scan::request::{ARRIVAL, Aggregate, Argument, Filter, Group, Output};
 
 /// Those of the filter, then those of the output, as often as they are named.
 pub(super) fn named_columns<'a>(filter: Option<&'a Filter>, output: &'a Output) -> Vec<&'a str> {
@@ -28,7 +28,7 @@ fn filter_columns<'a>(filter: &'a Filter, names: &mut Vec<&'a str>) {
 fn output_columns<'a>(output: &'a Output, names: &mut Vec<&'a str>) {
     match output {
         Output::Rows { project, .. } | Output::TopTime { project, .. } => {
-            names.extend(project.iter().map(String::as_str));
+            names.extend(project.iter().map(String::as_str).filter(|name| *name != ARRIVAL));
         }
         Output::Aggregate { groups, aggregates, .. } => {
             for group in groups {

@@ -3,6 +3,7 @@
 //! passed by where they have nothing to do.
 
 mod aggregate;
+mod arrival;
 mod bucket;
 pub(crate) mod combine;
 pub(crate) mod filter;
@@ -43,6 +44,13 @@ impl PhysicalOptimizerRule for PushIntoLeaf {
                 }
             }
             Ok(Transformed::no(node))
+        });
+        // Last: until then a sort has one key.
+        let plan = plan.data()?.transform_up(|node| {
+            Ok(match arrival::push(&node)? {
+                Some(plan) => Transformed::yes(plan),
+                None => Transformed::no(node),
+            })
         });
         let plan = plan.data()?;
         if repeats {
