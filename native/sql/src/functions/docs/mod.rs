@@ -81,12 +81,7 @@ pub(crate) fn list(state: &SessionState) -> Vec<FunctionInfo> {
         .table_functions()
         .keys()
         .map(|name| info("table", name, name, None));
-    let mut all: Vec<FunctionInfo> = scalar
-        
-        .chain(aggregate)
-        .chain(window)
-        .chain(table)
-        .collect();
+    let mut all: Vec<FunctionInfo> = scalar.chain(aggregate).chain(window).chain(table).collect();
     all.sort_by(|left, right| left.name.cmp(&right.name).then(left.kind.cmp(right.kind)));
     all
 }
