@@ -13,6 +13,7 @@ import { FATAL_EXIT_CODE, overloaded } from './errors/index.js';
 import { Authenticator, rootPassword } from './http/auth.js';
 import type { Exchange } from './http/exchange.js';
 import { addExportRoutes } from './http/export-routes.js';
+import { addFunctionRoutes } from './http/function-routes.js';
 import { addIngestRoutes } from './http/ingest-routes.js';
 import { type Listener, listen } from './http/listener.js';
 import { addNodeRoutes, type ServerState } from './http/node-routes.js';
@@ -161,6 +162,7 @@ class Server {
       metrics: this.metrics,
       flush: () => this.flush(),
     });
+    addFunctionRoutes(this.router);
     addSearchRoutes(this.router, this.search);
     addExportRoutes(this.router, this.search);
     addRunningRoutes(this.router, this.search);

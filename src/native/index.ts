@@ -1,7 +1,7 @@
 /**
  * The one door to the native addon. Each verb is a batch-sized pure function: byte views and file descriptors in, bytes out; it keeps
  * no view after it returns, touches no network and allocates nothing per row on the JavaScript heap. All are synchronous and are
- * meant for worker threads; only `abi` and `readFooter` are short enough for the main thread.
+ * meant for worker threads; only `abi`, `readFooter` and (once) `functionList` are short enough for the main thread.
  * Query plans and their runs are handles (numbers) in a process-wide table: any thread may take the next step of a run, one at
  * a time, and whoever opened a handle must free it.
  */
@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 7;
+export const ABI_VERSION = 8;
 
 export interface Abi {
   abi: number;
@@ -331,6 +331,7 @@ interface NativeAddon {
   checkBlock(fd: number, offset: number): BlockSummary;
   plan(sql: string, context: string): PlanAnswer;
   freePlan(plan: number): void;
+  functionList(): string;
   limitQueries(memoryBytes: number, spillFolder: string | undefined, spillBytes: number): void;
   queryUse(): QueryUse;
   openQuery(): number;
@@ -518,6 +519,9 @@ export const checkBlock = guarded(addon.checkBlock);
  */
 export const plan = guarded(addon.plan);
 export const freePlan = addon.freePlan;
+
+/** Every SQL function that may be called, as a JSON array of `SqlFunction` (src/query/functions.ts). Some ms. */
+export const functionList = guarded(addon.functionList);
 
 /**
  * Sets what all runs that start from now on may hold together, and where what does not fit goes: a folder that exists, and the most bytes of

@@ -2,6 +2,7 @@
 //! `src/native/index.ts` is their only caller and documents each verb.
 
 mod failure;
+mod functions;
 mod ingest;
 mod inspect;
 mod query;
@@ -17,7 +18,7 @@ use napi_derive::napi;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Raised together with `ABI_VERSION` in `src/native/index.ts`.
-const ABI_VERSION: u32 = 7;
+const ABI_VERSION: u32 = 8;
 
 #[napi(object)]
 pub struct Abi {

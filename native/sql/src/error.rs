@@ -151,10 +151,12 @@ fn root(error: &DataFusionError) -> &DataFusionError {
                 None => error,
             },
             // What a spill file refused.
-            ArrowError::IoError(_, io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<DataFusionError>()) {
-                Some(inner) => root(inner),
-                None => error,
-            },
+            ArrowError::IoError(_, io) => {
+                match io.get_ref().and_then(|inner| inner.downcast_ref::<DataFusionError>()) {
+                    Some(inner) => root(inner),
+                    None => error,
+                }
+            }
             _ => error,
         },
         DataFusionError::IoError(io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<DataFusionError>()) {
@@ -173,7 +175,13 @@ fn own(error: &(dyn std::error::Error + Send + Sync + 'static)) -> SqlError {
 }
 
 fn convert(error: &DataFusionError, functions: &dyn Fn() -> Vec<String>) -> SqlError {
-    match root(error) {
+    let error = root(error);
+    if let DataFusionError::Plan(message) | DataFusionError::Execution(message) = error
+        && let Some(wrong) = wrong_call(message)
+    {
+        return wrong;
+    }
+    match error {
         DataFusionError::External(inner) if inner.is::<SqlError>() => own(inner.as_ref()),
         DataFusionError::SchemaError(inner, _) => schema(inner),
         DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
@@ -203,6 +211,15 @@ fn schema(error: &SchemaError) -> SqlError {
         )),
         other => invalid(other.to_string()),
     }
+}
+
+/// The error that a function of ours gave for its arguments: the planner passes it on as a text within its own.
+fn wrong_call(message: &str) -> Option<SqlError> {
+    let (_, told) = message.split_once("coercion failed with: External error: ")?;
+    [INVALID_SQL, TYPE_MISMATCH].into_iter().find_map(|code| {
+        let (message, _) = told.split_once(&format!(" ({code})"))?;
+        Some(SqlError::new(code, message).with_detail(message))
+    })
 }
 
 fn unknown_function(message: &str) -> Option<&str> {

@@ -12,6 +12,7 @@ mod context;
 mod distinct_from;
 mod encode;
 mod error;
+mod function_list;
 mod functions;
 mod leaf;
 mod parse;
@@ -33,6 +34,8 @@ pub use error::{
     CANCELLED, EXECUTION, FIELD_NOT_FOUND, FULL_TEXT_NOT_FOUND, FUNCTION_NOT_FOUND, INVALID_PARAMETER, INVALID_SQL,
     STREAM_NOT_FOUND, SqlError, TYPE_MISMATCH,
 };
+pub use function_list::function_list;
+pub use functions::FunctionInfo;
 pub use leaf::functions::leaf_functions;
 pub use parse::{Explain, OPERATORS_MAX, SQL_BYTES_MAX};
 pub use plan::{LEAVES_MAX, Plan, Timings, plan};

@@ -57,31 +57,23 @@ pub(crate) fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlErro
         .with_tokens_with_locations(as_operators(tokens.clone()))
         .parse_statements()
         .map_err(parser_error)?;
-    let mut statements = statements.into_iter();
-    match (statements.next(), statements.next()) {
-        (None, _) => Err(syntax("the statement is empty".to_owned())),
-        (Some(statement), None) => only_query(statement, tokens),
-        (Some(_), Some(_)) => Err(syntax(
-            "one statement at a time is run, and this text holds several".to_owned(),
-        )),
+    let mut last = None;
+    for statement in statements {
+        last = Some(only_query(statement)?);
     }
+    let (query, explain) = last.ok_or_else(|| syntax("the statement is empty".to_owned()))?;
+    Ok(Parsed { query, explain, tokens })
 }
 
-fn only_query(statement: Statement, tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlError> {
+/// The query of a statement, and whether it is to be explained. Of several statements in one text the last is run, and
+/// none of those before it may be anything but a query either: nobody shall believe that it had an effect.
+fn only_query(statement: Statement) -> Result<(Box<Query>, Option<Explain>), SqlError> {
     match statement {
-        Statement::Query(query) => Ok(Parsed {
-            query,
-            explain: None,
-            tokens,
-        }),
+        Statement::Query(query) => Ok((query, None)),
         Statement::Explain { statement, analyze, .. } => match *statement {
             Statement::Query(query) => {
                 let explain = if analyze { Explain::Analyze } else { Explain::Plan };
-                Ok(Parsed {
-                    query,
-                    explain: Some(explain),
-                    tokens,
-                })
+                Ok((query, Some(explain)))
             }
             other => Err(refused(&other)),
         },

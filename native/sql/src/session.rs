@@ -37,7 +37,10 @@ use crate::context::PlanContext;
 use crate::error::{INVALID_PARAMETER, SqlError};
 use crate::functions::{self, Histogram};
 use crate::pushdown::PushIntoLeaf;
-use crate::rules::{MatchAllRule, StopJoinFilters, TimePlanner, TimeRule, YieldInJoins};
+use crate::rules::{
+    MatchAllRule, PatternRule, PlaceholderPlanner, PlaceholderRule, StopJoinFilters, TimePlanner, TimeRule,
+    YieldInJoins,
+};
 
 /// Rows in a batch of the residual plan.
 const BATCH_ROWS: usize = 8192;
@@ -84,9 +87,9 @@ fn runtime() -> Result<Arc<RuntimeEnv>, DataFusionError> {
 
 fn build() -> Result<SessionState, SqlError> {
     let runtime = runtime().map_err(|error| SqlError::planning(&error, &Vec::new))?;
-    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(TimePlanner)];
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(PlaceholderPlanner), Arc::new(TimePlanner)];
     planners.extend(SessionStateDefaults::default_expr_planners());
-    let state = SessionStateBuilder::new()
+    let mut state = SessionStateBuilder::new()
         .with_config(SessionConfig::from(options()))
         .with_runtime_env(runtime)
         .with_catalog_list(Arc::new(Catalogs(Streams::new(&PlanContext::default()))))
@@ -104,6 +107,7 @@ fn build() -> Result<SessionState, SqlError> {
         .with_analyzer_rules(analyzer_rules())
         .with_physical_optimizer_rules(physical_rules())
         .build();
+    functions::register_json(&mut state).map_err(|error| SqlError::planning(&error, &Vec::new))?;
     Ok(state)
 }
 
@@ -131,9 +135,11 @@ fn options() -> ConfigOptions {
     options
 }
 
-/// Time and full-text rewrites come before types are coerced, because they decide types.
+/// Rewrites of placeholders, times and full-text searches come before types are coerced, because they decide types.
 fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
+        Arc::new(PlaceholderRule),
+        Arc::new(PatternRule),
         Arc::new(TimeRule),
         Arc::new(MatchAllRule),
         Arc::new(ResolveGroupingFunction::new()),

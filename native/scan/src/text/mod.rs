@@ -7,6 +7,6 @@ pub mod search;
 mod template;
 
 pub use like::compile_like;
-pub use matcher::{Matcher, compile_contains, compile_regex};
+pub use matcher::{Matcher, REGEX_BYTES_MAX, compile_contains, compile_regex};
 pub use needs::Needs;
 pub use template::TemplateTest;

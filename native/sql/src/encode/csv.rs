@@ -6,7 +6,9 @@ use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::csv::WriterBuilder;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::json::writer::{EncoderOptions, make_encoder};
+use datafusion::arrow::json::writer::EncoderOptions;
+
+use super::json::Column;
 
 pub(super) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     let mut writer = WriterBuilder::new().with_header(false).build(Vec::new());
@@ -18,7 +20,10 @@ pub(super) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
 
 /// The header line.
 pub(super) fn header(names: &[String]) -> Result<Vec<u8>, ArrowError> {
-    let fields: Vec<Field> = names.iter().map(|name| Field::new(name, DataType::Null, true)).collect();
+    let fields: Vec<Field> = names
+        .iter()
+        .map(|name| Field::new(name, DataType::Null, true))
+        .collect();
     let empty = RecordBatch::new_empty(Arc::new(Schema::new(fields)));
     let mut writer = WriterBuilder::new().with_header(true).build(Vec::new());
     writer.write(&empty)?;
@@ -46,11 +51,11 @@ fn flat(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 
 fn as_json(array: &dyn Array, field: &FieldRef) -> Result<StringArray, ArrowError> {
     let options = EncoderOptions::default();
-    let mut encoder = make_encoder(field, array, &options)?;
+    let mut column = Column::new(array, field, &options)?;
     let texts = (0..array.len()).map(|row| {
-        (!encoder.is_null(row)).then(|| {
+        (!column.is_null(row)).then(|| {
             let mut text = Vec::new();
-            encoder.encode(row, &mut text);
+            column.write(row, &mut text);
             String::from_utf8_lossy(&text).into_owned()
         })
     });

@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use datafusion::arrow::array::{Array, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{
+    Array, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, UnionArray,
+};
 use datafusion::arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
@@ -85,19 +87,27 @@ fn write_array(columns: &mut [Column], row: usize, out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-enum Column<'a> {
+pub(super) enum Column<'a> {
     Int64(&'a Int64Array),
     Float64(&'a Float64Array),
     Boolean(&'a BooleanArray),
     Utf8(&'a StringArray),
+    /// A value of one of several types, which `json_get` answers: columns of all of them, by type id.
+    Union(&'a UnionArray, Vec<(i8, Column<'a>)>),
     Other(NullableEncoder<'a>),
     /// A type that has no JSON encoder: its text.
     Display(&'a dyn Array, ArrayFormatter<'a>),
 }
 
 impl<'a> Column<'a> {
-    fn new(array: &'a dyn Array, field: &'a FieldRef, options: &'a EncoderOptions) -> Result<Self, ArrowError> {
+    pub fn new(array: &'a dyn Array, field: &'a FieldRef, options: &'a EncoderOptions) -> Result<Self, ArrowError> {
         Ok(match array.data_type() {
+            DataType::Union(fields, _) => {
+                let array = array.as_union();
+                let column =
+                    |(id, field): (i8, &'a FieldRef)| Ok((id, Column::new(array.child(id).as_ref(), field, options)?));
+                Column::Union(array, fields.iter().map(column).collect::<Result<_, ArrowError>>()?)
+            }
             DataType::Int64 => Column::Int64(array.as_primitive::<Int64Type>()),
             DataType::Float64 => Column::Float64(array.as_primitive::<Float64Type>()),
             DataType::Boolean => Column::Boolean(array.as_boolean()),
@@ -109,8 +119,11 @@ impl<'a> Column<'a> {
         })
     }
 
-    fn is_null(&self, row: usize) -> bool {
+    pub fn is_null(&self, row: usize) -> bool {
         match self {
+            Column::Union(array, columns) => {
+                member(array, columns, row).is_none_or(|column| column.is_null(array.value_offset(row)))
+            }
             Column::Int64(array) => array.is_null(row),
             Column::Float64(array) => array.is_null(row),
             Column::Boolean(array) => array.is_null(row),
@@ -121,8 +134,14 @@ impl<'a> Column<'a> {
     }
 
     /// Writes a value that is not null.
-    fn write(&mut self, row: usize, out: &mut Vec<u8>) {
+    pub fn write(&mut self, row: usize, out: &mut Vec<u8>) {
         match self {
+            Column::Union(array, columns) => {
+                let id = array.type_id(row);
+                if let Some((_, column)) = columns.iter_mut().find(|(of, _)| *of == id) {
+                    column.write(array.value_offset(row), out);
+                }
+            }
             Column::Int64(array) => {
                 out.extend_from_slice(itoa::Buffer::new().format(array.value(row)).as_bytes());
             }
@@ -138,6 +157,12 @@ impl<'a> Column<'a> {
             Column::Display(_, formatter) => write_text(&formatter.value(row).to_string(), out),
         }
     }
+}
+
+/// The column that holds the value of a row.
+fn member<'c, 'a>(array: &UnionArray, columns: &'c [(i8, Column<'a>)], row: usize) -> Option<&'c Column<'a>> {
+    let id = array.type_id(row);
+    columns.iter().find(|(of, _)| *of == id).map(|(_, column)| column)
 }
 
 /// A JSON string. Runs without a byte to escape are copied whole.

@@ -1,22 +1,43 @@
 //! The functions of the dialect beside DataFusion's own.
 
+mod array_text;
 mod bucket;
+mod constants;
+mod date_format;
+mod docs;
+mod fuzzy;
+mod histogram;
+mod json_array;
 mod match_all;
 mod micros;
+mod pattern;
 mod percentile;
 mod re_match;
+mod re_matches;
+mod row_function;
 mod spath;
 mod str_match;
+mod summary_percentile;
 mod text;
+mod time_range;
+mod to_micros;
+mod top_values;
+mod zone;
 
 use std::sync::Arc;
 
-use datafusion::execution::SessionStateDefaults;
+use datafusion::common::Result;
+use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::functions::datetime;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl};
 
-pub(crate) use bucket::Histogram;
-pub(crate) use match_all::MATCH_ALL;
+pub use docs::FunctionInfo;
+pub(crate) use docs::{list, wrong_form};
+pub(crate) use fuzzy::fuzzy_match;
+pub(crate) use histogram::Histogram;
+pub(crate) use match_all::{FUZZY_MATCH_ALL, MATCH_ALL};
+pub(crate) use pattern::compile;
+pub(crate) use re_match::re_match;
 pub(crate) use str_match::str_match_ignore_case;
 
 pub(crate) const CONTAINS: &str = "str_match";
@@ -24,7 +45,7 @@ pub(crate) const CONTAINS_IGNORE_CASE: &str = "str_match_ignore_case";
 pub(crate) const RE_MATCH: &str = "re_match";
 pub(crate) const RE_NOT_MATCH: &str = "re_not_match";
 
-/// All scalar functions but `histogram`, which depends on the query's time range.
+/// All scalar functions but `histogram`, which depends on the query's time range, and those of `register_json`.
 pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
     let mut functions = SessionStateDefaults::default_scalar_functions();
     let over_time = [
@@ -35,29 +56,54 @@ pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
         datetime::to_local_time(),
     ];
     functions.extend(over_time.into_iter().map(micros::over_micros));
-    functions.push(Arc::new(ScalarUDF::new_from_impl(bucket::TimestampBucket::new())));
-    functions.push(Arc::new(ScalarUDF::new_from_impl(match_all::MatchAll::new())));
-    functions.push(Arc::new(ScalarUDF::new_from_impl(str_match::StrMatch::new(false))));
-    functions.push(str_match_ignore_case());
-    functions.push(Arc::new(ScalarUDF::new_from_impl(re_match::ReMatch::new(false))));
-    functions.push(Arc::new(ScalarUDF::new_from_impl(re_match::ReMatch::new(true))));
-    functions.push(Arc::new(ScalarUDF::new_from_impl(spath::Spath::new())));
+    functions.extend(json_array::functions());
+    functions.extend([
+        scalar_of(array_text::ToArrayString::new()),
+        scalar_of(bucket::TimestampBucket::new()),
+        scalar_of(date_format::DateFormat::new()),
+        fuzzy_match(),
+        scalar_of(match_all::FullText::match_all()),
+        scalar_of(match_all::FullText::fuzzy_match_all()),
+        scalar_of(str_match::StrMatch::new(false)),
+        str_match_ignore_case(),
+        re_match(),
+        scalar_of(re_match::ReMatch::new(true)),
+        scalar_of(re_matches::ReMatches::new(re_matches::Shape::List)),
+        scalar_of(re_matches::ReMatches::new(re_matches::Shape::Fields)),
+        scalar_of(spath::Spath::new()),
+        scalar_of(time_range::TimeRange::new()),
+        scalar_of(to_micros::ToMicros::new()),
+    ]);
     functions
+}
+
+fn scalar_of(function: impl ScalarUDFImpl + 'static) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(function))
+}
+
+/// Functions and operators over JSON texts. They bring rewrites of their own, so they are registered with the whole state.
+pub(crate) fn register_json(state: &mut dyn FunctionRegistry) -> Result<()> {
+    datafusion_functions_json::register_all(state)
 }
 
 /// All aggregate functions.
 pub(crate) fn aggregate() -> Vec<Arc<AggregateUDF>> {
     let functions = SessionStateDefaults::default_aggregate_functions();
-    functions
-        .into_iter()
-        .map(|function| match function.name() {
-            "approx_percentile_cont" | "approx_median" => {
-                Arc::new(AggregateUDF::new_from_impl(percentile::Sketched(function)))
-            }
-            "percentile_cont" => Arc::new(AggregateUDF::new_from_impl(percentile::Unordered(function))),
-            _ => function,
-        })
-        .collect()
+    let known = functions.into_iter().map(|function| match function.name() {
+        "approx_percentile_cont" | "approx_median" => aggregate_of(percentile::Sketched(function)),
+        "percentile_cont" => aggregate_of(percentile::Unordered(function)),
+        _ => function,
+    });
+    let ours = [
+        aggregate_of(summary_percentile::SummaryPercentile::new()),
+        aggregate_of(top_values::TopValues::new(top_values::Counted::Rows)),
+        aggregate_of(top_values::TopValues::new(top_values::Counted::Values)),
+    ];
+    known.chain(ours).collect()
+}
+
+fn aggregate_of(function: impl AggregateUDFImpl + 'static) -> Arc<AggregateUDF> {
+    Arc::new(AggregateUDF::new_from_impl(function))
 }
 
 /// `EXTRACT(part FROM time)`, where time may be microseconds.

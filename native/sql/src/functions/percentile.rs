@@ -12,7 +12,7 @@ use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, Signature,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Documentation, EmitTo, GroupsAccumulator, Signature,
 };
 
 /// A percentile function of DataFusion's with sketches for states. Its arguments and errors are the original's.
@@ -45,6 +45,10 @@ impl AggregateUDFImpl for Sketched {
 
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
         self.0.return_type(arg_types)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.0.documentation()
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -231,6 +235,10 @@ impl AggregateUDFImpl for Unordered {
 
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
         self.0.return_type(arg_types)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.0.documentation()
     }
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {

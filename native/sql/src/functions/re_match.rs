@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, BooleanArray};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
-use regex::Regex;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 
+use super::pattern::compile;
 use super::text::{Second, answer, arguments, test, two_texts};
 use super::{RE_MATCH, RE_NOT_MATCH};
 use crate::error::{INVALID_SQL, SqlError};
@@ -17,6 +19,10 @@ use crate::error::{INVALID_SQL, SqlError};
 pub(super) struct ReMatch {
     negated: bool,
     signature: Signature,
+}
+
+pub(crate) fn re_match() -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(ReMatch::new(false)))
 }
 
 impl ReMatch {
@@ -50,7 +56,7 @@ impl ScalarUDFImpl for ReMatch {
         let rows = rows.as_string::<i32>();
         let array = match second {
             Second::Constant(Some(pattern)) => {
-                let regex = compile(pattern)?;
+                let regex = compile(pattern, false)?;
                 test(rows, |row| regex.is_match(row) != self.negated)
             }
             Second::Constant(None) => BooleanArray::new_null(rows.len()),
@@ -67,15 +73,8 @@ impl ScalarUDFImpl for ReMatch {
         if let Some(Expr::Literal(pattern, _)) = args.get(1)
             && let Some(pattern) = pattern.try_as_str().flatten()
         {
-            compile(pattern)?;
+            compile(pattern, false)?;
         }
         Ok(ExprSimplifyResult::Original(args))
     }
-}
-
-fn compile(pattern: &str) -> Result<Regex> {
-    Regex::new(pattern).map_err(|error| {
-        let message = format!("Search SQL not valid: the regular expression '{pattern}' is not valid");
-        DataFusionError::from(SqlError::new(INVALID_SQL, message).with_detail(error.to_string()))
-    })
 }

@@ -7,7 +7,8 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::ColumnarValue;
 
-use crate::error::{INVALID_SQL, SqlError};
+use super::docs::wrong_form;
+use crate::error::{SqlError, TYPE_MISMATCH};
 
 /// The second argument of a text function.
 pub(super) enum Second<'a> {
@@ -15,15 +16,20 @@ pub(super) enum Second<'a> {
     Rows(&'a StringArray),
 }
 
-/// Both arguments become text, whatever type they have.
+/// Numbers, booleans and times become text; an array or a struct has no one form of text.
+pub(super) fn as_text(function: &str, data_type: &DataType) -> Result<DataType> {
+    if data_type.is_nested() {
+        let text = format!("no compatible data type: {function} needs text, not {data_type}");
+        return Err(SqlError::new(TYPE_MISMATCH, text).into());
+    }
+    Ok(DataType::Utf8)
+}
+
+/// Both arguments become text.
 pub(super) fn two_texts(function: &str, arg_types: &[DataType]) -> Result<Vec<DataType>> {
     match arg_types {
-        [_, _] => Ok(vec![DataType::Utf8, DataType::Utf8]),
-        _ => Err(SqlError::new(
-            INVALID_SQL,
-            format!("Search SQL not valid: the form is {function}(field, 'value')"),
-        )
-        .into()),
+        [first, second] => Ok(vec![as_text(function, first)?, as_text(function, second)?]),
+        _ => Err(wrong_form(function)),
     }
 }
 

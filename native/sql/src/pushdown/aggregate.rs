@@ -115,8 +115,10 @@ fn aggregates(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec
 }
 
 fn one(function: &AggregateFunctionExpr, arguments: &[Arc<dyn PhysicalExpr>], through: &Through) -> Option<Aggregate> {
-    // States of `approx_distinct` are null where a group had no value, which its own final step refuses.
-    if function.ignore_nulls() || !function.order_bys().is_empty() || function.fun().name() == "approx_distinct" {
+    // States of `approx_distinct` are null where a group had no value, which its own final step refuses. Those of `corr` differ
+    // between its accumulators of groups, which the scan uses, and of one value, which the final step without groups does.
+    let refused = matches!(function.fun().name(), "approx_distinct" | "corr");
+    if function.ignore_nulls() || !function.order_bys().is_empty() || refused {
         return None;
     }
     let known = match arguments {

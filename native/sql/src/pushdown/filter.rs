@@ -11,7 +11,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use super::combine::{conjunction, disjunction, inverse, mirrored, whether};
 use super::operand::{Operand, operand};
-use crate::functions::{CONTAINS, CONTAINS_IGNORE_CASE, RE_MATCH, RE_NOT_MATCH};
+use crate::functions::{CONTAINS, CONTAINS_IGNORE_CASE, RE_MATCH, RE_NOT_MATCH, compile};
 use crate::stream_table::{Columns, TIME_COLUMN};
 
 /// The filter for `expr IS TRUE`, or `None` where it has no exact form.
@@ -184,10 +184,34 @@ fn function_holds(function: &ScalarFunction, wanted: bool, columns: &Columns) ->
     match function.name() {
         CONTAINS | "contains" if rest.is_empty() => contains(subject, argument, !wanted, false, columns),
         CONTAINS_IGNORE_CASE if rest.is_empty() => contains(subject, argument, !wanted, true, columns),
+        "starts_with" if rest.is_empty() => placed(subject, argument, !wanted, columns, |text| format!("{text}%")),
+        "ends_with" if rest.is_empty() => placed(subject, argument, !wanted, columns, |text| format!("%{text}")),
         RE_MATCH if rest.is_empty() => regex(subject, argument, !wanted, false, columns),
         RE_NOT_MATCH if rest.is_empty() => regex(subject, argument, wanted, false, columns),
         _ => None,
     }
+}
+
+/// A text at the start or the end, as a pattern of LIKE.
+fn placed(
+    subject: &Expr,
+    part: &Expr,
+    negated: bool,
+    columns: &Columns,
+    pattern: impl FnOnce(String) -> String,
+) -> Option<Filter> {
+    let column = text_column(subject, columns)?;
+    let part = literal(part)?;
+    if part.is_null() {
+        return Some(Filter::Constant { value: false });
+    }
+    let escape = |c: char| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c]);
+    Some(Filter::Like {
+        column,
+        pattern: pattern(text(part)?.chars().flat_map(escape).collect()),
+        negated,
+        ignore_case: false,
+    })
 }
 
 fn contains(subject: &Expr, needle: &Expr, negated: bool, ignore_case: bool, columns: &Columns) -> Option<Filter> {
@@ -212,7 +236,7 @@ fn regex(subject: &Expr, pattern: &Expr, negated: bool, ignore_case: bool, colum
     }
     let pattern = text(pattern)?.to_owned();
     // An invalid pattern stays above, where its error names the expression.
-    regex::Regex::new(&pattern).ok()?;
+    compile(&pattern, ignore_case).ok()?;
     Some(Filter::Regex {
         column,
         pattern,

@@ -1,7 +1,7 @@
-//! `match_all('text')` becomes a test of each full-text column of the stream it is asked of.
+//! `match_all('text')` and `fuzzy_match_all` become tests of each full-text column of the stream they are asked of.
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Column, DataFusionError, Result};
+use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -11,8 +11,10 @@ use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::error::{FULL_TEXT_NOT_FOUND, INVALID_SQL, SqlError};
-use crate::functions::{MATCH_ALL, str_match_ignore_case};
+use crate::functions::{FUZZY_MATCH_ALL, MATCH_ALL, fuzzy_match, wrong_form};
 use crate::stream_table::StreamTable;
+
+use super::wanted::Wanted;
 
 #[derive(Debug)]
 pub(crate) struct MatchAllRule;
@@ -22,7 +24,7 @@ impl AnalyzerRule for MatchAllRule {
         plan.transform_up_with_subqueries(|node| {
             let mut used = false;
             node.apply_expressions(|expr| {
-                used |= expr.exists(|expr| Ok(is_match_all(expr)))?;
+                used |= expr.exists(|expr| Ok(is_full_text(expr)))?;
                 Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
             })?;
             if !used {
@@ -44,8 +46,8 @@ impl AnalyzerRule for MatchAllRule {
     }
 }
 
-fn is_match_all(expr: &Expr) -> bool {
-    matches!(expr, Expr::ScalarFunction(function) if function.name() == MATCH_ALL)
+fn is_full_text(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(function) if matches!(function.name(), MATCH_ALL | FUZZY_MATCH_ALL))
 }
 
 /// Each test is true or false, also where a column is null: `NOT match_all(...)` finds the rows without the text.
@@ -53,28 +55,42 @@ fn replace(expr: Expr, columns: &[Column]) -> Result<Transformed<Expr>> {
     let Expr::ScalarFunction(function) = &expr else {
         return Ok(Transformed::no(expr));
     };
-    if function.name() != MATCH_ALL {
-        return Ok(Transformed::no(expr));
-    }
-    let text = match function.args.as_slice() {
-        [Expr::Literal(value, _)] => value.try_as_str().flatten(),
-        _ => None,
+    let tests: Vec<Expr> = match function.name() {
+        MATCH_ALL => {
+            let [text] = function.args.as_slice() else {
+                return Err(wrong_form(MATCH_ALL));
+            };
+            let wanted = Wanted::parse(constant(text)?);
+            columns
+                .iter()
+                .map(|column| wanted.test(Expr::Column(column.clone())))
+                .collect()
+        }
+        FUZZY_MATCH_ALL if function.args.len() != 2 => return Err(wrong_form(FUZZY_MATCH_ALL)),
+        FUZZY_MATCH_ALL => {
+            let fuzzy = |column: &Column| {
+                let mut args = vec![Expr::Column(column.clone())];
+                args.extend(function.args.iter().cloned());
+                Expr::ScalarFunction(ScalarFunction::new_udf(fuzzy_match(), args))
+            };
+            columns.iter().map(fuzzy).collect()
+        }
+        _ => return Ok(Transformed::no(expr)),
     };
-    let Some(text) = text else {
-        return Err(invalid("the argument of match_all has to be a constant text"));
-    };
-    let text = text.trim_matches('*');
-    if text.is_empty() {
-        return Ok(Transformed::yes(lit(true)));
-    }
-    let tests = columns.iter().map(|column| {
-        let args = vec![Expr::Column(column.clone()), lit(text)];
-        Expr::IsTrue(Box::new(Expr::ScalarFunction(ScalarFunction::new_udf(
-            str_match_ignore_case(),
-            args,
-        ))))
+    let tests = tests.into_iter().map(|test| match test {
+        Expr::Literal(..) => test,
+        test => Expr::IsTrue(Box::new(test)),
     });
     Ok(Transformed::yes(disjunction(tests).unwrap_or_else(|| lit(false))))
+}
+
+fn constant(text: &Expr) -> Result<&str> {
+    let text = match text {
+        Expr::Literal(ScalarValue::Int64(_) | ScalarValue::Float64(_), _) => return Err(wrong_form(MATCH_ALL)),
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        _ => None,
+    };
+    text.ok_or_else(|| invalid("the argument of match_all has to be a constant text"))
 }
 
 /// The full-text columns of the one stream under `node`, qualified as `node` sees them.

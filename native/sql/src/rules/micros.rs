@@ -77,14 +77,19 @@ fn literal(text: &str) -> Result<Option<Expr>> {
     if text.parse::<i64>().is_ok() {
         return Ok(None);
     }
+    Ok(Some(Expr::Literal(ScalarValue::Int64(Some(time_of_text(text)?)), None)))
+}
+
+/// Microseconds since the epoch of a constant text.
+///
+/// # Errors
+/// 20007 for a text that is no time.
+pub(crate) fn time_of_text(text: &str) -> Result<i64> {
     let time = string_to_datetime(&Utc, text).map_err(|error| {
         let message = format!("no compatible data type: '{text}' is not a time");
         SqlError::new(TYPE_MISMATCH, message).with_detail(format!(
             "{error}; write '2026-01-31 12:00:00', an RFC 3339 time, or microseconds"
         ))
     })?;
-    Ok(Some(Expr::Literal(
-        ScalarValue::Int64(Some(time.timestamp_micros())),
-        None,
-    )))
+    Ok(time.timestamp_micros())
 }

@@ -110,6 +110,11 @@ fn bounds_on_the_event_time_become_the_time_range() {
         ),
         ("_timestamp::timestamp < '2026-03-05'", None, Some(day)),
         (
+            "time_range(_timestamp, '2026-03-05', '2026-03-05T01:00:00Z')",
+            Some(day),
+            Some(day + HOUR_US),
+        ),
+        (
             "date_trunc('day', _timestamp) = '2026-03-05'",
             Some(day),
             Some(day + 24 * HOUR_US),
@@ -210,6 +215,31 @@ fn predicates_become_filters() {
         (
             "match_all('*Foo*')",
             json!({ "op": "contains", "column": "message", "needle": "Foo", "negated": false, "ignoreCase": true }),
+        ),
+        (
+            "match_all('foo*')",
+            json!({ "op": "and", "args": [
+                { "op": "contains", "column": "message", "needle": "foo", "negated": false, "ignoreCase": true },
+                { "op": "regex", "column": "message", "pattern": "(?i)(?:^|[^\\p{L}\\p{N}])foo", "negated": false,
+                    "ignoreCase": false }] }),
+        ),
+        (
+            "match_all('re:a+b')",
+            json!({ "op": "regex", "column": "message", "pattern": "(?i)a+b", "negated": false, "ignoreCase": false }),
+        ),
+        ("match_all('*')", json!(null)),
+        ("level = '_o2_all_'", json!(null)),
+        (
+            "starts_with(message, '5%_')",
+            json!({ "op": "like", "column": "message", "pattern": "5\\%\\_%", "negated": false, "ignoreCase": false }),
+        ),
+        (
+            "NOT ends_with(message, 'x')",
+            json!({ "op": "like", "column": "message", "pattern": "%x", "negated": true, "ignoreCase": false }),
+        ),
+        (
+            "regexp_like(message, 'a+b')",
+            json!({ "op": "regex", "column": "message", "pattern": "a+b", "negated": false, "ignoreCase": false }),
         ),
         (
             "re_match(message, 'a+b')",

@@ -7,6 +7,7 @@ mod differential;
 mod encodings;
 mod errors;
 mod exports;
+mod functions;
 mod harness;
 mod leaves;
 mod limits;
