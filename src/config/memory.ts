@@ -1,6 +1,6 @@
 /**
- * How the memory of the process is divided: one limit, and from it what each part may hold. What a setting names itself it gets; the rest is
- * dealt out in fixed shares, so that a small limit makes every part small instead of one part impossible.
+ * How the memory of the process is divided: one limit, and from it what each part may hold. What a setting names itself it gets; the rest
+ * is dealt out in fixed shares, so that a small limit makes every part small instead of one part impossible.
  */
 import { availableParallelism, totalmem } from 'node:os';
 import { requestError } from '../errors/index.js';

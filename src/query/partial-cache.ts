@@ -62,7 +62,8 @@ export class PartialCache {
   /** From the disk, from a scan of another query that is under way, or by `scan`. `fresh` tells which. */
   async find(key: string, scan: () => Promise<Partial>): Promise<{ partial: Partial; fresh: boolean }> {
     const shared = await this.running.get(key)?.catch(() => undefined);
-    // What is held has one owner. The other query may have been cancelled, which is none of this one's business; an error of its own this one will meet itself.
+    // What is held has one owner. The other query may have been cancelled, which is none of this one's business; an error of its own this
+    // one will meet itself.
     if (shared && !('held' in shared.ipc)) return { partial: shared, fresh: false };
     if (this.running.has(key)) return this.find(key, scan);
     let fresh = false;

@@ -157,7 +157,14 @@ fn time(name: &str, request: &ScanRequest, parts: &[Part], check: impl FnOnce(&[
         let mut answers = Vec::new();
         for (parts, files) in parts.chunks(each).zip(files.chunks(each)) {
             let cached = Cached { cache: &cache, files };
-            answers.push(scan_with(request, parts, &ScanOptions { cached: Some(cached), ..ScanOptions::default() })?);
+            answers.push(scan_with(
+                request,
+                parts,
+                &ScanOptions {
+                    cached: Some(cached),
+                    ..ScanOptions::default()
+                },
+            )?);
         }
         let middle = cpu_ms()?;
         rows = answers.iter().map(|answer| answer.rows).sum();

@@ -150,12 +150,33 @@ impl Bench<'_> {
             files: &vec![1; self.parts.len()],
         };
         // The second request brings text in.
-        scan_with(&request, &self.parts, &ScanOptions { cached: Some(cached), ..ScanOptions::default() })?;
-        scan_with(&request, &self.parts, &ScanOptions { cached: Some(cached), ..ScanOptions::default() })?;
+        scan_with(
+            &request,
+            &self.parts,
+            &ScanOptions {
+                cached: Some(cached),
+                ..ScanOptions::default()
+            },
+        )?;
+        scan_with(
+            &request,
+            &self.parts,
+            &ScanOptions {
+                cached: Some(cached),
+                ..ScanOptions::default()
+            },
+        )?;
         let start = cpu_seconds();
         let mut pages_cached = 0;
         for _ in 0..self.repeats {
-            let warm = scan_with(&request, &self.parts, &ScanOptions { cached: Some(cached), ..ScanOptions::default() })?;
+            let warm = scan_with(
+                &request,
+                &self.parts,
+                &ScanOptions {
+                    cached: Some(cached),
+                    ..ScanOptions::default()
+                },
+            )?;
             assert_eq!(warm.stats.rows_matched, stats.rows_matched);
             pages_cached = warm.stats.pages_cached;
         }

@@ -173,7 +173,14 @@ impl Timing<'_> {
             cache: &cache,
             files: &self.files,
         };
-        Ok(scan_with(request, &self.parts, &ScanOptions { cached: Some(cached), ..ScanOptions::default() })?)
+        Ok(scan_with(
+            request,
+            &self.parts,
+            &ScanOptions {
+                cached: Some(cached),
+                ..ScanOptions::default()
+            },
+        )?)
     }
 
     /// The best of some runs; the last answer goes to `check`.

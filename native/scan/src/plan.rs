@@ -1,8 +1,8 @@
 //! A request with every name resolved to a slot and every predicate compiled, ready to meet blocks.
 
+use crate::answer::arrow_type;
 use crate::error::ScanError;
 use crate::filter::{self, Node};
-use crate::answer::arrow_type;
 use crate::request::{ARRIVAL, RequestType, ScanRequest};
 use ahash::AHashMap;
 use arrow_schema::DataType;

@@ -86,7 +86,11 @@ pub(crate) fn time_order(plan: &LogicalPlan) -> Option<(TimeOrder, Option<u64>)>
                 if !is_time(&key.expr) {
                     return None;
                 }
-                order = Some(if key.asc { TimeOrder::Ascending } else { TimeOrder::Descending });
+                order = Some(if key.asc {
+                    TimeOrder::Ascending
+                } else {
+                    TimeOrder::Descending
+                });
                 &sort.input
             }
             LogicalPlan::Projection(projection) if projection.expr.iter().all(is_of_row) => &projection.input,
@@ -108,7 +112,13 @@ fn is_time(expr: &Expr) -> bool {
 
 /// Whether it depends on nothing but its row, and does not give the name of the event time to anything else.
 fn is_of_row(expr: &Expr) -> bool {
-    let asks = expr.exists(|inner| Ok(matches!(inner, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_))));
+    let is_query = |inner: &Expr| {
+        matches!(
+            inner,
+            Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)
+        )
+    };
+    let asks = expr.exists(|inner| Ok(is_query(inner)));
     let renames = match expr {
         Expr::Alias(alias) => alias.name == TIME_COLUMN && !is_time(&alias.expr),
         other => !is_time(other) && other.schema_name().to_string() == TIME_COLUMN,

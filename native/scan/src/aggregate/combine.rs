@@ -22,7 +22,8 @@ use std::sync::Arc;
 /// Combines answers of aggregates that `scan` or `combine` gave for this request. If they are `complete`, all
 /// that there are, only the groups that the request's `top` wants are answered.
 ///
-/// Whether it is cancelled is looked at before each answer. Errors: a request without aggregates, bytes that are no answer to it, groups over a limit.
+/// Whether it is cancelled is looked at before each answer. Errors: a request without aggregates, bytes that are no answer to it, groups
+/// over a limit.
 pub fn combine(
     request: &ScanRequest,
     answers: &[&[u8]],

@@ -52,7 +52,15 @@ impl Slab {
             cache: &cache.unwrap(),
             files: &self.files[..parts.len()],
         };
-        let output = scan_with(request, parts, &ScanOptions { cached: Some(cached), ..OPTIONS }).map_err(|error| error.to_string())?;
+        let output = scan_with(
+            request,
+            parts,
+            &ScanOptions {
+                cached: Some(cached),
+                ..OPTIONS
+            },
+        )
+        .map_err(|error| error.to_string())?;
         self.scans += 1;
         self.hits += output.stats.pages_cached;
         Ok(output)
@@ -106,7 +114,11 @@ fn check_resumed(request: &ScanRequest, names: &[String], expected: &mut [Row], 
         let mut answers: Vec<Vec<u8>> = Vec::new();
         let (mut part, mut first_page) = (0, 0);
         loop {
-            let options = ScanOptions { first_page, bytes_max, ..OPTIONS };
+            let options = ScanOptions {
+                first_page,
+                bytes_max,
+                ..OPTIONS
+            };
             let output = scan_with(request, &parts[part..], &options).map_err(|error| error.to_string())?;
             answers.push(output.ipc);
             let Some(resume) = output.resume else { break };
@@ -164,22 +176,23 @@ fn check_combined(request: &ScanRequest, names: &[String], expected: &mut [Row],
         let shares = combined(request, &answers, of)?;
         let shares: Vec<&[u8]> = shares.iter().map(Vec::as_slice).collect();
         compare(request, names, expected, &shares)?;
-        let again = combine(request, &shares, Share::ALL, true, &TestFunctions, None).map_err(|error| error.to_string())?;
+        let again =
+            combine(request, &shares, Share::ALL, true, &TestFunctions, None).map_err(|error| error.to_string())?;
         compare(request, names, expected, &[&again.ipc])?;
     }
     Ok(())
 }
 
 fn answers(request: &ScanRequest, parts: &[Part]) -> Result<Vec<Vec<u8>>, String> {
-    let answer =
-        |part: &Part| scan_with(request, std::slice::from_ref(part), &OPTIONS).map(|output| output.ipc);
+    let answer = |part: &Part| scan_with(request, std::slice::from_ref(part), &OPTIONS).map(|output| output.ipc);
     let answers = parts.iter().map(answer).collect::<Result<_, _>>();
     answers.map_err(|error: ScanError| error.to_string())
 }
 
 fn combined(request: &ScanRequest, answers: &[Vec<u8>], of: u32) -> Result<Vec<Vec<u8>>, String> {
     let answers: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
-    let share = |index| combine(request, &answers, Share { index, of }, true, &TestFunctions, None).map(|output| output.ipc);
+    let share =
+        |index| combine(request, &answers, Share { index, of }, true, &TestFunctions, None).map(|output| output.ipc);
     let shares = (0..of).map(share).collect::<Result<_, _>>();
     shares.map_err(|error: ScanError| error.to_string())
 }

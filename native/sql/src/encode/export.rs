@@ -70,7 +70,8 @@ impl Export {
                     .set_compression(Compression::ZSTD(level))
                     .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
                     .build();
-                let writer = ArrowWriter::try_new(drain.clone(), Arc::clone(&schema), Some(properties)).map_err(unfit)?;
+                let writer =
+                    ArrowWriter::try_new(drain.clone(), Arc::clone(&schema), Some(properties)).map_err(unfit)?;
                 Writer::Parquet(Box::new(writer), drain)
             }
         };

@@ -46,7 +46,9 @@ fn is_time(key: &Arc<dyn PhysicalExpr>, plan: &Arc<dyn ExecutionPlan>) -> Result
     loop {
         if let Some(through) = look_through(plan) {
             let key = through.resolve(&key)?;
-            return Ok(key.downcast_ref::<Column>().is_some_and(|column| column.name() == TIME_COLUMN));
+            return Ok(key
+                .downcast_ref::<Column>()
+                .is_some_and(|column| column.name() == TIME_COLUMN));
         }
         if let Some(filter) = plan.downcast_ref::<FilterExec>()
             && filter.projection().is_none()

@@ -78,7 +78,10 @@ impl Folder {
     }
 
     fn failed(&self, verb: &str, error: &io::Error) -> DataFusionError {
-        DataFusionError::Execution(format!("cannot {verb} a spill file in {}: {error}", self.path.display()))
+        DataFusionError::Execution(format!(
+            "cannot {verb} a spill file in {}: {error}",
+            self.path.display()
+        ))
     }
 }
 
@@ -121,8 +124,10 @@ impl Chunks {
         let [l0, l1, l2, l3, hash @ ..] = frame;
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
         let damaged = || {
-            self.folder
-                .failed("read", &io::Error::other(format!("the chunk at byte {offset} is damaged")))
+            self.folder.failed(
+                "read",
+                &io::Error::other(format!("the chunk at byte {offset} is damaged")),
+            )
         };
         if length > CHUNK_BYTES {
             return Err(damaged());

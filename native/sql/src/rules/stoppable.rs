@@ -31,8 +31,11 @@ impl PhysicalOptimizerRule for StopJoinFilters {
             } else if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>()
                 && let Some(filter) = join.filter()
             {
-                let builder =
-                    NestedLoopJoinExecBuilder::new(Arc::clone(join.left()), Arc::clone(join.right()), *join.join_type());
+                let builder = NestedLoopJoinExecBuilder::new(
+                    Arc::clone(join.left()),
+                    Arc::clone(join.right()),
+                    *join.join_type(),
+                );
                 let builder = builder.with_projection_ref(join.projection().clone());
                 Some(Arc::new(builder.with_filter(Some(stoppable(filter))).build()?))
             } else {
@@ -54,7 +57,11 @@ impl PhysicalOptimizerRule for StopJoinFilters {
 
 fn stoppable(filter: &JoinFilter) -> JoinFilter {
     let expression = Arc::new(Stoppable(Arc::clone(filter.expression())));
-    JoinFilter::new(expression, filter.column_indices().to_vec(), Arc::clone(filter.schema()))
+    JoinFilter::new(
+        expression,
+        filter.column_indices().to_vec(),
+        Arc::clone(filter.schema()),
+    )
 }
 
 /// An expression that fails once its query is cancelled, and is the one inside until then.

@@ -1,5 +1,5 @@
-//! Being cancelled in the midst of an operator. What a join filters it may ask for by the million without a word to the run, and a run has no
-//! way into it but through the expressions that it evaluates: they look at the query whose run the thread is on.
+//! Being cancelled in the midst of an operator. What a join filters it may ask for by the million without a word to the run, and a run has
+//! no way into it but through the expressions that it evaluates: they look at the query whose run the thread is on.
 
 use std::cell::RefCell;
 

@@ -106,7 +106,8 @@ impl LeafQueues {
         let queue = self.find(leaf)?;
         let mut state = queue.lock();
         if state.opened && !queue.replayed {
-            // Only a join by other conditions than equality does that, when it has no room for one side: its way around is to read it again.
+            // Only a join by other conditions than equality does that, when it has no room for one side: its way around is to read
+            // it again.
             return Err(DataFusionError::ResourcesExhausted(
                 "a join without equal keys has no room for its smaller side".to_owned(),
             ));

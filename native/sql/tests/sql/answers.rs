@@ -293,7 +293,13 @@ fn explain_analyze_runs_the_query() {
     let world = world();
     let plan = plan("EXPLAIN ANALYZE SELECT level, status + 1 FROM logs", &context(&world)).expect("a valid statement");
     assert_eq!(plan.explains(), Some(basalt_sql::Explain::Analyze));
-    let mut run = basalt_sql::Run::start(&plan, 1 << 20, &crate::harness::resources(), basalt_scan::Cancel::default()).expect("a run");
+    let mut run = basalt_sql::Run::start(
+        &plan,
+        1 << 20,
+        &crate::harness::resources(),
+        basalt_scan::Cancel::default(),
+    )
+    .expect("a run");
     for answer in world.answers(&plan.leaves()[0]) {
         run.push(0, &answer).expect("an answer");
     }

@@ -17,7 +17,14 @@ fn folder() -> PathBuf {
 fn rows(sql: &str, memory_bytes: usize, resources: &Resources) -> Result<String, SqlError> {
     let world = world();
     let plan = plan(sql, &context(&world)).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    let bytes = run_with(&world, &plan, Format::Ndjson, memory_bytes, resources, Cancel::default())?;
+    let bytes = run_with(
+        &world,
+        &plan,
+        Format::Ndjson,
+        memory_bytes,
+        resources,
+        Cancel::default(),
+    )?;
     Ok(String::from_utf8(bytes).expect("UTF-8"))
 }
 
@@ -52,7 +59,8 @@ fn without_disk_or_with_too_little_of_it_the_query_fails_alone() {
 #[test]
 fn all_runs_together_have_a_limit_too() {
     let shared = Resources::new(1 << 20, None);
-    let sql = "SELECT a.message, b.message, array_agg(a.status) FROM logs a CROSS JOIN logs b GROUP BY a.message, b.message";
+    let sql =
+        "SELECT a.message, b.message, array_agg(a.status) FROM logs a CROSS JOIN logs b GROUP BY a.message, b.message";
     let error = rows(sql, LIMIT_BYTES, &shared).expect_err("a megabyte for all");
     assert!(error.message.contains("all queries together hold"), "{error}");
     assert_eq!(shared.memory_bytes(), 0);

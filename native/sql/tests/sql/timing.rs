@@ -55,7 +55,13 @@ fn running() {
         let mut all: Vec<_> = (0..200)
             .map(|_| {
                 let start = Instant::now();
-                let mut run = basalt_sql::Run::start(&plan, 1 << 26, &crate::harness::resources(), basalt_scan::Cancel::default()).expect("a run");
+                let mut run = basalt_sql::Run::start(
+                    &plan,
+                    1 << 26,
+                    &crate::harness::resources(),
+                    basalt_scan::Cancel::default(),
+                )
+                .expect("a run");
                 for (leaf, answers) in answers.iter().enumerate() {
                     answers
                         .iter()
@@ -105,7 +111,13 @@ fn encoding() {
     let plan = plan("SELECT * FROM big", &context(&world)).expect("a valid statement");
     let answer = world.answers(&plan.leaves()[0]).remove(0);
     for format in [Format::JsonObjects, Format::JsonArrays, Format::Csv] {
-        let mut run = basalt_sql::Run::start(&plan, 1 << 30, &crate::harness::resources(), basalt_scan::Cancel::default()).expect("a run");
+        let mut run = basalt_sql::Run::start(
+            &plan,
+            1 << 30,
+            &crate::harness::resources(),
+            basalt_scan::Cancel::default(),
+        )
+        .expect("a run");
         let start = Instant::now();
         run.push(0, &answer).expect("an answer");
         run.finish_leaf(0);

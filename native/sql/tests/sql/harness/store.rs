@@ -42,9 +42,16 @@ impl Store {
                         header: None,
                     })
                     .collect();
-                scan_with(request, &parts, &ScanOptions { functions: leaf_functions(), ..ScanOptions::default() })
-                    .unwrap_or_else(|error| panic!("{error}: {request:?}"))
-                    .ipc
+                scan_with(
+                    request,
+                    &parts,
+                    &ScanOptions {
+                        functions: leaf_functions(),
+                        ..ScanOptions::default()
+                    },
+                )
+                .unwrap_or_else(|error| panic!("{error}: {request:?}"))
+                .ipc
             })
             .collect()
     }
