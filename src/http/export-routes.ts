@@ -1,8 +1,7 @@
 /** Results as files: `_export` for a whole one, and `_search` for clients that accept no JSON. */
 import { EXPORT_STALL_SECONDS } from '../config/limits.js';
 import { requestError } from '../errors/index.js';
-import type { ExportFormat } from '../native/index.js';
-import { type ExportBody, exportResult, parseExportBody } from '../query/export.js';
+import { type ExportBody, type ExportFormat, exportResult, parseExportBody } from '../query/export.js';
 import type { Statement } from '../query/query-runner.js';
 import type { SearchService } from '../query/search.js';
 import { paging, parseSearchBody } from '../query/search-body.js';

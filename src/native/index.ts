@@ -456,8 +456,8 @@ export const scan = guarded(addon.scan);
 
 /**
  * Makes one answer out of answers that `scan` or this verb gave to one request for aggregates: each group once. Groups are dealt by a
- * hash to `shares` calls; with all answers there (`complete`) only the request's first groups are kept. Answers may lie in shared memory, or
- * be numbers of held ones, which stay held.
+ * hash to `shares` calls; with all answers there (`complete`) only the request's first groups are kept. Answers may lie in shared memory,
+ * or be numbers of held ones, which stay held.
  * Query workers; about 50 ns a row of the answers.
  */
 export const combineAnswers = guarded(addon.combineAnswers);

@@ -18,6 +18,8 @@ import {
 } from './search-body.js';
 import { type TimeRange, timePartitions } from './time-partitions.js';
 
+export type { ExportFormat };
+
 const exportSchema = z.object({
   query: z.object({
     sql: z.string().min(1),

@@ -50,7 +50,7 @@ pub fn run(
         if collector.left == 0 {
             break;
         }
-        if scanner.is_enough(collector.bytes()) {
+        if part > 0 && scanner.is_enough(collector.bytes()) {
             resume = Some(Resume { part, page: 0 });
             break;
         }

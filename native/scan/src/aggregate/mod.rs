@@ -75,7 +75,7 @@ pub fn run(
     let (mut aggregation, fields) = Aggregation::new(plan, groups, aggregates, functions)?;
     let mut resume = None;
     for part in 0..scanner.parts() {
-        if scanner.is_enough(aggregation.bytes()) {
+        if part > 0 && scanner.is_enough(aggregation.bytes()) {
             resume = Some(Resume { part, page: 0 });
             break;
         }

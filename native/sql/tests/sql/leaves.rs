@@ -368,13 +368,13 @@ fn order_by_time_with_a_limit_becomes_top_time() {
     let output = |sql: &str| leaf(sql)["output"].clone();
     assert_eq!(
         output("SELECT level FROM logs ORDER BY _timestamp DESC LIMIT 10"),
-        json!({ "kind": "topTime", "project": ["_timestamp", "level"], "descending": true, "limit": 10 })
+        json!({ "kind": "topTime", "project": ["_timestamp", "level", "#arrival"], "descending": true, "limit": 10 })
     );
     assert_eq!(
         output(
             "SELECT upper(level) AS l, timestamp FROM logs WHERE status = 200 ORDER BY timestamp LIMIT 10 OFFSET 20"
         ),
-        json!({ "kind": "topTime", "project": ["_timestamp", "level"], "descending": false, "limit": 30 })
+        json!({ "kind": "topTime", "project": ["_timestamp", "level", "#arrival"], "descending": false, "limit": 30 })
     );
     let union = leaves(
         "SELECT _timestamp, level FROM logs UNION ALL SELECT _timestamp, name FROM users ORDER BY _timestamp DESC LIMIT 4",
@@ -424,7 +424,7 @@ fn paging_and_default_order_apply_to_plain_queries() {
         let plan = plan(sql, &context).unwrap_or_else(|error| panic!("{sql}: {error}"));
         serde_json::to_value(&plan.leaves()[0].output).expect("plain data")
     };
-    let newest = |limit: u64| json!({ "kind": "topTime", "project": ["_timestamp", "level"], "descending": true, "limit": limit });
+    let newest = |limit: u64| json!({ "kind": "topTime", "project": ["_timestamp", "level", "#arrival"], "descending": true, "limit": limit });
     assert_eq!(output("SELECT level FROM logs"), newest(30));
     assert_eq!(output("SELECT level FROM logs LIMIT 5"), newest(5));
     assert_eq!(

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basalt_scan::Sketch;
-use basalt_scan::request::{Aggregate, Argument, Comparison, Filter, Group, Literal, Output, RequestType, ScanRequest};
+use basalt_scan::request::{
+    ARRIVAL, Aggregate, Argument, Comparison, Filter, Group, Literal, Output, RequestType, ScanRequest,
+};
 use datafusion::arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
 };
@@ -171,6 +173,13 @@ fn write_rows(request: &ScanRequest, project: &[String], rows: &[&Row]) -> Vec<u
     let columns = project
         .iter()
         .map(|name| {
+            // Here rows of equal time are all one: nothing is asked that would tell them apart.
+            if name == ARRIVAL {
+                return (
+                    name.clone(),
+                    array(RequestType::Int64, &vec![Value::Int(0); rows.len()]),
+                );
+            }
             (
                 name.clone(),
                 array(
