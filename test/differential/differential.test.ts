@@ -27,7 +27,7 @@ interface Scale {
 }
 
 const SCALES: Scale[] = [
-  { events: long ? 6000 : 1500, queries: long ? 4000 : 150, bodyRecords: 400, manyRows: false },
+  { events: long ? 6000 : 1500, queries: long ? 10_000 : 150, bodyRecords: 400, manyRows: false },
   // Enough for several row groups in a segment, and for several pages in each.
   { events: long ? 400_000 : 150_000, queries: long ? 600 : 30, bodyRecords: 30_000, manyRows: true },
 ];

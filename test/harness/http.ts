@@ -38,7 +38,7 @@ export const ALL_TIME = { start: 0, end: 4_102_444_800_000_000 };
 const REQUEST_TIMEOUT_MS = 30_000;
 
 export class Client {
-  private readonly authorization: string;
+  readonly authorization: string;
 
   constructor(
     readonly url: string,
