@@ -25,7 +25,7 @@ export class QueryAdmission {
       if (this.waiting.length >= this.waitingMax) {
         throw overloaded(
           `${this.running} queries are running and ${this.waiting.length} are waiting`,
-          'retry after the time given; the limits are QUERIES_RUNNING_MAX and QUERIES_WAITING_MAX',
+          'retry after the time given; more query workers allow more',
         );
       }
       await new Promise<void>((resolve) => this.waiting.push(resolve));

@@ -1,6 +1,6 @@
 /** One statement over an organization's streams: its plan, its kept answers, its turn, its snapshots. Every search is made of these. */
 import type { Piscina } from 'piscina';
-import { QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX } from '../config/limits.js';
+import { QUERIES_RUNNING_MIN, QUERIES_RUNNING_PER_WORKER, QUERIES_WAITING_MAX } from '../config/limits.js';
 import { type QueryBudget, shareOf } from '../config/memory.js';
 import { requestError } from '../errors/index.js';
 import type { ExportFormat, RowFormat, TimeOrder } from '../native/index.js';
@@ -87,14 +87,17 @@ interface Resolved {
 }
 
 export class QueryRunner {
-  readonly admission = new QueryAdmission(QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX);
+  readonly admission: QueryAdmission;
 
   constructor(
     private readonly store: Store,
     private readonly pool: Piscina,
     readonly caches: QueryCaches,
     private readonly budget: QueryBudget,
-  ) {}
+  ) {
+    const running = pool.options.maxThreads * QUERIES_RUNNING_PER_WORKER;
+    this.admission = new QueryAdmission(Math.max(QUERIES_RUNNING_MIN, running), QUERIES_WAITING_MAX);
+  }
 
   /** @throws BasaltError with the API's code */
   async run(statement: Statement, signal: AbortSignal): Promise<StatementAnswer> {

