@@ -1,5 +1,5 @@
 /**
- * POST with patience: an overloaded server (503, 429) is asked again after its Retry-After, a lost connection after a
+ * Requests with patience: an overloaded server (503, 429) is asked again after its Retry-After, a lost connection after a
  * growing pause, both a bounded number of times.
  */
 import * as http from 'node:http';
@@ -7,10 +7,25 @@ import * as https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from './connection.js';
 import { CliError } from './failure.js';
+import { saysCancelled } from './server-error.js';
 
 export interface HttpReply {
   status: number;
   body: Buffer;
+}
+
+/** An answer whose body, where the status is 200, is still to be read. */
+export interface OpenReply extends HttpReply {
+  stream?: http.IncomingMessage;
+}
+
+export interface HttpRequest {
+  method: 'GET' | 'POST' | 'DELETE';
+  path: string;
+  headers?: Record<string, string>;
+  body?: Buffer;
+  /** Ends the request, and all patience with it. */
+  signal?: AbortSignal;
 }
 
 export interface RetryPolicy {
@@ -35,8 +50,9 @@ const SILENCE_MS_MAX = 660_000;
 
 const RETRY_AFTER_SECONDS_MAX = 60;
 
-interface RawReply extends HttpReply {
-  retryAfterSeconds: number;
+interface RawReply {
+  status: number;
+  stream: http.IncomingMessage;
 }
 
 /** Failed before the request can have reached the server: sending it again cannot store anything twice. */
@@ -48,7 +64,7 @@ export class HttpClient {
   /** Requests sent again although the server may have taken the lost one. */
   uncertainRepeats = 0;
   private readonly agent: http.Agent | https.Agent;
-  private readonly send: typeof http.request;
+  private readonly begin: typeof http.request;
 
   /** @param connections most requests in flight at once */
   constructor(
@@ -58,21 +74,47 @@ export class HttpClient {
   ) {
     const secure = connection.url.startsWith('https:');
     this.agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: connections });
-    this.send = secure ? https.request : http.request;
+    this.begin = secure ? https.request : http.request;
   }
 
   /** @throws CliError when the server stays away or overloaded */
-  async post(path: string, contentType: string, body: Buffer): Promise<HttpReply> {
+  post(path: string, contentType: string, body: Buffer): Promise<HttpReply> {
+    return this.send({ method: 'POST', path, headers: { 'content-type': contentType }, body });
+  }
+
+  /** @throws as `post` */
+  send(request: HttpRequest): Promise<HttpReply> {
+    return this.patiently(request, collect);
+  }
+
+  /** For answers too large to be held. @throws as `post` */
+  open(request: HttpRequest): Promise<OpenReply> {
+    return this.patiently(request, async (raw) =>
+      raw.status === 200 ? { status: 200, body: Buffer.alloc(0), stream: raw.stream } : collect(raw),
+    );
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private async patiently<Reply extends HttpReply>(
+    request: HttpRequest,
+    read: (raw: RawReply) => Promise<Reply>,
+  ): Promise<Reply> {
+    const { signal } = request;
     let failures = 0;
     let refusals = 0;
     for (;;) {
       try {
-        const reply = await this.postOnce(path, contentType, body);
-        if (reply.status !== 503 && reply.status !== 429) return reply;
+        const raw = await this.sendOnce(request);
+        const reply = await read(raw);
+        if ((reply.status !== 503 && reply.status !== 429) || saysCancelled(reply)) return reply;
         if (++refusals >= this.retry.overloadAttemptsMax) return reply;
         this.overloadRetries++;
-        await sleep(reply.retryAfterSeconds * 1000);
+        await sleep(parseRetryAfter(raw.stream.headers['retry-after']) * 1000, undefined, { signal });
       } catch (error) {
+        signal?.throwIfAborted();
         const code = (error as NodeJS.ErrnoException).code ?? '';
         if (++failures >= this.retry.connectionAttemptsMax) {
           throw new CliError(
@@ -81,35 +123,21 @@ export class HttpClient {
           );
         }
         if (!NEVER_SENT.has(code)) this.uncertainRepeats++;
-        await sleep(Math.min(this.retry.pauseMs * 2 ** (failures - 1), this.retry.pauseMsMax));
+        await sleep(Math.min(this.retry.pauseMs * 2 ** (failures - 1), this.retry.pauseMsMax), undefined, {
+          signal,
+        });
       }
     }
   }
 
-  close(): void {
-    this.agent.destroy();
-  }
-
-  private postOnce(path: string, contentType: string, body: Buffer): Promise<RawReply> {
+  private sendOnce({ method, path, headers, body, signal }: HttpRequest): Promise<RawReply> {
     const { url, authorization } = this.connection;
-    const headers = { authorization, 'content-type': contentType, 'content-length': body.length };
+    const length = body ? { 'content-length': body.length } : {};
+    const options = { method, agent: this.agent, headers: { authorization, ...length, ...headers }, signal };
     return new Promise((resolve, reject) => {
-      const request = this.send(
-        `${url}${path}`,
-        { method: 'POST', agent: this.agent, headers },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('error', reject);
-          response.on('end', () => {
-            resolve({
-              status: response.statusCode ?? 0,
-              body: Buffer.concat(chunks),
-              retryAfterSeconds: parseRetryAfter(response.headers['retry-after']),
-            });
-          });
-        },
-      );
+      const request = this.begin(`${url}${path}`, options, (stream) => {
+        resolve({ status: stream.statusCode ?? 0, stream });
+      });
       request.setTimeout(SILENCE_MS_MAX, () => request.destroy(new Error('the server fell silent')));
       request.on('error', reject);
       request.end(body);
@@ -117,33 +145,15 @@ export class HttpClient {
   }
 }
 
+async function collect({ status, stream }: RawReply): Promise<HttpReply> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return { status, body: Buffer.concat(chunks) };
+}
+
 /** Seconds of a Retry-After header; 1 when it is absent or not a number of seconds. */
 export function parseRetryAfter(header: string | undefined): number {
   const seconds = Number(header);
   if (header === undefined || !Number.isFinite(seconds) || seconds < 0) return 1;
   return Math.min(seconds, RETRY_AFTER_SECONDS_MAX);
-}
-
-/** The members of an error answer (docs: README, "Errors"). */
-export interface ErrorBody {
-  message: string;
-  error_detail?: string;
-  hint?: string;
-  suggestions?: string[];
-  line?: number;
-  column?: number;
-}
-
-/** Reads an error answer; whatever is not one becomes its message. */
-export function parseErrorBody(reply: HttpReply): ErrorBody {
-  const text = reply.body.toString('utf8');
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null && typeof (parsed as ErrorBody).message === 'string') {
-      return parsed as ErrorBody;
-    }
-  } catch {
-    // Not JSON: a proxy's page, or another server altogether.
-  }
-  return { message: `HTTP ${reply.status}${text ? `: ${text.slice(0, 500)}` : ''}` };
 }

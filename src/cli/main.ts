@@ -2,6 +2,7 @@
 /** The `basalt` command. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addExportCommand } from './export/command.js';
 import { reportFailure } from './failure.js';
 import { addIngestCommand } from './ingest/command.js';
 import { addInspectCommand } from './inspect/command.js';
@@ -24,6 +25,7 @@ const program = new Command('basalt')
 addServeCommand(program);
 addIngestCommand(program);
 addQueryCommand(program);
+addExportCommand(program);
 addInspectCommand(program);
 addVerifyCommand(program);
 addRepairCommand(program);

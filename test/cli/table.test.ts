@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { markPosition } from '../../src/cli/query/command.js';
 import { ExactNumber, parseExact, stringifyExact } from '../../src/cli/query/exact-json.js';
 import { fitWidths, formatTable } from '../../src/cli/query/table.js';
 import { parseTimeUs } from '../../src/cli/query/time.js';
+import { markPosition } from '../../src/cli/server-error.js';
 
 describe('exact JSON', () => {
   test('what JSON.stringify writes comes back to the byte', () => {

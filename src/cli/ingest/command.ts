@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addConnectionOptions, type ConnectionOptions, resolveConnection } from '../connection.js';
 import { CliError } from '../failure.js';
-import { HttpClient, parseErrorBody } from '../http-client.js';
+import { HttpClient } from '../http-client.js';
+import { parseErrorBody } from '../server-error.js';
 import { type Batch, BatchBuilder } from './batches.js';
 import { inputName, LINE_BYTES_MAX, readLines, totalBytes } from './lines.js';
 import { IngestProgress } from './progress.js';

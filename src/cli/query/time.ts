@@ -1,5 +1,5 @@
 /** `--from` and `--to` as microseconds since 1970. */
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 
 const US_PER_MS = 1000;
 
@@ -10,6 +10,23 @@ const UNIT_MS: Record<string, number> = {
   d: 86_400_000,
   w: 7 * 86_400_000,
 };
+
+/** Microseconds, half-open; absent: everything. */
+export interface TimeOptions {
+  from?: number;
+  to?: number;
+}
+
+export function addTimeOptions(command: Command): Command {
+  const time = (text: string) => parseTimeUs(text);
+  return command
+    .option(
+      '--from <time>',
+      'start of the time range, inclusive: 15m, 2h, an ISO 8601 time (default: everything)',
+      time,
+    )
+    .option('--to <time>', 'end of the time range, exclusive (default: everything)', time);
+}
 
 /** Least digits of a number that is taken for microseconds and not for a year: 16 since September 2001. */
 const MICROSECOND_DIGITS_MIN = 15;
