@@ -23,6 +23,7 @@ import { addRunningRoutes } from './http/running-routes.js';
 import { addSearchRoutes } from './http/search-routes.js';
 import { addStreamListRoutes } from './http/stream-list-routes.js';
 import { addStreamRoutes } from './http/stream-routes.js';
+import { addTailRoutes } from './http/tail-routes.js';
 import { addValuesRoutes } from './http/values-routes.js';
 import type { IngestWorkerData } from './ingest/batch-task.js';
 import { IngestFrontEnd } from './ingest/front-end.js';
@@ -34,6 +35,7 @@ import { QueryRunner } from './query/query-runner.js';
 import { GONE_FILES_CHANNEL, type QueryWorkerData } from './query/query-task.js';
 import { limitQueries, queryUse } from './query/resources.js';
 import { SearchService } from './query/search.js';
+import { TailService } from './query/tail.js';
 import { allocateRing } from './ring/layout.js';
 import { RingProducer } from './ring/producer.js';
 import type { RemovalRow } from './storage/catalog.js';
@@ -76,6 +78,7 @@ class Server {
   private readonly merges: MergeScheduler;
   private readonly caches: QueryCaches;
   private readonly search: SearchService;
+  private readonly tails: TailService;
   private readonly authenticator: Authenticator;
   private readonly spares: WalSpares;
   private readonly deletions: DeletionService;
@@ -127,6 +130,7 @@ class Server {
     this.caches = new QueryCaches(this.queryPool, this.store.layout.cache, { ...config, resultCacheBytes });
     const runner = new QueryRunner(this.store, this.queryPool, this.caches, query);
     this.search = new SearchService(this.store, runner, { maxQueryRangeHours: config.maxQueryRangeHours });
+    this.tails = new TailService(this.store, runner, log);
     this.ingest = new IngestFrontEnd(
       new RingProducer(ring, RING_SLOTS),
       this.ingestPool,
@@ -157,6 +161,7 @@ class Server {
     this.collector.onIdle(() => this.letGoOfIdleWal());
     this.addGauges();
     this.addCacheMetrics();
+    this.addTailMetrics();
     addNodeRoutes(this.router, {
       state: () => this.state,
       metrics: this.metrics,
@@ -168,6 +173,7 @@ class Server {
     addRunningRoutes(this.router, this.search);
     addValuesRoutes(this.router, this.search);
     addStreamListRoutes(this.router, this.store);
+    addTailRoutes(this.router, this.tails);
     addStreamRoutes(this.router, this.store, this.deletions);
     addIngestRoutes(this.router, this.ingest);
     onBug((error, traceId) =>
@@ -217,6 +223,8 @@ class Server {
     this.spares.stop();
     this.caches.close();
     await this.ingest.idle();
+    // After the last rows that were acknowledged; what is being read of them is not waited for.
+    await this.tails.stop();
     await this.search.running.idle();
     await this.search.runner.admission.idle();
     await this.collector.stop();
@@ -342,6 +350,16 @@ class Server {
       () => caches.disk?.failures ?? 0,
     );
     metrics.gauge('basalt_plans_kept', 'Plans kept for repeated statements', () => caches.plans.count);
+  }
+
+  private addTailMetrics(): void {
+    const { metrics, tails } = this;
+    metrics.gauge('basalt_tails', 'Live tails that are open', () => tails.readerCount);
+    metrics.gauge('basalt_tail_filters', 'Different streams and filters among them', () => tails.groupCount);
+    const { counts } = tails;
+    metrics.total('basalt_tail_scans_total', 'Scans of new blocks for tails', () => counts.scans);
+    metrics.total('basalt_tail_rows_total', 'Rows sent to tails', () => counts.rows);
+    metrics.total('basalt_tail_dropped_rows_total', 'Rows that slow tails did not get', () => counts.dropped);
   }
 
   private addPageCacheMetrics(cache: PageCache): void {

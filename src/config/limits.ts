@@ -165,6 +165,30 @@ export const EXPORT_STALL_SECONDS = 60;
 /** Exports whose number of rows can still be asked for. */
 export const EXPORTS_REMEMBERED_MAX = 1000;
 
+/** Live tails at once; each is a socket, and each filter among them a scan of every new block of its stream. */
+export const TAILS_MAX = 256;
+
+/** Bytes that wait for a slow reader of a tail; rows beyond are dropped, and it is told how many. */
+export const TAIL_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** Messages of a tail have about so many bytes: what is dropped is dropped by the message. */
+export const TAIL_MESSAGE_BYTES = 64 * 1024;
+
+/** Bytes of new blocks that wait for the scan of one filter; their files stay until then, so the oldest are passed over beyond it. */
+export const TAIL_PENDING_BYTES = 64 * 1024 * 1024;
+
+/** Most rows from before that a tail can begin with. */
+export const TAIL_LAST_ROWS_MAX = 10_000;
+
+/** Seconds after which a tail whose reader answers no ping is closed; pings go out in time. */
+export const TAIL_IDLE_SECONDS = 60;
+
+/** Rest between two scans for one filter, so that a tail of many small batches does not take the workers from queries. */
+export const TAIL_PAUSE_MS = 20;
+
+/** How long a scan for a tail waits when the query workers have too much to do. */
+export const TAIL_RETRY_MS = 200;
+
 /** Seconds after which a query is stopped. */
 export const QUERY_TIMEOUT_SECONDS_DEFAULT = 600;
 

@@ -1,8 +1,9 @@
 /**
- * One request and its answer over uWebSockets.js: the only file, with `listener.ts`, that knows that library. uWS objects are valid only
- * inside its callbacks (request) or until the answer or abort (response), so what is needed later is copied here at once.
+ * One request and its answer over uWebSockets.js: the only file, with `listener.ts` and `socket.ts`, that knows that library. uWS objects
+ * are valid only inside its callbacks (request) or until the answer or abort (response), so what is needed later is copied here at once.
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { SocketListener, Upgrade } from './socket.js';
 
 const REASONS: Record<number, string> = {
   200: 'OK',
@@ -17,6 +18,7 @@ const REASONS: Record<number, string> = {
   413: 'Payload Too Large',
   415: 'Unsupported Media Type',
   422: 'Unprocessable Entity',
+  426: 'Upgrade Required',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
@@ -63,6 +65,7 @@ export class Exchange {
     private readonly response: HttpResponse,
     request: HttpRequest,
     private readonly onAnswered: (exchange: Exchange, status: number) => void,
+    private readonly upgrade?: Upgrade,
   ) {
     this.method = request.getMethod().toUpperCase();
     this.path = request.getUrl();
@@ -86,6 +89,11 @@ export class Exchange {
 
   get open(): boolean {
     return this.state === 'OPEN';
+  }
+
+  /** Whether the client asks for a WebSocket. */
+  get upgradable(): boolean {
+    return this.upgrade !== undefined;
   }
 
   onAbort(listener: () => void): void {
@@ -130,6 +138,14 @@ export class Exchange {
       else response.end(bytes, options.close);
     });
     this.onAnswered(this, status);
+  }
+
+  /** Answers an upgradable request with a WebSocket. */
+  acceptSocket(listener: SocketListener): void {
+    if (this.state !== 'OPEN' || !this.upgrade) return;
+    this.state = 'ANSWERED';
+    this.response.cork(() => this.upgrade?.accept(this.response, listener));
+    this.onAnswered(this, 101);
   }
 
   /** Begins an answer that is written piece by piece, in the state OPEN. */

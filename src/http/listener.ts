@@ -4,6 +4,7 @@ import type * as UWebSockets from 'uWebSockets.js';
 import { createRequire } from 'node:module';
 import { FatalError } from '../errors/index.js';
 import { Exchange } from './exchange.js';
+import { type SocketData, socketBehavior } from './socket.js';
 
 // Read by the library when it loads: shippers send long headers.
 process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= '65536';
@@ -39,6 +40,13 @@ export function listen(
   onAnswered: (exchange: Exchange, status: number) => void,
 ): Promise<Listener> {
   const app = uws.App();
+  // Requests that ask for a WebSocket; its routes are the same as those of all others.
+  app.ws<SocketData>(
+    '/*',
+    socketBehavior((response, request, upgrade) =>
+      handle(new Exchange(response, request, onAnswered, upgrade)),
+    ),
+  );
   app.any('/*', (response, request) => handle(new Exchange(response, request, onAnswered)));
   return new Promise((resolve, reject) => {
     const listenOn = app.listen.bind(app) as unknown as ListenWithOptions;

@@ -74,6 +74,8 @@ export interface QueryInput {
   format: RowFormat | number;
   /** Takes encoded rows as they come. The query waits for it, and holds no more than one piece. */
   sink?: (bytes: Uint8Array) => void | Promise<void>;
+  /** Rows come in the order of the snapshot's blocks, where the statement asks for no other: one piece is scanned after the other. */
+  inOrder: boolean;
   /** Whether the pages that it reads are kept for other queries. */
   usePageCache: boolean;
   budget: QueryBudget;
@@ -316,7 +318,7 @@ class QueryExecution {
   }
 
   private dispatch(): void {
-    const workers = this.pool.options.maxThreads;
+    const workers = this.input.inOrder ? 1 : this.pool.options.maxThreads;
     for (const leaf of this.leaves) {
       while (this.scans.size < workers && leaf.queuedBytes < this.input.budget.leafCreditBytes) {
         const morsel = leaf.takeMorsel(workers);

@@ -6,7 +6,7 @@ import { requestError } from '../errors/index.js';
 import type { ExportFormat, RowFormat, TimeOrder } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
 import type { Store } from '../storage/store.js';
-import type { Stream } from '../storage/stream.js';
+import type { LiveBlock, Stream } from '../storage/stream.js';
 import { QueryAdmission } from './admission.js';
 import type { QueryCaches } from './caches.js';
 import { acquirePlan, type QueryResult, runQuery, runTask } from './executor.js';
@@ -66,6 +66,8 @@ export interface Moment {
   snapshots: StreamSnapshot[];
   /** As of the same turn, so that a plan kept under its key fits these snapshots. */
   resolved: Resolved;
+  /** Rows are wanted in the order of the blocks. */
+  inOrder: boolean;
   release(): void;
 }
 
@@ -164,14 +166,13 @@ export class QueryRunner {
     const snapshots = resolved.streams.map(({ stream, expiredBefore }) =>
       this.store.snapshot(stream, expiredBefore),
     );
-    return {
-      nowUs: Date.now() * 1000,
-      snapshots,
-      resolved,
-      release: () => {
-        for (const snapshot of snapshots) snapshot.release();
-      },
-    };
+    return momentOf(resolved, snapshots, false);
+  }
+
+  /** Some blocks of the one stream that the statement names; runs over it give rows in the blocks' order. */
+  momentOfBlocks(statement: Statement, stream: Stream, blocks: readonly LiveBlock[]): Moment {
+    const resolved = this.resolve(statement, [stream]);
+    return momentOf(resolved, [this.store.snapshotOfBlocks(stream, blocks)], true);
   }
 
   /** @throws BasaltError 400 for a statement that cannot run */
@@ -201,7 +202,7 @@ export class QueryRunner {
 
   private execute(
     statement: Statement,
-    { nowUs, snapshots, resolved }: Moment,
+    { nowUs, snapshots, resolved, inOrder }: Moment,
     part: TimeRange,
     signal: AbortSignal,
     output?: FileOutput,
@@ -217,6 +218,7 @@ export class QueryRunner {
       context: () => planContext(snapshots, names, nowUs, options),
       format: output?.file ?? statement.format,
       sink: output?.sink,
+      inOrder,
       // What is read once would only drive out what is read often.
       usePageCache: output === undefined,
       budget: shareOf(this.budget, this.admission.runningCount),
@@ -227,10 +229,11 @@ export class QueryRunner {
     });
   }
 
-  /** The statement with all that its plan and its answer depend on. */
-  private resolve({ organization, sql, range, from, size, defaultOrder, format }: Statement): Resolved {
+  /** The statement with all that its plan and its answer depend on; of the streams that it may name, unless told which. */
+  private resolve(statement: Statement, named?: Stream[]): Resolved {
+    const { organization, sql, range, from, size, defaultOrder, format } = statement;
     const all = this.store.streamsOf(organization);
-    const streams = namedStreams(sql, all).map((stream) => ({
+    const streams = (named ?? namedStreams(sql, all)).map((stream) => ({
       stream,
       expiredBefore: this.store.expiredBefore(stream),
     }));
@@ -249,4 +252,16 @@ export class QueryRunner {
     const names = all.map(({ name }) => name);
     return { options, streams, names, timeRange: planned ? noRange : range, planKey, answerKey };
   }
+}
+
+function momentOf(resolved: Resolved, snapshots: StreamSnapshot[], inOrder: boolean): Moment {
+  return {
+    nowUs: Date.now() * 1000,
+    snapshots,
+    resolved,
+    inOrder,
+    release: () => {
+      for (const snapshot of snapshots) snapshot.release();
+    },
+  };
 }

@@ -13,18 +13,22 @@ export class StreamSnapshot {
   /** Held until the query ends, whatever the cache drops meanwhile. */
   private readonly footers = new Map<LiveSegment, Footer>();
 
-  /** @param expiredBefore microseconds: no row from before may be read, even while its file is still there */
+  /**
+   * @param expiredBefore microseconds: no row from before may be read, even while its file is still there
+   * @param parts what is seen of the stream; its caller holds the files
+   */
   constructor(
     stream: Stream,
     private readonly cache: FooterCache,
     readonly expiredBefore?: number,
+    parts: Pick<Stream, 'blocks' | 'segments'> = stream,
   ) {
     this.name = stream.name;
     this.schema = new Map(stream.schema);
     const alive = ({ timeMax }: { timeMax: number }) =>
       expiredBefore === undefined || timeMax >= expiredBefore;
-    this.blocks = stream.blocks.filter(alive);
-    this.segments = stream.segments.filter(alive);
+    this.blocks = parts.blocks.filter(alive);
+    this.segments = parts.segments.filter(alive);
     for (const { lease } of [...this.blocks, ...this.segments]) lease.acquire();
   }
 

@@ -74,6 +74,8 @@ export class Store {
   readonly bootId = randomBytes(6).toString('hex');
   /** Paths of files that are gone, for those who keep descriptors. */
   onFileGone: (path: string) => void = () => {};
+  /** A block has become live, in this turn. */
+  onLiveBlock: (stream: Stream, block: LiveBlock) => void = () => {};
   /** There is more to merge of this stream than before. */
   onGrowth: (stream: Stream) => void = () => {};
   /** The catalog's disk failed: going on could lose data. */
@@ -178,6 +180,12 @@ export class Store {
   /** What a query sees of a stream now. Release it. */
   snapshot(stream: Stream, expiredBefore = this.expiredBefore(stream)): StreamSnapshot {
     return new StreamSnapshot(stream, this.footers, expiredBefore);
+  }
+
+  /** Like `snapshot`, of some blocks of the stream alone. Their files are held by the caller until it returns. */
+  snapshotOfBlocks(stream: Stream, blocks: readonly LiveBlock[]): StreamSnapshot {
+    const parts = { blocks, segments: [] };
+    return new StreamSnapshot(stream, this.footers, this.expiredBefore(stream), parts);
   }
 
   /** Makes the blocks of a durable batch live. Blocks of a stream that was deleted meanwhile are void. */
@@ -361,8 +369,10 @@ export class Store {
     const stream = this.findOrCreate(organization, name);
     const lease = this.walFiles.touch(block.walFile, 0);
     this.walFiles.addBlock(block.walFile);
-    stream.addBlock({ ...rest, lease, receivedMs: Date.now() });
+    const live = { ...rest, lease, receivedMs: Date.now() };
+    stream.addBlock(live);
     this.onGrowth(stream);
+    this.onLiveBlock(stream, live);
   }
 
   private findOrCreate(organization: string, name: string): Stream {

@@ -40,7 +40,7 @@ afterAll(async () => {
 async function exported(file: string, ...args: string[]): Promise<string> {
   const path = join(folder, file);
   const result = await runCli(server, ['export', 'SELECT * FROM many', '--output', path, ...args]);
-  expect(result.stderr).toMatch(/^100,000 rows, [\d.]+ MB to /);
+  expect(result.stderr).toMatch(/^100,000 rows, [\d.]+ [kM]B to /);
   expect(result.code).toBe(0);
   return path;
 }

@@ -199,6 +199,7 @@ function run(
     nowUs: 0,
     timeRange: { startTime: null, endTime: null },
     context: () => context,
+    inOrder: false,
     format: 'objects',
     usePageCache: true,
     budget: BUDGET,
