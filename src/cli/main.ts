@@ -9,6 +9,7 @@ import { addInspectCommand } from './inspect/command.js';
 import { addQueryCommand } from './query/command.js';
 import { addRepairCommand } from './repair/command.js';
 import { addServeCommand } from './serve.js';
+import { addTailCommand } from './tail/command.js';
 import { addVerifyCommand } from './verify/command.js';
 
 /** package.json, seen from dist/src/cli. */
@@ -26,6 +27,7 @@ addServeCommand(program);
 addIngestCommand(program);
 addQueryCommand(program);
 addExportCommand(program);
+addTailCommand(program);
 addInspectCommand(program);
 addVerifyCommand(program);
 addRepairCommand(program);

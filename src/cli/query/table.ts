@@ -12,7 +12,7 @@ export function displayText(value: ExactValue): string {
   return stringifyExact(value);
 }
 
-function escapeControls(text: string): string {
+export function escapeControls(text: string): string {
   // C0, DEL, C1 and the bidirectional overrides.
   return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (character) => {
     if (character === '\n') return '\\n';
