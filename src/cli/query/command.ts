@@ -1,4 +1,4 @@
-/** `basalt query`: one SQL statement, its rows on standard output. */
+/** `basalt query`: one SQL statement, its rows on standard output; or, at a terminal and without one, a shell. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { addConnectionOptions, type ConnectionOptions, resolveConnection } from '../connection.js';
@@ -24,15 +24,18 @@ function parseLimit(text: string): number {
 export function addQueryCommand(program: Command): void {
   const command = program
     .command('query')
-    .description('run one SQL statement')
-    .argument('<sql>', 'for example: "SELECT level, count(*) FROM logs GROUP BY level"')
+    .description('run one SQL statement; without one, at a terminal, an interactive shell')
+    .argument('[sql]', 'for example: "SELECT level, count(*) FROM logs GROUP BY level"')
     .option('--limit <rows>', 'most rows of the answer; 0 means no limit', parseLimit, LIMIT_DEFAULT)
     .addOption(
       new Option('--format <format>', 'form of the output').choices(OUTPUT_FORMATS).default('table'),
     );
   addTimeOptions(command);
-  addConnectionOptions(command).action(async (sql: string, options: QueryOptions) => {
-    await query(sql, options);
+  addConnectionOptions(command).action(async (sql: string | undefined, options: QueryOptions) => {
+    if (sql !== undefined) return query(sql, options);
+    if (!process.stdin.isTTY) command.error("error: missing required argument 'sql'");
+    const { startShell } = await import('../shell/start.js');
+    await startShell(options);
   });
 }
 
