@@ -1,4 +1,4 @@
-/** What the tab key offers: after FROM and JOIN the streams, elsewhere fields of the streams that the statement names, functions, keywords. */
+/** What the tab key offers: streams after FROM and JOIN; elsewhere fields of the streams that are named, functions, keywords. */
 import { KEYWORDS } from './keywords.js';
 import { COMMANDS, FORMAT_NAMES } from './meta.js';
 import type { Names } from './names.js';

@@ -1,4 +1,6 @@
-/** What was typed, across sessions: a file with an entry a line, the newest last. A shell without it works as well, so failures are ignored. */
+/**
+ * What was typed, across sessions: a file with an entry a line, the newest last. A shell without it works as well, so failures are ignored.
+ */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -15,7 +15,9 @@ export type MetaCommand =
 export const COMMANDS = ['\\d', '\\format', '\\help', '\\q', '\\range', '\\timing'];
 export const FORMAT_NAMES: string[] = OUTPUT_FORMATS;
 
-export const HELP = `A statement ends with a semicolon and may have many lines. Tab completes, Ctrl-C stops a statement, Ctrl-D ends the shell.
+export const HELP = `A statement ends with a semicolon and may have many lines.
+Tab completes, Ctrl-C stops a statement, Ctrl-D ends the shell.
+
   \\d                list the streams
   \\d STREAM         list the fields of a stream
   \\format FORMAT    ${OUTPUT_FORMATS.join(', ')}
