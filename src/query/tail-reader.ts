@@ -88,6 +88,7 @@ export class TailReader {
     const messages = this.waiting ?? [];
     this.waiting = undefined;
     for (const message of messages) this.post(message);
+    this.tellDropped();
   }
 
   /** Rows that it does not get. */
@@ -133,7 +134,8 @@ export class TailReader {
   }
 
   private tellDropped(): void {
-    if (this.dropped === 0) return;
+    // Among the rows from before, it would be taken for a gap in them.
+    if (this.dropped === 0 || this.waiting) return;
     this.tell({ dropped: this.dropped });
     this.dropped = 0;
   }
