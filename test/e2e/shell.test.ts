@@ -93,5 +93,5 @@ test('Ctrl-C ends a long statement, on the server too', async () => {
 test('completes what the server has', async () => {
   expect(await shell.complete('SELECT le')).toEqual([expect.arrayContaining(['least(', 'length(']), 'le']);
   expect((await shell.complete('SELECT * FROM '))[0]).toEqual(['app']);
-  expect((await shell.complete('SELECT * FROM app WHERE lev'))[0]).toEqual(['level']);
+  expect((await shell.complete('SELECT * FROM app WHERE lev'))[0]).toEqual(['level', 'levenshtein(']);
 });
