@@ -26,6 +26,7 @@ mod session;
 mod stability;
 mod stream_table;
 mod suggest;
+mod wide;
 
 pub use clock::ClockBounds;
 pub use context::{ColumnInfo, PlanContext, StreamInfo};

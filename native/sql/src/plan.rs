@@ -27,6 +27,7 @@ use crate::parse::{Explain, Parsed, parse, place_of};
 use crate::prepare::{TIME_ALIAS, TimeOrder, has_limit, newest_first, rename_time_alias, time_order};
 use crate::session::{function_names, state_for};
 use crate::stability::Stability;
+use crate::wide;
 
 /// Planning recurses as deep as a statement nests, in large frames; see the limits in `parse`.
 const STACK_BYTES: usize = 64 << 20;
@@ -122,7 +123,7 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
             None => error,
         }
     };
-    let mut logical = resolve(&mut parsed, &state).map_err(failed)?;
+    let mut logical = resolve(&mut parsed, &state, wide::is_wide(context)).map_err(failed)?;
     if context.default_order {
         logical = newest_first(logical).map_err(failed)?;
     }
@@ -152,9 +153,18 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
     Ok((plan, bounds_only))
 }
 
-/// Resolves names. Where `timestamp` is no column, it is tried as a name of the event time: so a real column, an alias
+/// Resolves names; `is_wide`: of streams with very many fields. Where `timestamp` is no column, it is tried as a name of the event time: so a real column, an alias
 /// or a subquery's column of that name always wins.
-fn resolve(parsed: &mut Parsed, state: &SessionState) -> Result<LogicalPlan, DataFusionError> {
+fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<LogicalPlan, DataFusionError> {
+    if is_wide && let Some(narrowed) = wide::narrowed(&parsed.query) {
+        let statement = Statement::Statement(Box::new(ast::Statement::Query(Box::new(narrowed))));
+        // What is wrong with the statement is told of the statement as it was written.
+        if let Ok(plan) = basalt_sql_resolve::resolve(state, statement)
+            && let Some(plan) = wide::widened(&plan)?
+        {
+            return Ok(plan);
+        }
+    }
     let logical = loop {
         let statement = Statement::Statement(Box::new(ast::Statement::Query(parsed.query.clone())));
         let error = match basalt_sql_resolve::resolve(state, statement) {

@@ -3,7 +3,7 @@
 use basalt_sql::plan;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{HOUR_US, NOW_US, context, rows, rows_in, run, world};
+use crate::harness::{HOUR_US, NOW_US, Value, World, context, rows, rows_in, run, world};
 
 #[test]
 fn the_query_of_the_feature_list_answers() {
@@ -324,4 +324,46 @@ fn empty_streams_answer() {
         rows(&world, "SELECT level FROM empty ORDER BY _timestamp DESC LIMIT 3"),
         Vec::<Json>::new()
     );
+}
+
+/// A star over very many fields is resolved in a way of its own.
+#[test]
+fn a_star_of_a_thousand_fields_is_all_of_them_in_every_form() {
+    use basalt_scan::request::RequestType;
+    let names: Vec<String> = (0..1000).map(|i| format!("f{i:03}")).collect();
+    let columns: Vec<(&str, RequestType)> = [("_timestamp", RequestType::Int64)]
+        .into_iter()
+        .chain(names.iter().map(|name| (name.as_str(), RequestType::Int64)))
+        .collect();
+    let rows = (0..20_i64).map(|i| {
+        let mut row = crate::harness::row(&[("_timestamp", Value::Int(i))]);
+        row.extend(names.iter().map(|name| (name.clone(), Value::Int(i))));
+        row
+    });
+    let world = World {
+        streams: vec![crate::harness::stream("wide", &columns, &[], vec![rows.collect()])],
+        ..World::default()
+    };
+    let mut context = context(&world);
+    (context.default_order, context.size) = (true, Some(3));
+    for (sql, first, count) in [
+        ("SELECT * FROM wide", 19, 3),
+        ("SELECT * FROM wide WHERE f001 < 7", 6, 3),
+        (
+            "SELECT * FROM wide AS w WHERE w.f001 < 7 ORDER BY _timestamp LIMIT 5",
+            0,
+            5,
+        ),
+        ("SELECT * FROM wide ORDER BY f002 DESC LIMIT 2", 19, 2),
+        ("SELECT * FROM (SELECT * FROM wide) AS w WHERE f999 = 4", 4, 1),
+    ] {
+        let found = rows_in(&world, sql, &context);
+        assert_eq!(found.len(), count, "{sql}");
+        assert_eq!(found[0].as_object().map(serde_json::Map::len), Some(1001), "{sql}");
+        assert_eq!(
+            (&found[0]["f999"], &found[0]["_timestamp"]),
+            (&first.into(), &first.into()),
+            "{sql}"
+        );
+    }
 }

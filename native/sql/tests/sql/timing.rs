@@ -133,3 +133,26 @@ fn encoding() {
         );
     }
 }
+
+#[test]
+#[ignore = "a measurement"]
+fn wide_planning() {
+    for width in [1_000, 2_000, 4_000] {
+        let names: Vec<String> = (0..width).map(|i| format!("f{i}")).collect();
+        let columns: Vec<(&str, RequestType)> = [("_timestamp", RequestType::Int64)]
+            .into_iter()
+            .chain(names.iter().map(|name| (name.as_str(), RequestType::Int64)))
+            .collect();
+        let world = World {
+            streams: vec![stream("wide", &columns, &[], vec![])],
+            ..World::default()
+        };
+        let mut context = context(&world);
+        (context.default_order, context.size) = (true, Some(100));
+        let start = Instant::now();
+        let timings = plan("SELECT * FROM wide", &context)
+            .expect("a valid statement")
+            .timings();
+        println!("{width} columns: {:?} {timings:?}", start.elapsed());
+    }
+}
