@@ -153,7 +153,8 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
     Ok((plan, bounds_only))
 }
 
-/// Resolves names; `is_wide`: of streams with very many fields. Where `timestamp` is no column, it is tried as a name of the event time: so a real column, an alias
+/// Resolves names; `is_wide`: of streams with very many fields.
+/// Where `timestamp` is no column, it is tried as a name of the event time: so a real column, an alias
 /// or a subquery's column of that name always wins.
 fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<LogicalPlan, DataFusionError> {
     if is_wide && let Some(narrowed) = wide::narrowed(&parsed.query) {

@@ -1,5 +1,6 @@
 //! `SELECT *` of streams with very many fields. The planner looks each column of a select list up among all that came before it, which
-//! takes half a minute for 10,000 fields: such a statement is resolved with one column in place of the star, and gets all of them afterwards.
+//! takes half a minute for 10,000 fields: such a statement is resolved with one column in place of the star, and gets all of them
+//! afterwards.
 
 use std::sync::Arc;
 
