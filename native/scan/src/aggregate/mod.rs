@@ -182,8 +182,10 @@ impl Aggregation {
             }
             return Ok(None);
         }
+        // What the header answered stands for the whole block.
+        let may_stop = self.pending.len() == self.states.len();
         for page in first_page..block.page_count() {
-            if page > first_page && self.bytes() > bytes_max {
+            if may_stop && page > first_page && self.bytes() > bytes_max {
                 return Ok(Some(page));
             }
             let selection = work.select(block, filter, page)?;
