@@ -8,6 +8,7 @@ mod inspect;
 mod query;
 mod scan;
 mod segment;
+mod table;
 
 use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;

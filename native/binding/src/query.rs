@@ -2,58 +2,15 @@
 
 use crate::failure;
 use crate::scan::take_held;
+use crate::table::Table;
 use basalt_scan::{Cancel, ScanError};
 use basalt_sql::{
     Explain, Export, ExportFormat, Format, Plan, PlanContext, Resources, Run, Stability, TimeOrder, plan as plan_sql,
 };
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
-
-/// Handles to values of one kind. A taken value is out of the table while a thread works on it, so two threads never share one.
-pub struct Table<T> {
-    entries: Mutex<HashMap<u32, T>>,
-    next: AtomicU32,
-}
-
-impl<T> Table<T> {
-    pub fn new() -> Self {
-        Self {
-            entries: Mutex::new(HashMap::new()),
-            next: AtomicU32::new(1),
-        }
-    }
-
-    pub fn insert(&self, value: T) -> u32 {
-        let handle = self.next.fetch_add(1, Ordering::Relaxed);
-        self.put(handle, value);
-        handle
-    }
-
-    fn put(&self, handle: u32, value: T) {
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(handle, value);
-    }
-
-    pub fn take(&self, handle: u32) -> Option<T> {
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&handle)
-    }
-}
-
-impl<T: Clone> Table<T> {
-    pub fn get(&self, handle: u32) -> Option<T> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(&handle).cloned()
-    }
-}
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 static PLANS: LazyLock<Table<Arc<Plan>>> = LazyLock::new(Table::new);
 static RUNS: LazyLock<Table<Run>> = LazyLock::new(Table::new);
@@ -278,13 +235,8 @@ pub fn take_rows(run: u32, format: String) -> napi::Result<Rows> {
         "ndjson" => Format::Ndjson,
         other => return Err(failure::bytes(format!("BUG: row format {other}"))),
     };
-    with_run(run, |run| {
-        let (bytes, rows) = run.take_rows(format).map_err(failure::sql)?;
-        Ok(Rows {
-            bytes: Uint8Array::from(bytes),
-            rows: rows as f64,
-        })
-    })
+    let taken = with_run(run, |run| run.take_rows(format).map_err(failure::sql));
+    taken.map(rows_of)
 }
 
 #[napi(catch_unwind)]
@@ -305,11 +257,7 @@ pub fn take_export(run: u32, export: u32) -> napi::Result<Rows> {
     let mut file = EXPORTS.take(export).ok_or_else(|| no_export(export))?;
     let taken = with_run(run, |run| run.take_export(&mut file).map_err(failure::sql));
     EXPORTS.put(export, file);
-    let (bytes, rows) = taken?;
-    Ok(Rows {
-        bytes: Uint8Array::from(bytes),
-        rows: rows as f64,
-    })
+    taken.map(rows_of)
 }
 
 #[napi(catch_unwind)]
@@ -321,6 +269,13 @@ pub fn finish_export(export: u32) -> napi::Result<Uint8Array> {
 #[napi]
 pub fn free_export(export: u32) {
     EXPORTS.take(export);
+}
+
+fn rows_of((bytes, rows): (Vec<u8>, u64)) -> Rows {
+    Rows {
+        bytes: Uint8Array::from(bytes),
+        rows: rows as f64,
+    }
 }
 
 fn no_export(handle: u32) -> napi::Error {

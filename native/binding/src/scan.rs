@@ -1,7 +1,8 @@
 //! One scan request over blocks of open files.
 
 use crate::failure;
-use crate::query::{Table, cancel_of};
+use crate::query::cancel_of;
+use crate::table::Table;
 use basalt_block::FileSource;
 use basalt_cache::{PageCache, SLAB_BYTES_MIN};
 use basalt_scan::request::ScanRequest;
@@ -127,22 +128,8 @@ pub fn combine_answers(
 ) -> napi::Result<ScanAnswer> {
     let cancel = cancel_of(query)?;
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
-    let held: Vec<Option<Arc<Vec<u8>>>> = answers
-        .iter()
-        .map(|answer| match answer {
-            Either::A(_) => Ok(None),
-            Either::B(handle) => held(*handle).map(Some),
-        })
-        .collect::<napi::Result<_>>()?;
-    let answers: Vec<&[u8]> = answers
-        .iter()
-        .zip(&held)
-        .map(|(answer, held)| match (answer, held) {
-            (Either::A(bytes), _) => &**bytes,
-            (_, Some(held)) => held.as_slice(),
-            (Either::B(_), None) => &[],
-        })
-        .collect();
+    let answers: Vec<GivenAnswer> = answers.into_iter().map(GivenAnswer::of).collect::<napi::Result<_>>()?;
+    let answers: Vec<&[u8]> = answers.iter().map(GivenAnswer::bytes).collect();
     let share = Share {
         index: share,
         of: shares,
@@ -155,6 +142,28 @@ pub fn combine_answers(
         leaf_functions(),
         Some(&cancel),
     ))
+}
+
+/// An answer as it is given to be combined.
+enum GivenAnswer {
+    Bytes(Uint8Array),
+    Held(Arc<Vec<u8>>),
+}
+
+impl GivenAnswer {
+    fn of(answer: Either<Uint8Array, u32>) -> napi::Result<Self> {
+        Ok(match answer {
+            Either::A(bytes) => Self::Bytes(bytes),
+            Either::B(handle) => Self::Held(held(handle)?),
+        })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Held(bytes) => bytes,
+        }
+    }
 }
 
 /// From here on answers stay where they are: in JavaScript they would wait for a garbage collector that does not know how large they are.

@@ -149,34 +149,17 @@ impl Bench<'_> {
             cache: &cache,
             files: &vec![1; self.parts.len()],
         };
+        let options = ScanOptions {
+            cached: Some(cached),
+            ..ScanOptions::default()
+        };
         // The second request brings text in.
-        scan_with(
-            &request,
-            &self.parts,
-            &ScanOptions {
-                cached: Some(cached),
-                ..ScanOptions::default()
-            },
-        )?;
-        scan_with(
-            &request,
-            &self.parts,
-            &ScanOptions {
-                cached: Some(cached),
-                ..ScanOptions::default()
-            },
-        )?;
+        scan_with(&request, &self.parts, &options)?;
+        scan_with(&request, &self.parts, &options)?;
         let start = cpu_seconds();
         let mut pages_cached = 0;
         for _ in 0..self.repeats {
-            let warm = scan_with(
-                &request,
-                &self.parts,
-                &ScanOptions {
-                    cached: Some(cached),
-                    ..ScanOptions::default()
-                },
-            )?;
+            let warm = scan_with(&request, &self.parts, &options)?;
             assert_eq!(warm.stats.rows_matched, stats.rows_matched);
             pages_cached = warm.stats.pages_cached;
         }

@@ -249,13 +249,9 @@ impl Run {
     /// # Errors
     /// 20008 for a column that the format cannot hold.
     pub fn take_rows(&mut self, format: Format) -> Result<(Vec<u8>, u64), SqlError> {
-        let batches = std::mem::take(&mut self.output);
-        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        let bytes = encode(&batches, &self.names, format)
-            .map_err(|error| SqlError::execution(&DataFusionError::from(error), self.memory_limit_bytes))?;
-        drop(batches);
-        self.output_memory.free();
-        Ok((bytes, rows))
+        let (names, limit) = (Arc::clone(&self.names), self.memory_limit_bytes);
+        let failed = |error: ArrowError| SqlError::execution(&DataFusionError::from(error), limit);
+        self.take(|batches| encode(batches, &names, format).map_err(failed))
     }
 
     /// As `take_rows`, as the next part of a file.
@@ -263,9 +259,16 @@ impl Run {
     /// # Errors
     /// As `take_rows`.
     pub fn take_export(&mut self, export: &mut Export) -> Result<(Vec<u8>, u64), SqlError> {
+        self.take(|batches| export.write(batches))
+    }
+
+    fn take(
+        &mut self,
+        encode: impl FnOnce(&[RecordBatch]) -> Result<Vec<u8>, SqlError>,
+    ) -> Result<(Vec<u8>, u64), SqlError> {
         let batches = std::mem::take(&mut self.output);
         let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        let bytes = export.write(&batches)?;
+        let bytes = encode(&batches)?;
         drop(batches);
         self.output_memory.free();
         Ok((bytes, rows))
