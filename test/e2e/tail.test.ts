@@ -92,6 +92,18 @@ describe('rows', () => {
     }
   });
 
+  test('from before that have one time come in the order of their arrival, before and after a merge', async () => {
+    const at = (n: number) => ({ n, _timestamp: 1_700_000_000_000_000 });
+    await server.client.store('ties', numbers(0, 5).map(at));
+    await server.client.store('ties', numbers(5, 8).map(at));
+    for (let round = 0; round < 2; round++) {
+      const some = await tail('ties', { from: 4 });
+      const all = await tail('ties', { from: 100, filter: 'n > 0' });
+      await eventually(() => [some.values('n'), all.values('n')]).toEqual([numbers(4, 8), numbers(1, 8)]);
+      await server.client.flush();
+    }
+  });
+
   test('of a stream that does not exist yet, and of one that was deleted and came again', async () => {
     const follower = await tail('later', { filter: "kind = 'b'", from: 10 });
     await server.client.store('later', [{ n: 1 }]);

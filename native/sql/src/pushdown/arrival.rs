@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use basalt_scan::request::ARRIVAL;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
@@ -54,6 +56,8 @@ fn is_time(key: &Arc<dyn PhysicalExpr>, plan: &Arc<dyn ExecutionPlan>) -> Result
             && filter.projection().is_none()
         {
             plan = filter.input();
+        } else if let Some(sort) = plan.downcast_ref::<SortExec>() {
+            plan = sort.input();
         } else if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
             let inner = key
                 .downcast_ref::<Column>()
@@ -69,6 +73,13 @@ fn is_time(key: &Arc<dyn PhysicalExpr>, plan: &Arc<dyn ExecutionPlan>) -> Result
 
 /// The same plan with the places of arrival as a last column; `None` where it is more than steps over one leaf of rows.
 fn with_arrival(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    // The newest rows, sorted already, that are now to be turned round.
+    if plan.downcast_ref::<SortExec>().is_some() {
+        let has_arrival = last_column(plan)
+            .downcast_ref::<Column>()
+            .is_some_and(|column| column.name() == ARRIVAL);
+        return Ok(has_arrival.then(|| Arc::clone(plan)));
+    }
     if let Some(leaf) = plan.downcast_ref::<LeafExec>() {
         return Ok(leaf.with_arrival().map(|leaf| Arc::new(leaf) as Arc<dyn ExecutionPlan>));
     }
@@ -80,7 +91,7 @@ fn with_arrival(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Executio
     if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         let arrival = ProjectionExpr {
             expr: last_column(&input),
-            alias: basalt_scan::request::ARRIVAL.to_owned(),
+            alias: ARRIVAL.to_owned(),
         };
         let columns = projection.expr().iter().cloned().chain([arrival]);
         return Ok(Some(Arc::new(ProjectionExec::try_new(columns, input)?)));
@@ -102,7 +113,7 @@ fn last_column(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn PhysicalExpr> {
     Arc::new(Column::new(name, last))
 }
 
-fn columns_of(schema: &datafusion::arrow::datatypes::SchemaRef, count: usize) -> Vec<ProjectionExpr> {
+fn columns_of(schema: &SchemaRef, count: usize) -> Vec<ProjectionExpr> {
     let fields = schema.fields().iter().take(count).enumerate();
     fields
         .map(|(index, field)| ProjectionExpr {
