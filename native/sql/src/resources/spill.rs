@@ -20,6 +20,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes gathered before they are written.
 const CHUNK_BYTES: usize = 256 * 1024;
+/// Bytes of the disk that spill files leave to others.
+const FREE_BYTES_MIN: u64 = 1 << 30;
 /// Before each chunk: its length (u32), its XXH3 (u64), both little-endian.
 const FRAME_BYTES: usize = 12;
 
@@ -62,6 +64,7 @@ impl TempFileFactory for SpillFolder {
 
 impl Folder {
     fn take(&self, bytes: u64) -> io::Result<()> {
+        self.leave_room()?;
         let taken = self
             .used_bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
@@ -75,6 +78,23 @@ impl Folder {
                 human_readable_size(self.bytes_max as usize)
             )))
         })
+    }
+
+    /// The disk is that of the write-ahead log as a rule, whose writer ends the process when it finds no room: a query must not
+    /// bring that about.
+    fn leave_room(&self) -> io::Result<()> {
+        let disk = rustix::fs::statvfs(&self.path)
+            .map_err(|error| io::Error::other(self.failed("find room for", &error.into())))?;
+        let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free_bytes >= FREE_BYTES_MIN {
+            return Ok(());
+        }
+        Err(io::Error::other(DataFusionError::ResourcesExhausted(format!(
+            "an operator has to spill, but the disk of {} has {} left, less than the {} that are kept free for what comes in",
+            self.path.display(),
+            human_readable_size(free_bytes as usize),
+            human_readable_size(FREE_BYTES_MIN as usize)
+        ))))
     }
 
     fn failed(&self, verb: &str, error: &io::Error) -> DataFusionError {
@@ -109,8 +129,10 @@ impl Chunks {
         let mut frame = [0; FRAME_BYTES];
         frame[..4].copy_from_slice(&(chunk.len() as u32).to_le_bytes());
         frame[4..].copy_from_slice(&xxh3_64(chunk).to_le_bytes());
-        self.file.write_all_at(&frame, offset)?;
-        self.file.write_all_at(chunk, offset + FRAME_BYTES as u64)
+        self.file
+            .write_all_at(&frame, offset)
+            .and_then(|()| self.file.write_all_at(chunk, offset + FRAME_BYTES as u64))
+            .map_err(|error| io::Error::other(self.folder.failed("write", &error)))
     }
 
     /// The chunk at `offset` and where the next one is; none at the end.
@@ -199,10 +221,7 @@ impl Write for ChunkWriter {
 
 impl SpillWriter for ChunkWriter {
     fn finish(&mut self) -> Result<()> {
-        self.flush().map_err(|error| match error.downcast::<DataFusionError>() {
-            Ok(error) => error,
-            Err(error) => self.chunks.folder.failed("write", &error),
-        })
+        Ok(self.flush()?)
     }
 }
 
