@@ -92,6 +92,9 @@ export const SQL_BYTES_READ_MAX = 64 * 1024;
 export const QUERY_MEMORY_BYTES_MAX = 1024 * 1024 * 1024;
 export const LEAF_CREDIT_BYTES = 64 * 1024 * 1024;
 
+/** Rows of a full row group (native/block). */
+export const ROW_GROUP_ROWS = 64 * 1024;
+
 /** Row groups in one morsel: enough that the task message costs nothing, few enough to stop early. */
 export const MORSEL_GROUPS_MAX = 8;
 

@@ -14,6 +14,7 @@ import {
   QUERY_MEMORY_BYTES_MAX,
   RESULT_CACHE_BYTES_DEFAULT,
   RING_BYTES_DEFAULT,
+  ROW_GROUP_ROWS,
 } from './limits.js';
 
 const MB = 1024 * 1024;
@@ -28,7 +29,6 @@ const MACHINE_SHARE = 0.75;
 
 /** Of a row of a grouping scan: its key, its states, its place in a table. */
 const GROUP_BYTES = 64;
-const GROUP_ROWS = 65_536;
 const SCAN_COPIES = 3;
 
 /** What the query side may hold. */
@@ -115,7 +115,10 @@ export function divideMemory(limitBytes: number, settings: MemorySettings = {}):
       scanBytes,
       groupingRunGroups: Math.max(
         1,
-        Math.min(GROUPING_RUN_GROUPS_MAX, Math.floor((scanBytes * SCAN_COPIES) / (GROUP_ROWS * GROUP_BYTES))),
+        Math.min(
+          GROUPING_RUN_GROUPS_MAX,
+          Math.floor((scanBytes * SCAN_COPIES) / (ROW_GROUP_ROWS * GROUP_BYTES)),
+        ),
       ),
     },
   };

@@ -1,6 +1,6 @@
 /** Answers as server-sent events. Nothing is sent until there is a first event, so that an error before it is a normal answer. */
 import { BasaltError } from '../errors/index.js';
-import type { StreamEvent } from '../query/search-stream.js';
+import type { EventSink } from '../query/stream-events.js';
 import type { ReplyStream } from './exchange.js';
 import { replyError, toAnswer } from './reply-error.js';
 import { type SearchRequest, TRACE_HEADER } from './search-request.js';
@@ -10,7 +10,7 @@ const CANCELLED = 20009;
 
 export async function replyEvents(
   { exchange, context }: SearchRequest,
-  produce: (sink: (event: StreamEvent) => Promise<void>) => Promise<void>,
+  produce: (sink: EventSink) => Promise<void>,
 ): Promise<void> {
   let stream: ReplyStream | undefined;
   const open = () => {

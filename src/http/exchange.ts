@@ -172,6 +172,7 @@ export class Exchange {
         if (this.state !== 'STREAMING') return;
         this.state = 'ANSWERED';
         this.response.close();
+        this.takeWritable()?.();
         this.onAnswered(this, status);
       },
     };

@@ -1,7 +1,7 @@
 /** Routes that take SQL: `_search`, its streamed form, several statements at once, and what a statement tells without its rows. */
 import { z } from 'zod';
 import { requestError } from '../errors/index.js';
-import { multiSearch, parseMultiBody } from '../query/multi.js';
+import { multiSearch, parseMultiBody, searchesOf } from '../query/multi.js';
 import { resultSchema } from '../query/result-schema.js';
 import type { SearchService } from '../query/search.js';
 import { microseconds, parseBody, parseSearchBody, type SearchBody } from '../query/search-body.js';
@@ -66,10 +66,8 @@ async function multiStreamed(search: SearchService, request: SearchRequest): Pro
   const multi = parseMultiBody(request.body);
   applyParameters(request.exchange, multi);
   const begun: { body: SearchBody; search: StreamSearch }[] = [];
-  for (const body of multi.searches) {
-    Object.assign(body, { use_cache: multi.use_cache, search_type: multi.search_type });
+  for (const body of searchesOf(multi))
     begun.push({ body, search: await beginStream(search, context, body) });
-  }
   await replyEvents(request, async (sink) => {
     for (const [index, each] of begun.entries())
       await streamSearch(search, context, each.body, each.search, sink, index);

@@ -100,8 +100,15 @@ class QueryExecution {
   private runHandle: number | undefined;
   /** By which native work is cancelled. */
   private readonly query = openQuery();
+  private rejectCancelled: (reason: unknown) => void = () => {};
   /** Rejects when the query is cancelled. */
-  private readonly cancelled: Promise<never>;
+  private readonly cancelled = new Promise<never>((_, reject) => {
+    this.rejectCancelled = reject;
+  });
+  private readonly cancel = () => {
+    cancelQuery(this.query);
+    this.rejectCancelled(this.input.signal.reason);
+  };
   private readonly pieces: Uint8Array[] = [];
   private rows = 0;
   private readonly totals: ScanTotals = {
@@ -139,16 +146,10 @@ class QueryExecution {
     private readonly input: QueryInput,
   ) {
     const { signal } = input;
-    this.cancelled = new Promise((_, reject) => {
-      const cancel = () => {
-        cancelQuery(this.query);
-        reject(signal.reason);
-      };
-      if (signal.aborted) cancel();
-      else signal.addEventListener('abort', cancel, { once: true });
-    });
-    // Nobody may be waiting just then.
+    // Nobody may be waiting when it comes.
     this.cancelled.catch(() => {});
+    if (signal.aborted) this.cancel();
+    else signal.addEventListener('abort', this.cancel);
   }
 
   async run(): Promise<QueryResult> {
@@ -177,6 +178,8 @@ class QueryExecution {
       if (typeof format === 'number') throw new Error('BUG: an explanation is no export');
       return { ...result, ...explainedRows(explainAnalyze(result, operators), format) };
     } finally {
+      // The signal may outlive many queries.
+      this.input.signal.removeEventListener('abort', this.cancel);
       // Whatever else is under way when one part fails has nobody to answer to.
       cancelQuery(this.query);
       await Promise.allSettled(this.scans);

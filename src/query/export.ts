@@ -4,9 +4,12 @@
  */
 import { z } from 'zod';
 import { EXPORT_PART_ROWS } from '../config/limits.js';
+import { requestError } from '../errors/index.js';
 import type { ExportFormat, TimeOrder } from '../native/index.js';
-import { addFigures, type Figures, figuresOf, noFigures } from './envelope.js';
+import { addFigures, type Figures, noFigures } from './envelope.js';
+import { narrowed } from './prepare-search.js';
 import type { Moment, QueryRunner, Statement } from './query-runner.js';
+import { runParts } from './run-parts.js';
 import type { SearchContext, SearchService } from './search.js';
 import {
   decodeSql,
@@ -26,7 +29,8 @@ const exportSchema = z.object({
     start_time: microseconds,
     end_time: microseconds,
     from: pagingMembers.from,
-    size: pagingMembers.size.default(SIZE_UNLIMITED),
+    // 0 and -1, which leave the number of rows to the server, would cut a file without a word.
+    size: z.number().int().positive().or(z.literal(SIZE_UNLIMITED)).default(SIZE_UNLIMITED),
   }),
   ...sharedMembers,
 });
@@ -49,7 +53,7 @@ export interface Exported {
 }
 
 /** @throws BasaltError with the API's code, before the first bytes or in the midst of the file */
-export function exportResult(
+export async function exportResult(
   service: SearchService,
   context: SearchContext,
   body: Pick<ExportBody, 'timeout' | 'search_type'>,
@@ -57,6 +61,13 @@ export function exportResult(
   format: ExportFormat,
   sink: FileSink,
 ): Promise<Exported> {
+  const { maxQueryRangeHours } = service.settings;
+  if (narrowed(statement.range, maxQueryRangeHours)) {
+    throw requestError(400, `the time range is longer than maxQueryRangeHours, ${maxQueryRangeHours} hours`, {
+      code: 20011,
+      hint: 'ask for shorter ranges one after the other: a file cannot say that it is not all',
+    });
+  }
   return service.track(context, body, statement, async ({ signal }) => {
     const exported: Exported = { rows: 0, bytes: 0 };
     const count: FileSink = (bytes) => {
@@ -82,13 +93,13 @@ async function writeFile(
   try {
     const file = await runner.openFile(statement, moment, format);
     try {
-      for (const part of parts(statement, moment, file.order)) {
-        signal.throwIfAborted();
-        const started = performance.now();
-        const result = await runner.runPart(statement, moment, part, signal, { file: file.handle, sink });
-        exported.rows += result.rows;
-        const answer = { result, kept: false, waitedMs: 0, fileListMs: 0 };
-        figures = addFigures(figures, figuresOf(answer, performance.now() - started));
+      const ranges = parts(statement, moment, file.order);
+      for await (const answer of runParts(runner, statement, moment, ranges, signal, {
+        file: file.handle,
+        sink,
+      })) {
+        exported.rows += answer.result.rows;
+        figures = addFigures(figures, answer.figures);
       }
       await sink(await file.finish());
     } catch (error) {
@@ -109,7 +120,7 @@ function parts(
 ): TimeRange[] {
   // Rows are skipped and counted once, not in each part.
   if (!order || order.limit !== undefined || from > 0 || size !== null) return [range];
-  const lists = snapshots.flatMap(({ blocks, segments }) => [...blocks, ...segments]);
+  const lists = snapshots.flatMap(({ pieces }) => pieces);
   const sizes = { firstRows: EXPORT_PART_ROWS, growth: 1, rowsMax: EXPORT_PART_ROWS };
   const newestFirst = timePartitions(lists, range, { ...sizes, countMax: Number.POSITIVE_INFINITY });
   return order.descending ? newestFirst : newestFirst.reverse();

@@ -8,6 +8,7 @@ import {
   GROUPING_MORSEL_GROUPS_MIN,
   GROUPING_RUN_GROUPS_MAX,
   MORSEL_GROUPS_MAX,
+  ROW_GROUP_ROWS,
 } from '../config/limits.js';
 import type { Resume } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
@@ -66,9 +67,6 @@ export interface PruneStats {
 function noBlocks(): PruneStats {
   return { blocks: 0, prunedByTime: 0, prunedByZoneMap: 0, rows: 0, bytes: 0 };
 }
-
-/** Rows of a full row group. */
-const GROUP_ROWS = 65_536;
 
 /** Row groups of a segment that are answered together: few, so that all workers have work; enough that merging answers costs little. */
 const RUN_GROUPS = 4;
@@ -195,15 +193,15 @@ export class Leaf {
     const { output } = this.request;
     const stopsEarly = output.kind === 'topTime' || (output.kind === 'rows' && output.limit !== null);
     // The first answers may be enough; where they are not, small steps would only cost messages.
-    if (stopsEarly && this.taken++ < workers) return GROUP_ROWS;
+    if (stopsEarly && this.taken++ < workers) return ROW_GROUP_ROWS;
     // Pieces must not depend on what else there is to do, or a kept answer would not be found again.
     if (first.run !== undefined) return Number.POSITIVE_INFINITY;
     if (groupsRows(this.request)) {
-      const tasks = workers * Math.ceil(this.rows / (workers * GROUPING_MORSEL_GROUPS_MAX * GROUP_ROWS));
-      return Math.max(GROUPING_MORSEL_GROUPS_MIN * GROUP_ROWS, Math.ceil(this.rows / tasks));
+      const tasks = workers * Math.ceil(this.rows / (workers * GROUPING_MORSEL_GROUPS_MAX * ROW_GROUP_ROWS));
+      return Math.max(GROUPING_MORSEL_GROUPS_MIN * ROW_GROUP_ROWS, Math.ceil(this.rows / tasks));
     }
     const even = Math.ceil(this.remainingRows / (workers * 2));
-    return Math.max(GROUP_ROWS, Math.min(MORSEL_GROUPS_MAX * GROUP_ROWS, even));
+    return Math.max(ROW_GROUP_ROWS, Math.min(MORSEL_GROUPS_MAX * ROW_GROUP_ROWS, even));
   }
 
   /** Of a leaf that has begun, before its first morsel is taken. */

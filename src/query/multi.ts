@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { BasaltError, requestError } from '../errors/index.js';
 import { joinWithCommas } from './encoded-rows.js';
-import { addFigures, envelope, type Figures, figuresOf, noFigures } from './envelope.js';
-import { answerOf, type SearchAnswer, type SearchContext, type SearchService } from './search.js';
+import { addFigures, envelope, type Figures, noFigures } from './envelope.js';
+import type { SearchAnswer, SearchContext, SearchService } from './search.js';
 import {
   decodeSql,
   microseconds,
@@ -69,6 +69,11 @@ export function parseMultiBody(bytes: Uint8Array): MultiBody {
   return { searches, perQuery: per_query_response, use_cache, clear_cache, search_type };
 }
 
+/** One search for each statement, with what the URL said of all of them. */
+export function searchesOf({ searches, use_cache, search_type }: MultiBody): SearchBody[] {
+  return searches.map((body) => ({ ...body, use_cache, search_type }));
+}
+
 /**
  * A statement that fails is told of in `function_error` beside the hits of the others.
  * @throws BasaltError when all fail, with what the first one fails of
@@ -76,9 +81,10 @@ export function parseMultiBody(bytes: Uint8Array): MultiBody {
 export async function multiSearch(
   service: SearchService,
   context: SearchContext,
-  { searches, perQuery, use_cache, clear_cache, search_type }: MultiBody,
+  multi: MultiBody,
 ): Promise<SearchAnswer> {
-  if (clear_cache) service.runner.caches.clear();
+  if (multi.clear_cache) service.runner.caches.clear();
+  const searches = searchesOf(multi);
   const lists: Uint8Array[][] = [];
   const notes: string[] = [];
   const failures: BasaltError[] = [];
@@ -86,9 +92,8 @@ export async function multiSearch(
   let partial = false;
   let sum: Figures = noFigures();
   for (const [index, body] of searches.entries()) {
-    Object.assign(body, { use_cache, search_type });
     try {
-      const { members, hits, figures } = await one(service, context, body);
+      const { members, hits, figures } = await service.answer(context, body);
       lists.push(hits);
       sum = addFigures(sum, figures);
       total += members.total;
@@ -112,18 +117,8 @@ export async function multiSearch(
     functionErrors: notes,
     isPartial: partial || failures.length > 0,
   };
-  const hits = perQuery
+  const hits = multi.perQuery
     ? lists.map((list) => Buffer.concat([Buffer.from('['), ...joinWithCommas(list), Buffer.from(']')]))
     : lists.flat();
   return envelope(sum, members, hits);
-}
-
-async function one(service: SearchService, context: SearchContext, body: SearchBody) {
-  const prepared = await service.prepare(context, body);
-  return service.track(context, body, prepared.statement, async ({ signal }) => {
-    const started = performance.now();
-    const answer = await service.runner.run(prepared.statement, signal);
-    const figures = figuresOf(answer, performance.now() - started);
-    return { value: { ...answerOf(context, body, prepared, answer.result), figures }, figures };
-  });
 }

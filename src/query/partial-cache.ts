@@ -72,7 +72,7 @@ export class PartialCache {
       fresh = true;
       const startedMs = performance.now();
       const scanned = await scan();
-      if (scanned.resume || !this.fits(scanned)) return scanned;
+      if (!this.keeps(scanned)) return scanned;
       const partial = { ...scanned, ipc: answerBytes(scanned.ipc) };
       if (performance.now() - startedMs >= DISK_FROM_MS) this.disk?.store(key, partial);
       return partial;
@@ -80,7 +80,7 @@ export class PartialCache {
     this.running.set(key, finding);
     try {
       const partial = await finding;
-      if (!partial.resume && this.fits(partial)) this.memory.set(key, inSharedMemory(partial));
+      if (this.keeps(partial)) this.memory.set(key, inSharedMemory(partial));
       return { partial, fresh };
     } finally {
       this.running.delete(key);
@@ -95,8 +95,9 @@ export class PartialCache {
     return this.disk?.has(key) ? this.disk.load(key) : undefined;
   }
 
-  private fits({ ipc }: Partial): boolean {
-    return ipc.length <= this.bytesMax / LARGEST_SHARE;
+  /** Only what is whole, and small enough. */
+  private keeps({ ipc, resume }: Partial): boolean {
+    return resume === undefined && ipc.length <= this.bytesMax / LARGEST_SHARE;
   }
 }
 

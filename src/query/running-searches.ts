@@ -1,6 +1,6 @@
 /**
  * The searches that are running or waiting, by trace id, so that they can be listed and stopped. A search ends in the same turn in which
- * it is stopped: its caller is answered at once, while the workers finish the pieces they have begun.
+ * it is stopped: its caller is answered at once, and the workers stop at the next page or slice of what they do.
  */
 import { QUERY_TIMEOUT_SECONDS_DEFAULT } from '../config/limits.js';
 import { BasaltError, requestError } from '../errors/index.js';

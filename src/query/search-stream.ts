@@ -15,18 +15,11 @@ import { addFigures, envelope, type Figures, figuresOf, noFigures } from './enve
 import type { QueryResult } from './executor.js';
 import type { PreparedSearch } from './prepare-search.js';
 import type { QueryRunner, Statement } from './query-runner.js';
+import { runParts } from './run-parts.js';
 import { answerOf, type SearchContext, type SearchService } from './search.js';
 import type { SearchBody } from './search-body.js';
+import { type EventSink, hitsEvent, metadataEvent, progressEvent } from './stream-events.js';
 import { type PartitionSizes, type TimeRange, timePartitions } from './time-partitions.js';
-
-export interface StreamEvent {
-  event: 'search_response_metadata' | 'search_response_hits' | 'progress';
-  /** JSON in pieces. */
-  data: Uint8Array[];
-}
-
-/** Takes an event; resolves when it wants the next one. */
-export type EventSink = (event: StreamEvent) => Promise<void>;
 
 /** A statement that is valid, ready to be streamed. */
 export interface StreamSearch {
@@ -74,7 +67,7 @@ export function streamSearch(
     const events = new SearchEvents(context, body, { prepared, plain }, sink, queryIndex);
     const figures =
       plain && inParts(body)
-        ? await runParts(service.runner, prepared.statement, plain, search.signal, events)
+        ? await runInParts(service.runner, prepared.statement, plain, search.signal, events)
         : await runWhole(service.runner, prepared.statement, search.signal, events);
     return { value: undefined, figures };
   });
@@ -99,7 +92,7 @@ async function runWhole(
   return figures;
 }
 
-async function runParts(
+async function runInParts(
   runner: QueryRunner,
   statement: Statement,
   { stream, limit }: PlainRows,
@@ -110,20 +103,16 @@ async function runParts(
   let total = noFigures();
   try {
     const snapshot = moment.snapshots.find(({ name }) => name === stream);
-    const lists = [...(snapshot?.blocks ?? []), ...(snapshot?.segments ?? [])];
-    const parts = timePartitions(lists, statement.range, partSizes(limit));
+    const parts = timePartitions(snapshot?.pieces ?? [], statement.range, partSizes(limit));
     let wanted = limit;
-    for (const [index, part] of parts.entries()) {
-      signal.throwIfAborted();
-      const started = performance.now();
-      const result = await runner.runPart(statement, moment, part, signal);
-      const answer = { result, kept: false, waitedMs: 0, fileListMs: 0 };
-      const figures = figuresOf(answer, performance.now() - started);
+    let done = 0;
+    for await (const { part, result, figures } of runParts(runner, statement, moment, parts, signal)) {
       total = addFigures(total, figures);
       await events.part(result, figures, part, wanted);
       wanted -= Math.min(wanted, result.rows);
-      const last = wanted === 0 || index === parts.length - 1;
-      await events.progress(last ? 100 : Math.floor(((index + 1) / parts.length) * 100));
+      done++;
+      const last = wanted === 0 || done === parts.length;
+      await events.progress(last ? 100 : Math.floor((done / parts.length) * 100));
       if (last) break;
     }
     return total;
@@ -164,37 +153,22 @@ class SearchEvents {
       if (Number.isFinite(plain.limit)) members.size = plain.limit;
     }
     const total = Math.min(members.total, rowsMax);
-    const response = Buffer.concat(envelope(figures, { ...members, total, queryIndex: this.queryIndex }, []));
-    const offset = JSON.stringify({ start_time: range.startTime, end_time: range.endTime });
-    await this.sink({
-      event: 'search_response_metadata',
-      data: [
-        Buffer.from('{"results":'),
-        response,
-        Buffer.from(`,"streaming_aggs":false,"time_offset":${offset}}`),
-      ],
-    });
+    const response = envelope(figures, { ...members, total, queryIndex: this.queryIndex }, []);
+    await this.sink(metadataEvent(response, range));
     let left = rowsMax;
     let frames = 0;
     for (const piece of hits) {
       for (const chunk of rowChunks(piece, STREAM_FRAME_BYTES, left)) {
         left -= chunk.rows;
         frames++;
-        await this.hits(chunk.bytes);
+        await this.sink(hitsEvent(chunk.bytes));
       }
       if (left === 0) break;
     }
-    if (frames === 0) await this.hits(new Uint8Array());
+    if (frames === 0) await this.sink(hitsEvent());
   }
 
   progress(percent: number): Promise<void> {
-    return this.sink({ event: 'progress', data: [Buffer.from(JSON.stringify({ percent }))] });
-  }
-
-  private hits(rows: Uint8Array): Promise<void> {
-    return this.sink({
-      event: 'search_response_hits',
-      data: [Buffer.from('{"hits":['), rows, Buffer.from(']}')],
-    });
+    return this.sink(progressEvent(percent));
   }
 }

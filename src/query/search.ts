@@ -34,6 +34,12 @@ export interface SearchContext {
   clientGone: AbortSignal;
 }
 
+export interface AnswerParts {
+  figures: Figures;
+  members: AnswerMembers;
+  hits: Uint8Array[];
+}
+
 /** A JSON body in pieces. */
 export type SearchAnswer = Uint8Array[];
 
@@ -55,13 +61,18 @@ export class SearchService {
 
   /** @throws BasaltError with the API's code */
   async search(context: SearchContext, body: SearchBody): Promise<SearchAnswer> {
+    const { figures, members, hits } = await this.answer(context, body);
+    return envelope(figures, members, hits);
+  }
+
+  /** What `search` answers, not put together yet. @throws BasaltError with the API's code */
+  async answer(context: SearchContext, body: SearchBody): Promise<AnswerParts> {
     const prepared = await this.prepare(context, body);
     return this.track(context, body, prepared.statement, async (search) => {
       const started = performance.now();
       const answer = await this.runner.run(prepared.statement, search.signal);
       const figures = figuresOf(answer, performance.now() - started);
-      const { members, hits } = answerOf(context, body, prepared, answer.result);
-      return { value: envelope(figures, members, hits), figures };
+      return { value: { ...answerOf(context, body, prepared, answer.result), figures }, figures };
     });
   }
 

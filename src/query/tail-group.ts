@@ -27,8 +27,6 @@ export class TailGroup {
   private generation = 0;
   private readonly left = new AbortController();
   private running: Promise<void> | undefined;
-  /** Of the scan that runs. One for each: a run leaves listeners on its signal, and a group lives for days. */
-  private scanning = new AbortController();
   /** Of the schema with which the filter could not be planned. */
   private refusedVersion = 0;
 
@@ -53,7 +51,6 @@ export class TailGroup {
     this.readers.delete(reader);
     if (this.readers.size > 0) return;
     this.left.abort();
-    this.scanning.abort();
     for (const { blocks } of this.chunks.splice(0)) release(blocks);
   }
 
@@ -130,10 +127,8 @@ export class TailGroup {
   private async read({ stream, blocks }: Chunk, deliver: (lines: Uint8Array) => void): Promise<void> {
     const statement = liveStatement(this.request);
     const moment = this.runner.momentOfBlocks(statement, stream, blocks);
-    this.scanning = new AbortController();
-    const { signal } = this.scanning;
     try {
-      await writeLines(this.runner, statement, moment, signal, async (lines) => deliver(lines));
+      await writeLines(this.runner, statement, moment, this.left.signal, async (lines) => deliver(lines));
     } finally {
       moment.release();
     }

@@ -26,7 +26,11 @@ export interface PartitionSizes {
  * Newest first; together exactly `range`. Where rows lie within a block or segment is not known, they are taken to be spread evenly. At
  * most `countMax` parts: what is left is in the last one.
  */
-export function timePartitions(rows: TimedRows[], range: TimeRange, sizes: PartitionSizes): TimeRange[] {
+export function timePartitions(
+  rows: readonly TimedRows[],
+  range: TimeRange,
+  sizes: PartitionSizes,
+): TimeRange[] {
   const parts: TimeRange[] = [];
   let end = range.endTime;
   let wanted = sizes.firstRows;
@@ -56,7 +60,7 @@ interface Span {
 }
 
 /** Stretches of even density that hold rows, newest first. */
-function spans(rows: TimedRows[], { startTime, endTime }: TimeRange): Span[] {
+function spans(rows: readonly TimedRows[], { startTime, endTime }: TimeRange): Span[] {
   const changes = new Map<number, number>();
   const change = (time: number, by: number) => changes.set(time, (changes.get(time) ?? 0) + by);
   for (const { rows: count, timeMin, timeMax } of rows) {

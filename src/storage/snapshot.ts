@@ -29,7 +29,12 @@ export class StreamSnapshot {
       expiredBefore === undefined || timeMax >= expiredBefore;
     this.blocks = parts.blocks.filter(alive);
     this.segments = parts.segments.filter(alive);
-    for (const { lease } of [...this.blocks, ...this.segments]) lease.acquire();
+    for (const { lease } of this.pieces) lease.acquire();
+  }
+
+  /** All that holds rows. */
+  get pieces(): readonly (LiveBlock | LiveSegment)[] {
+    return [...this.blocks, ...this.segments];
   }
 
   /**
@@ -58,6 +63,6 @@ export class StreamSnapshot {
 
   /** Call once. */
   release(): void {
-    for (const { lease } of [...this.blocks, ...this.segments]) lease.release();
+    for (const { lease } of this.pieces) lease.release();
   }
 }

@@ -34,6 +34,19 @@ test('a longer one is cut at its start, and the answer says so', async () => {
   });
 });
 
+test('an export of a longer one is refused, since a file cannot say that it is not all', async () => {
+  const ask = (hours: number, size?: number) =>
+    server.client.request('POST', '/api/default/_export', {
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        query: { sql: 'SELECT hour FROM logs', start_time: END - hours * HOUR_US, end_time: END, size },
+      }),
+    });
+  expect(await ask(10)).toMatchObject({ status: 400, json: { code: 20011 } });
+  expect(await ask(2)).toMatchObject({ status: 200, text: '{"hour":0.5}\n{"hour":1.5}\n' });
+  expect(await ask(2, 0)).toMatchObject({ status: 422 });
+});
+
 test('one that is as long as allowed is not', async () => {
   const { json } = await search(2);
   expect(json).toMatchObject({ hits: [{ hour: 0.5 }, { hour: 1.5 }], is_partial: false });
