@@ -147,7 +147,14 @@ pub fn combine_answers(
         index: share,
         of: shares,
     };
-    answer_of(combine(&request, &answers, share, complete, leaf_functions(), Some(&cancel)))
+    answer_of(combine(
+        &request,
+        &answers,
+        share,
+        complete,
+        leaf_functions(),
+        Some(&cancel),
+    ))
 }
 
 /// From here on answers stay where they are: in JavaScript they would wait for a garbage collector that does not know how large they are.
@@ -191,7 +198,11 @@ pub fn copy_held(handle: u32, mut target: Uint8ArraySlice) -> napi::Result<()> {
     // SAFETY: the caller made the target for this and tells nobody of it before the end of the call.
     let target = unsafe { target.as_mut() };
     if target.len() != bytes.len() {
-        return Err(failure::bytes(format!("BUG: {} bytes for {}", target.len(), bytes.len())));
+        return Err(failure::bytes(format!(
+            "BUG: {} bytes for {}",
+            target.len(),
+            bytes.len()
+        )));
     }
     target.copy_from_slice(&bytes);
     Ok(())
@@ -206,7 +217,7 @@ pub fn free_held(handles: Vec<u32>) {
 }
 
 fn answer_of(output: Result<ScanOutput, ScanError>) -> napi::Result<ScanAnswer> {
-    let output = output.map_err(failure::bytes)?;
+    let output = output.map_err(failure::scan)?;
     Ok(ScanAnswer {
         ipc: hold(output.ipc),
         rows: output.rows as f64,
