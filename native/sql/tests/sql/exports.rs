@@ -30,7 +30,8 @@ fn table(batches: &[RecordBatch]) -> String {
 
 #[test]
 fn arrow_and_parquet_hold_the_rows_of_the_text_forms() {
-    let arrow = StreamReader::try_new(file(ExportFormat::Arrow).as_slice(), None).expect("a stream");
+    let arrow = file(ExportFormat::Arrow);
+    let arrow = StreamReader::try_new(arrow.as_slice(), None).expect("a stream");
     let arrow: Vec<RecordBatch> = arrow.collect::<Result<_, _>>().expect("batches");
     assert_eq!(arrow.iter().map(RecordBatch::num_rows).sum::<usize>(), 240);
     let names: Vec<_> = arrow[0].schema().fields().iter().map(|field| field.name().clone()).collect();
