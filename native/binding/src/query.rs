@@ -9,8 +9,8 @@ use basalt_sql::{
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 /// Handles to values of one kind. A taken value is out of the table while a thread works on it, so two threads never share one.
@@ -73,6 +73,7 @@ pub struct PlanAnswer {
     pub clock: Option<ClockBounds>,
     pub analyze: bool,
     pub order: Option<Order>,
+    pub histogram_seconds: Option<f64>,
 }
 
 #[napi(object)]
@@ -139,6 +140,7 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         descending: order == TimeOrder::Descending,
         limit: limit.map(|limit| limit as f64),
     });
+    let histogram_seconds = plan.histogram_seconds();
     Ok(PlanAnswer {
         handle: PLANS.insert(Arc::new(plan)),
         leaves,
@@ -148,6 +150,7 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         clock,
         analyze,
         order,
+        histogram_seconds,
     })
 }
 
@@ -164,7 +167,9 @@ pub fn explain_run(run: u32) -> napi::Result<String> {
 
 #[napi(catch_unwind)]
 pub fn limit_queries(memory_bytes: f64, spill_folder: Option<String>, spill_bytes: f64) {
-    let spill = spill_folder.as_deref().map(|folder| (Path::new(folder), spill_bytes as u64));
+    let spill = spill_folder
+        .as_deref()
+        .map(|folder| (Path::new(folder), spill_bytes as u64));
     *RESOURCES.write().unwrap_or_else(PoisonError::into_inner) = Resources::new(memory_bytes as usize, spill);
 }
 
@@ -200,13 +205,21 @@ pub fn close_query(query: u32) {
 
 /// By which work for the query is stopped; work for none is not. Work on a query that is closed has nobody to answer to.
 pub fn cancel_of(query: Option<u32>) -> napi::Result<Cancel> {
-    let Some(query) = query else { return Ok(Cancel::default()) };
+    let Some(query) = query else {
+        return Ok(Cancel::default());
+    };
     QUERIES.get(query).ok_or_else(|| failure::bytes(ScanError::Cancelled))
 }
 
 #[napi(catch_unwind)]
 pub fn start_run(plan: u32, memory_bytes: f64, query: Option<u32>) -> napi::Result<u32> {
-    let run = Run::start(&*shared_plan(plan)?, memory_bytes as usize, &resources(), cancel_of(query)?).map_err(failure::sql)?;
+    let run = Run::start(
+        &*shared_plan(plan)?,
+        memory_bytes as usize,
+        &resources(),
+        cancel_of(query)?,
+    )
+    .map_err(failure::sql)?;
     Ok(RUNS.insert(run))
 }
 
