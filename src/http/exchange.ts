@@ -144,7 +144,9 @@ export class Exchange {
   acceptSocket(listener: SocketListener): void {
     if (this.state !== 'OPEN' || !this.upgrade) return;
     this.state = 'ANSWERED';
-    this.response.cork(() => this.upgrade?.accept(this.response, listener));
+    // Not corked, although the library asks for it and says so on standard error: corked, about one fresh server in six dropped its first
+    // socket right after the upgrade (4 of 24, against 0 of 24). Its `cork` seems to read the socket as a response once it is none.
+    this.upgrade.accept(this.response, listener);
     this.onAnswered(this, 101);
   }
 
