@@ -238,6 +238,8 @@ export interface PlanAnswer {
    * other is what it answers in all of it, up to the statement's own limit.
    */
   order?: TimeOrder;
+  /** The width of the first `histogram()` of the statement. */
+  histogramSeconds?: number;
 }
 
 export interface TimeOrder {

@@ -159,9 +159,13 @@ export function roundInterval(seconds: number): number {
   return ROUND_SECONDS.find((round) => round >= seconds) ?? DAY_SECONDS;
 }
 
-/** Width of the buckets of event time that an answer is grouped by, seconds; undefined when there are none. */
-export function histogramInterval({ leaves }: { leaves: { request: ScanRequest }[] }): number | undefined {
-  for (const { request } of leaves) {
+/** Width of the buckets that an answer is grouped by, seconds; undefined when there are none. */
+export function histogramInterval(planned: {
+  leaves: { request: ScanRequest }[];
+  histogramSeconds: number | undefined;
+}): number | undefined {
+  if (planned.histogramSeconds !== undefined) return roundInterval(planned.histogramSeconds);
+  for (const { request } of planned.leaves) {
     if (request.output.kind !== 'aggregate') continue;
     for (const group of request.output.groups) {
       if (group.kind === 'bucket' && group.column === '_timestamp')

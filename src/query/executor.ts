@@ -39,6 +39,8 @@ export interface QueryResult {
   scanMs: number;
   scans: ScanTotals;
   leaves: Leaf[];
+  /** The width of the first `histogram()` of the statement. */
+  histogramSeconds: number | undefined;
 }
 
 /** Over all leaves of a query. Rows that a cached answer stands for are not scanned. */
@@ -172,6 +174,7 @@ class QueryExecution {
         scanMs: performance.now() - planned,
         scans: this.totals,
         leaves: this.leaves,
+        histogramSeconds: plan.histogramSeconds,
       };
       if (!plan.analyze) return result;
       const operators = await this.task<string>({ kind: 'explain', run: this.runHandle as number });

@@ -22,6 +22,10 @@ export interface PlanContext {
   from: number;
   size: number | null;
   defaultOrder: boolean;
+  /** The width of `histogram()` where the statement names none; without, it follows the range. */
+  histogramIntervalSeconds?: number;
+  /** The time zone of `histogram()` where the statement names none; without, UTC. */
+  timezone?: string;
 }
 
 /** Columns that match_all searches when the stream has them. */
@@ -32,7 +36,9 @@ const STREAMS_LOOKED_FOR = 64;
 /** At most this many names travel for suggestions. */
 const SUGGESTED_NAMES_MAX = 1000;
 
-export type PlanOptions = Pick<PlanContext, 'startTime' | 'endTime' | 'from' | 'size' | 'defaultOrder'>;
+export type HistogramOptions = Pick<PlanContext, 'histogramIntervalSeconds' | 'timezone'>;
+
+export type PlanOptions = Omit<PlanContext, 'streams' | 'streamNames' | 'nowUs'>;
 
 /**
  * The streams that `sql` may name: every identifier-like word in it is looked up, so nothing is missed and the planner need not see

@@ -43,6 +43,10 @@ export function prepareSearch(body: SearchBody, options: PreparationOptions): Pr
     from: query.from,
     size: counts ? null : paging(query.size).size,
     defaultOrder: !counts,
+    histogram: {
+      histogramIntervalSeconds: query.histogram_interval ? roundInterval(query.histogram_interval) : undefined,
+      timezone: query.timezone || undefined,
+    },
     format: rowFormat(body),
     useCache: body.use_cache,
   };
@@ -56,16 +60,14 @@ export function notesOfRun(
   rows: number,
   interval: number | undefined,
 ): string[] {
-  const { size, histogram_interval, timezone } = body.query;
+  const { size, histogram_interval } = body.query;
   const { size: cap, bySql } = paging(size);
   const notes: string[] = [];
   const capped = bySql && parts.clauses.limit === undefined && rows === cap;
   if (capped && body.search_type !== 'ui') notes.push('Warn: results are capped to meet default limit');
   if (interval === undefined) return notes;
   if (histogram_interval > 0 && roundInterval(histogram_interval) !== interval)
-    notes.push('histogram_interval was not applied: histogram() takes its width as second argument');
-  if (timezone && !/^(utc|gmt|z|etc\/utc)$/i.test(timezone))
-    notes.push('timezone was not applied: buckets of time are in UTC');
+    notes.push('histogram_interval was not applied: the statement says how wide its buckets are');
   return notes;
 }
 

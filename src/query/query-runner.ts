@@ -10,7 +10,7 @@ import type { LiveBlock, Stream } from '../storage/stream.js';
 import { QueryAdmission } from './admission.js';
 import type { QueryCaches } from './caches.js';
 import { acquirePlan, type QueryResult, runQuery, runTask } from './executor.js';
-import { namedStreams, type PlanOptions, planContext } from './plan-context.js';
+import { type HistogramOptions, namedStreams, type PlanOptions, planContext } from './plan-context.js';
 import type { QueryTask } from './query-task.js';
 import type { ScanRequest, TimeMove } from './scan-request.js';
 import type { TimeRange } from './time-partitions.js';
@@ -25,6 +25,8 @@ export interface Statement {
   size: number | null;
   /** Newest first where the statement asks for no order. */
   defaultOrder: boolean;
+  /** What the request asks of `histogram()`. */
+  histogram?: HistogramOptions;
   format: RowFormat;
   useCache: boolean;
 }
@@ -58,6 +60,7 @@ export interface PlanFacts {
   columns: { name: string; type: string }[];
   analyze: boolean;
   order: TimeOrder | undefined;
+  histogramSeconds: number | undefined;
 }
 
 /** The streams of a statement at one moment, for several runs that must agree. Let go of it once. */
@@ -70,6 +73,8 @@ export interface Moment {
   inOrder: boolean;
   release(): void;
 }
+
+const HISTOGRAM = /\bhistogram\b/i;
 
 /**
  * What is planned for the time range of its request: a histogram has as many buckets as fit that, and an explanation shows it. Other plans
@@ -188,12 +193,13 @@ export class QueryRunner {
     const context = () => planContext(described, names, nowUs, options);
     const lease = await acquirePlan(this.pool, { plans, planKey, nowUs, sql: statement.sql, context });
     try {
-      const { leaves, schema, analyze, order } = lease.plan;
+      const { leaves, schema, analyze, order, histogramSeconds } = lease.plan;
       return {
         leaves: leaves.map((text) => JSON.parse(text) as ScanRequest),
         columns: JSON.parse(schema) as PlanFacts['columns'],
         analyze,
         order,
+        histogramSeconds,
       };
     } finally {
       lease.release();
@@ -240,7 +246,9 @@ export class QueryRunner {
     const { startTime, endTime } = range;
     const noRange = { startTime: null, endTime: null };
     const planned = PLANNED_FOR_RANGE.test(sql);
-    const options: PlanOptions = { ...(planned ? range : noRange), from, size, defaultOrder };
+    // Plans of statements without are shared by requests that ask for one and such as do not.
+    const histogram = HISTOGRAM.test(sql) ? statement.histogram : undefined;
+    const options: PlanOptions = { ...(planned ? range : noRange), from, size, defaultOrder, ...histogram };
     // The plan has the time from which on rows may be seen in its leaves.
     const schemas = streams.map(
       ({ stream, expiredBefore }) => `${stream.name}:${stream.schemaVersion}:${expiredBefore ?? ''}`,

@@ -73,7 +73,10 @@ export async function searchPartition(
       records: sum('rows'),
       original_size: megabytes,
       compressed_size: megabytes,
-      histogram_interval: histogramInterval({ leaves: facts.leaves.map((request) => ({ request })) }),
+      histogram_interval: histogramInterval({
+        leaves: facts.leaves.map((request) => ({ request })),
+        histogramSeconds: facts.histogramSeconds,
+      }),
       max_query_range: settings.maxQueryRangeHours,
       partitions: parts.map(({ startTime, endTime }) => [startTime, endTime]),
       order_by: 'desc',

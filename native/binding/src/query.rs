@@ -30,6 +30,7 @@ pub struct PlanAnswer {
     pub clock: Option<ClockBounds>,
     pub analyze: bool,
     pub order: Option<Order>,
+    pub histogram_seconds: Option<f64>,
 }
 
 #[napi(object)]
@@ -96,6 +97,7 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         descending: order == TimeOrder::Descending,
         limit: limit.map(|limit| limit as f64),
     });
+    let histogram_seconds = plan.histogram_seconds();
     Ok(PlanAnswer {
         handle: PLANS.insert(Arc::new(plan)),
         leaves,
@@ -105,6 +107,7 @@ pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
         clock,
         analyze,
         order,
+        histogram_seconds,
     })
 }
 

@@ -226,7 +226,7 @@ pub fn free_held(handles: Vec<u32>) {
 }
 
 fn answer_of(output: Result<ScanOutput, ScanError>) -> napi::Result<ScanAnswer> {
-    let output = output.map_err(failure::bytes)?;
+    let output = output.map_err(failure::scan)?;
     Ok(ScanAnswer {
         ipc: hold(output.ipc),
         rows: output.rows as f64,

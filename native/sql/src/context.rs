@@ -29,6 +29,12 @@ pub struct PlanContext {
     /// Order a plain query of one stream by `_timestamp`, newest first, when it names no order of its own.
     #[serde(default)]
     pub default_order: bool,
+    /// The width of `histogram()` where the statement names none; absent follows the time range.
+    #[serde(default)]
+    pub histogram_interval_seconds: Option<u64>,
+    /// The time zone of `histogram()` where the statement names none; absent is UTC.
+    #[serde(default)]
+    pub timezone: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use basalt_scan::ScanError;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use serde::Serialize;
@@ -113,6 +114,13 @@ impl SqlError {
             }
             other => SqlError::new(EXECUTION, format!("Search SQL execute error: {}", text(other))),
         }
+    }
+}
+
+impl SqlError {
+    /// The error of a statement for whose aggregates a scan failed.
+    pub fn of_scan(error: &ScanError) -> Self {
+        SqlError::new(EXECUTION, format!("Search SQL execute error: {error}"))
     }
 }
 
@@ -256,6 +264,11 @@ fn mismatch(detail: impl Into<String>) -> SqlError {
     .with_detail(detail)
 }
 
+/// The text of an integer that does not fit.
+pub(crate) fn overflow(what: &str) -> String {
+    format!("integer overflow: {what} is beyond the integers; cast to double")
+}
+
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or("")
 }
@@ -267,10 +280,10 @@ fn text(error: &DataFusionError) -> String {
 fn arrow_text(error: &ArrowError) -> String {
     match error {
         ArrowError::DivideByZero => "division by zero".to_owned(),
+        ArrowError::ArithmeticOverflow(text) => overflow(text.trim_start_matches("Overflow happened on: ")),
         ArrowError::CastError(text)
         | ArrowError::ParseError(text)
         | ArrowError::ComputeError(text)
-        | ArrowError::ArithmeticOverflow(text)
         | ArrowError::InvalidArgumentError(text) => text.clone(),
         other => other.to_string(),
     }

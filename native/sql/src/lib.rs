@@ -6,6 +6,7 @@
 //!
 //! Nothing here reads storage, blocks, or starts a thread: whoever holds a [`Plan`] answers its leaves.
 
+mod apart;
 mod catalog;
 mod clock;
 mod context;
@@ -23,6 +24,7 @@ mod resources;
 mod rules;
 mod run;
 mod session;
+mod shadow;
 mod stability;
 mod stream_table;
 mod suggest;

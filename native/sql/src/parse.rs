@@ -3,7 +3,9 @@
 //! A parser limit alone is not enough: `a OR a OR a ...` is parsed by a loop into a tree as deep as the chain is long,
 //! and trees are walked and freed by recursion. So the depth that a text can reach is bounded from its tokens first.
 
-use datafusion::sql::sqlparser::ast::{Query, Statement};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Query, Statement, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -62,6 +64,11 @@ pub(crate) fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlErro
         last = Some(only_query(statement)?);
     }
     let (query, explain) = last.ok_or_else(|| syntax("the statement is empty".to_owned()))?;
+    if query.visit(&mut Locks).is_break() {
+        return Err(syntax(
+            "rows are not locked: leave FOR UPDATE or FOR SHARE out".to_owned(),
+        ));
+    }
     Ok(Parsed { query, explain, tokens })
 }
 
@@ -78,6 +85,21 @@ fn only_query(statement: Statement) -> Result<(Box<Query>, Option<Explain>), Sql
             other => Err(refused(&other)),
         },
         other => Err(refused(&other)),
+    }
+}
+
+/// Stops at a query that would lock the rows it reads. The planner takes no notice of it.
+struct Locks;
+
+impl Visitor for Locks {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if query.locks.is_empty() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     }
 }
 

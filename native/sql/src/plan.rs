@@ -7,10 +7,11 @@ use std::time::Instant;
 use basalt_scan::request::ScanRequest;
 use datafusion::arrow::array::{RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError, SchemaError};
 use datafusion::execution::SessionState;
 use datafusion::execution::context::SQLOptions;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::displayable;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
@@ -18,14 +19,17 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 use futures::executor::block_on;
 
+use crate::apart::{is_collision, tell_apart};
 use crate::clock::{self, ClockBounds, Timeless};
 use crate::context::PlanContext;
 use crate::encode::{Export, ExportFormat};
 use crate::error::{INVALID_SQL, SqlError};
+use crate::functions::{HISTOGRAM, Histogram};
 use crate::leaf::LeafExec;
 use crate::parse::{Explain, Parsed, parse, place_of};
 use crate::prepare::{TIME_ALIAS, TimeOrder, has_limit, newest_first, rename_time_alias, time_order};
 use crate::session::{function_names, state_for};
+use crate::shadow::rename_shadows;
 use crate::stability::Stability;
 use crate::wide;
 
@@ -49,6 +53,7 @@ pub struct Plan {
     stability: Stability,
     clock: Option<ClockBounds>,
     order: Option<(TimeOrder, Option<u64>)>,
+    histogram_seconds: Option<f64>,
     timings: Timings,
 }
 
@@ -132,6 +137,7 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
         logical = page(logical, context).map_err(failed)?;
     }
     let stability = Stability::of(&logical).map_err(failed)?;
+    let histogram_seconds = histogram_seconds(&logical, &Histogram::of(context)).map_err(failed)?;
     let bounds_only = clock::only_bounds_time(&logical).map_err(failed)?;
     let resolve_us = lap();
 
@@ -150,10 +156,11 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
     };
     let mut plan = assemble(physical, Arc::new(state), names, (parsed.explain, stability), timings)?;
     plan.order = order.filter(|_| plan.explain.is_none());
+    plan.histogram_seconds = histogram_seconds;
     Ok((plan, bounds_only))
 }
 
-/// Resolves names; `is_wide`: of streams with very many fields.
+/// Resolves names; `is_wide`: of streams with very many fields. Expressions that are given one name are told apart.
 /// Where `timestamp` is no column, it is tried as a name of the event time: so a real column, an alias
 /// or a subquery's column of that name always wins.
 fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<LogicalPlan, DataFusionError> {
@@ -166,16 +173,26 @@ fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<L
             return Ok(plan);
         }
     }
+    let mut collision = None;
     let logical = loop {
-        let statement = Statement::Statement(Box::new(ast::Statement::Query(parsed.query.clone())));
+        let mut query = parsed.query.clone();
+        rename_shadows(&mut query);
+        if collision.is_some() {
+            tell_apart(&mut query);
+        }
+        let statement = Statement::Statement(Box::new(ast::Statement::Query(query)));
         let error = match basalt_sql_resolve::resolve(state, statement) {
             Ok(plan) => break plan,
             Err(error) => error,
         };
+        if collision.is_none() && is_collision(&error) {
+            collision = Some(error);
+            continue;
+        }
         let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
         let place = span.map(|span| (span.start.line, span.start.column));
         if !is_unresolved_alias(&error) || !rename_time_alias(parsed, place)? {
-            return Err(error);
+            return Err(collision.unwrap_or(error));
         }
     };
     let queries_only = SQLOptions::new()
@@ -198,6 +215,24 @@ fn page(plan: LogicalPlan, context: &PlanContext) -> Result<LogicalPlan, DataFus
     let skip = usize::try_from(context.from).unwrap_or(usize::MAX);
     let fetch = context.size.map(|size| usize::try_from(size).unwrap_or(usize::MAX));
     LogicalPlanBuilder::from(plan).limit(skip, fetch)?.build()
+}
+
+/// The width of the first call of `histogram` in the plan.
+fn histogram_seconds(plan: &LogicalPlan, histogram: &Histogram) -> Result<Option<f64>, DataFusionError> {
+    let mut seconds = None;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Expr::ScalarFunction(call) = expr
+                    && call.name() == HISTOGRAM
+                {
+                    seconds = seconds.or(histogram.seconds(&call.args));
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(seconds)
 }
 
 /// Result columns are named as written; of two with one name the second carries its stream.
@@ -249,6 +284,7 @@ fn assemble(
         stability,
         clock: None,
         order: None,
+        histogram_seconds: None,
         timings,
     };
     if explain == Some(Explain::Plan) {
@@ -313,6 +349,11 @@ impl Plan {
     /// the other is what it answers in all of it, up to the statement's own limit.
     pub fn order(&self) -> Option<(TimeOrder, Option<u64>)> {
         self.order
+    }
+
+    /// The width of the first `histogram()` of the statement.
+    pub fn histogram_seconds(&self) -> Option<f64> {
+        self.histogram_seconds
     }
 
     /// Begins a file of the rows of runs of this plan.

@@ -38,8 +38,8 @@ use crate::error::{INVALID_PARAMETER, SqlError};
 use crate::functions::{self, Histogram};
 use crate::pushdown::PushIntoLeaf;
 use crate::rules::{
-    MatchAllRule, PatternRule, PlaceholderPlanner, PlaceholderRule, StopJoinFilters, TimePlanner, TimeRule,
-    YieldInJoins,
+    CheckIntegers, MatchAllRule, OneZero, PatternRule, PlaceholderPlanner, PlaceholderRule, ShownRule, StopJoinFilters,
+    TimePlanner, TimeRule, UnnestPlanner, UnnestRule, YieldInJoins,
 };
 
 /// Rows in a batch of the residual plan.
@@ -50,9 +50,8 @@ pub(crate) fn state_for(context: &PlanContext) -> Result<SessionState, SqlError>
     static BASE: OnceLock<Result<SessionState, SqlError>> = OnceLock::new();
     let mut state = BASE.get_or_init(build).clone()?;
     state.register_catalog_list(Arc::new(Catalogs(Streams::new(context))));
-    let histogram = Histogram::for_range(context.start_time, context.end_time);
     state
-        .register_udf(Arc::new(ScalarUDF::new_from_impl(histogram)))
+        .register_udf(Arc::new(ScalarUDF::new_from_impl(Histogram::of(context))))
         .map_err(|error| SqlError::planning(&error, &Vec::new))?;
     let now_us = context.now_us;
     let now = DateTime::from_timestamp_micros(now_us)
@@ -94,7 +93,8 @@ fn build() -> Result<SessionState, SqlError> {
         .with_runtime_env(runtime)
         .with_catalog_list(Arc::new(Catalogs(Streams::new(&PlanContext::default()))))
         .with_expr_planners(planners)
-        .with_scalar_functions(functions::scalar())
+        .with_relation_planners(vec![Arc::new(UnnestPlanner)])
+        .with_scalar_functions(functions::scalar().into_iter().chain([functions::shown()]).collect())
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
         .with_aggregate_functions(functions::aggregate())
         .with_window_functions(SessionStateDefaults::default_window_functions())
@@ -105,6 +105,8 @@ fn build() -> Result<SessionState, SqlError> {
                 .collect::<HashMap<_, _>>(),
         )
         .with_analyzer_rules(analyzer_rules())
+        .with_optimizer_rule(Arc::new(OneZero))
+        .with_optimizer_rule(Arc::new(CheckIntegers))
         .with_physical_optimizer_rules(physical_rules())
         .build();
     functions::register_json(&mut state).map_err(|error| SqlError::planning(&error, &Vec::new))?;
@@ -138,12 +140,15 @@ fn options() -> ConfigOptions {
 /// Rewrites of placeholders, times and full-text searches come before types are coerced, because they decide types.
 fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
+        Arc::new(ShownRule),
+        Arc::new(UnnestRule),
         Arc::new(PlaceholderRule),
         Arc::new(PatternRule),
         Arc::new(TimeRule),
         Arc::new(MatchAllRule),
         Arc::new(ResolveGroupingFunction::new()),
         Arc::new(TypeCoercion::new()),
+        Arc::new(CheckIntegers),
     ]
 }
 

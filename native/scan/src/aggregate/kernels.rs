@@ -3,6 +3,8 @@
 //! With few groups, neighbouring rows often add to the same cell, and each addition would wait for the one before. So a
 //! page is added to four rows of cells in turn, which are added up at its end.
 
+use crate::error::ScanError;
+
 /// Up to so many groups have four cells each on the stack.
 const LANE_GROUPS: usize = 64;
 const LANES: usize = 4;
@@ -27,23 +29,42 @@ impl<T> Cell<T> for i64 {
     }
 }
 
-/// A wrapping sum of integers, and how many.
-#[derive(Clone, Copy, Default)]
+/// A sum of integers that may leave their range on the way: it is `sum` and `carry` times 2^64.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct IntSum {
-    pub sum: i64,
-    pub count: i64,
+    sum: i64,
+    carry: i32,
+    /// Whether there are values.
+    any: bool,
+}
+
+impl IntSum {
+    /// `None` without values; an error where the sum is no int64.
+    pub fn value(self) -> Result<Option<i64>, ScanError> {
+        if self.carry != 0 {
+            let sum = i128::from(self.sum) + (i128::from(self.carry) << 64);
+            let text = format!("integer overflow: the sum {sum} is beyond the integers; cast to double");
+            return Err(ScanError::Overflow(text));
+        }
+        Ok(self.any.then_some(self.sum))
+    }
 }
 
 impl Cell<i64> for IntSum {
     #[inline(always)]
     fn add(&mut self, value: i64) {
-        self.sum = self.sum.wrapping_add(value);
-        self.count += 1;
+        let (sum, overflow) = self.sum.overflowing_add(value);
+        self.sum = sum;
+        // One more or one less, without a branch.
+        self.carry += (value >> 63 | 1) as i32 * i32::from(overflow);
+        self.any = true;
     }
 
     fn merge(&mut self, other: Self) {
-        self.sum = self.sum.wrapping_add(other.sum);
-        self.count += other.count;
+        if other.any {
+            self.add(other.sum);
+            self.carry += other.carry;
+        }
     }
 }
 
@@ -124,19 +145,35 @@ mod tests {
         for rows in [0usize, 1, 3, 255, 256, 257, 1000] {
             for groups in [1usize, 3, 64, 65, 300] {
                 let ids: Vec<u32> = (0..rows).map(|row| (row * 31 % groups) as u32).collect();
-                let mut cells = vec![IntSum { sum: 5, count: 1 }; groups];
+                let mut cells = vec![IntSum::default(); groups];
+                cells.iter_mut().for_each(|cell| cell.add(5));
                 let mut expected = cells.clone();
                 add_each(&mut cells, &ids, |row| row as i64 - 100);
                 for (row, &id) in ids.iter().enumerate() {
                     expected[id as usize].add(row as i64 - 100);
                 }
-                let plain = |cells: &[IntSum]| cells.iter().map(|cell| (cell.sum, cell.count)).collect::<Vec<_>>();
-                assert_eq!(plain(&cells), plain(&expected));
+                assert_eq!(cells, expected);
             }
             let values: Vec<f64> = (0..rows).map(|row| row as f64 * 0.5).collect();
             let mut cell = FloatSum::default();
             add_all(&mut cell, &values);
             assert_eq!((cell.sum, cell.count), (values.iter().sum(), rows as i64));
         }
+    }
+
+    #[test]
+    fn a_sum_may_leave_the_range_on_the_way_but_not_at_the_end() {
+        for rows in [3usize, 1000] {
+            let mut values = vec![i64::MAX; rows];
+            values.extend(vec![i64::MIN; rows]);
+            let mut cell = IntSum::default();
+            add_all(&mut cell, &values);
+            assert_eq!(cell.value().ok(), Some(Some(-(rows as i64))));
+            add_all(&mut cell, &[i64::MIN, 0]);
+            let error = cell.value().expect_err("too small");
+            let sum = i128::from(i64::MIN) - rows as i128;
+            assert!(error.to_string().contains(&sum.to_string()), "{error}");
+        }
+        assert_eq!(IntSum::default().value().ok(), Some(None));
     }
 }

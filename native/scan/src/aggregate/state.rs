@@ -281,9 +281,8 @@ impl State for SumInt64 {
     }
 
     fn columns(&mut self, groups: &[u32]) -> Result<Vec<ArrayRef>, ScanError> {
-        let cells = groups.iter().map(|&group| self.cells[group as usize]);
-        let sums = cells.map(|cell| (cell.count > 0).then_some(cell.sum));
-        Ok(vec![Arc::new(sums.collect::<Int64Array>())])
+        let sums = groups.iter().map(|&group| self.cells[group as usize].value());
+        Ok(vec![Arc::new(sums.collect::<Result<Int64Array, _>>()?)])
     }
 }
 

@@ -3,7 +3,6 @@
 use super::{Leaf, Node, NumberTest, Test};
 use crate::block_view::type_name;
 use crate::error::ScanError;
-use crate::kernels::float_key;
 use crate::plan::Plan;
 use crate::request::{Comparison, Filter, Literal, RequestType, ScanRequest, TimeRange};
 use crate::text::{Matcher, Needs, TemplateTest, compile_contains, compile_like, compile_regex};
@@ -185,7 +184,7 @@ fn compare(plan: &Plan, column: &str, cmp: Comparison, value: &Literal) -> Resul
     let column_type = plan.column_type(plan.slot(column)?);
     Ok(match (column_type, value) {
         (RequestType::Int64, Literal::Int64(value)) => Test::Int64(NumberTest::compare(cmp, *value)),
-        (RequestType::Float64, Literal::Float64(value)) => Test::Float64(NumberTest::compare(cmp, float_key(*value))),
+        (RequestType::Float64, Literal::Float64(value)) => Test::Float64(NumberTest::compare_float(cmp, *value)),
         (RequestType::Bool, Literal::Bool(value)) => {
             let passes = |x: bool| match cmp {
                 Comparison::Equal => x == *value,
@@ -224,14 +223,20 @@ fn member(plan: &Plan, column: &str, values: &[Literal], negated: bool) -> Resul
     let column_type = plan.column_type(plan.slot(column)?);
     let number = |value: &Literal| match (column_type, value) {
         (RequestType::Int64, Literal::Int64(x)) => Ok(*x),
-        (RequestType::Float64, Literal::Float64(x)) => Ok(float_key(*x)),
         (RequestType::Bool, Literal::Bool(x)) => Ok(i64::from(*x)),
         _ => Err(mismatch(column, column_type, value)),
     };
     let numbers = || values.iter().map(number).collect::<Result<Vec<i64>, _>>();
     Ok(match column_type {
         RequestType::Int64 => Test::Int64(NumberTest::set(numbers()?, negated)),
-        RequestType::Float64 => Test::Float64(NumberTest::set(numbers()?, negated)),
+        RequestType::Float64 => {
+            let float = |value: &Literal| match value {
+                Literal::Float64(x) => Ok(*x),
+                _ => Err(mismatch(column, column_type, value)),
+            };
+            let values = values.iter().map(float).collect::<Result<Vec<f64>, _>>()?;
+            Test::Float64(NumberTest::float_set(&values, negated))
+        }
         RequestType::Bool => {
             let flags = numbers()?;
             Test::Bool {

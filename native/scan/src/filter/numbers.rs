@@ -1,6 +1,6 @@
 //! Tests on integers; floats use them through their total-order keys.
 
-use crate::kernels;
+use crate::kernels::{self, float_key};
 use crate::request::Comparison;
 use ahash::AHashSet;
 
@@ -29,6 +29,33 @@ impl NumberTest {
             Comparison::Less => range(value, i64::MAX, true),
             Comparison::Greater => range(i64::MIN, value, true),
         }
+    }
+
+    /// On the keys of floats. The two zeros are one value, though not one key.
+    pub fn compare_float(cmp: Comparison, value: f64) -> Self {
+        if value != 0.0 {
+            return Self::compare(cmp, float_key(value));
+        }
+        let (low, high) = (float_key(-0.0), float_key(0.0));
+        match cmp {
+            Comparison::Equal | Comparison::NotEqual => Self::Range {
+                low,
+                high,
+                negated: cmp == Comparison::NotEqual,
+            },
+            Comparison::Less | Comparison::GreaterOrEqual => Self::compare(cmp, low),
+            Comparison::Greater | Comparison::LessOrEqual => Self::compare(cmp, high),
+        }
+    }
+
+    /// Likewise.
+    pub fn float_set(values: &[f64], negated: bool) -> Self {
+        let zero = values.iter().any(|&value| value == 0.0);
+        let zeros = if zero { [0.0, -0.0].as_slice() } else { &[] };
+        Self::set(
+            values.iter().chain(zeros).map(|&value| float_key(value)).collect(),
+            negated,
+        )
     }
 
     pub fn set(mut values: Vec<i64>, negated: bool) -> Self {
@@ -97,7 +124,7 @@ impl NumberTest {
                 hashed,
                 negated,
             } => kernels::and_test(page, words, |value| {
-                Self::contains(values, hashed, kernels::float_key(value)) != *negated
+                Self::contains(values, hashed, float_key(value)) != *negated
             }),
         }
     }
@@ -122,6 +149,25 @@ mod tests {
                     test.and_int64(&[x], &mut words);
                     assert_eq!(words[0] == 1, expected, "{x} {cmp:?} {value}");
                     assert_eq!(test.decide(x, x), Some(expected));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn both_zeros_are_one_value() {
+        use Comparison::*;
+        for value in [0.0, -0.0, 1.0, -1.0] {
+            for x in [-2.0, -1.0, -0.0, 0.0, 1.0, 2.0] {
+                let expected = [x == value, x != value, x < value, x <= value, x > value, x >= value];
+                let compared = [Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual];
+                let compared = compared.map(|cmp| NumberTest::compare_float(cmp, value));
+                let sets = [false, true].map(|negated| NumberTest::float_set(&[value, 7.0], negated));
+                let expected = expected.into_iter().chain([x == value, x != value]);
+                for (test, expected) in compared.into_iter().chain(sets).zip(expected) {
+                    let mut words = [1];
+                    test.and_float64(&[x], &mut words);
+                    assert_eq!(words[0] == 1, expected, "{x} {value}");
                 }
             }
         }

@@ -1,14 +1,19 @@
-//! `histogram(time [, '1 hour' [, 'zone']])`: `timestamp_bucket` with a width that follows the time range of the search, and
-//! with a time zone in buckets of what clocks on the wall show there.
+//! `histogram(time [, '1 hour' [, 'zone']])`: `timestamp_bucket` with a width that the request names or that follows the time range of
+//! the search, and with a time zone, of the call or of the request, in buckets of what clocks on the wall show there.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::timezone::Tz;
 use datafusion::arrow::array::{AsArray, TimestampMicrosecondArray};
-use datafusion::arrow::datatypes::{DataType, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNanoType, TimestampMicrosecondType};
 use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+use crate::context::PlanContext;
 
 use super::bucket::{BUCKET_TYPE, constant_width, date_bin, invalid, invoke_date_bin, time_type, width_of, width_type};
 use super::docs::wrong_form;
@@ -32,35 +37,77 @@ const DEFAULT_WIDTHS: [(i64, &str); 11] = [
 ];
 const UNBOUNDED_WIDTH: &str = "1 hour";
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+/// The name of the function, for those who look for calls of it.
+pub(crate) const HISTOGRAM: &str = "histogram";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Histogram {
-    default_width: &'static str,
+    /// Of calls that name none.
+    default_width: String,
+    /// The same; `None` is UTC.
+    default_zone: Option<String>,
     signature: Signature,
 }
 
 impl Histogram {
-    /// The function for a query over `[start, end)` in microseconds.
-    pub fn for_range(start: Option<i64>, end: Option<i64>) -> Self {
-        let default_width = match (start, end) {
-            (Some(start), Some(end)) if (start, end) != (0, 0) => {
+    /// The function for a query: of the width and in the zone that the request asks for, else of the width that fits its range.
+    pub fn of(context: &PlanContext) -> Self {
+        let default_width = match (context.histogram_interval_seconds, context.start_time, context.end_time) {
+            (Some(seconds), ..) if seconds > 0 => format!("{seconds} seconds"),
+            (_, Some(start), Some(end)) if (start, end) != (0, 0) => {
                 let seconds = end.saturating_sub(start).max(0) / US_PER_SECOND;
-                DEFAULT_WIDTHS
-                    .iter()
-                    .find(|(from, _)| seconds >= *from)
-                    .map_or(UNBOUNDED_WIDTH, |(_, width)| width)
+                let fit = DEFAULT_WIDTHS.iter().find(|(from, _)| seconds >= *from);
+                fit.map_or(UNBOUNDED_WIDTH, |(_, width)| width).to_owned()
             }
-            _ => UNBOUNDED_WIDTH,
+            _ => UNBOUNDED_WIDTH.to_owned(),
         };
+        let zone = context.timezone.as_deref().map(str::trim);
+        let default_zone = zone.filter(|zone| !zone.is_empty() && !is_utc(zone)).map(str::to_owned);
         Histogram {
             default_width,
+            default_zone,
             signature: Signature::user_defined(Volatility::Immutable),
         }
     }
+
+    /// The width of a call with these arguments, in seconds; a month is 30 days. `None` where it is no constant.
+    pub fn seconds(&self, args: &[Expr]) -> Option<f64> {
+        let width = match args.get(1) {
+            None => width_of(HISTOGRAM, &ScalarValue::from(self.default_width.as_str())),
+            Some(Expr::Literal(width, _)) => width_of(HISTOGRAM, width),
+            Some(_) => return None,
+        };
+        let ScalarValue::IntervalMonthDayNano(Some(width)) = width.ok()? else {
+            return None;
+        };
+        let (months, days, ns) = IntervalMonthDayNanoType::to_parts(width);
+        let days = i64::from(months) * 30 + i64::from(days);
+        Some(days as f64 * 86_400.0 + ns as f64 / 1e9)
+    }
+
+    /// A call with all that it leaves to the request.
+    fn complete(&self, mut args: Vec<Expr>) -> Vec<Expr> {
+        let literal = |text: &str| Expr::Literal(ScalarValue::from(text), None);
+        if args.len() == 1 {
+            args.push(literal(&self.default_width));
+        }
+        if let (2, Some(zone)) = (args.len(), &self.default_zone) {
+            args.push(literal(zone));
+        }
+        args
+    }
+}
+
+/// Names of the time that needs no conversion.
+fn is_utc(zone: &str) -> bool {
+    ["utc", "gmt", "z", "etc/utc", "+00:00"]
+        .iter()
+        .any(|name| zone.eq_ignore_ascii_case(name))
 }
 
 impl ScalarUDFImpl for Histogram {
     fn name(&self) -> &str {
-        "histogram"
+        HISTOGRAM
     }
 
     fn signature(&self) -> &Signature {
@@ -89,22 +136,23 @@ impl ScalarUDFImpl for Histogram {
         let width = match args.args.get(1) {
             Some(ColumnarValue::Scalar(width)) => width_of(self.name(), width)?,
             Some(ColumnarValue::Array(_)) => return Err(constant_width(self.name())),
-            None => width_of(self.name(), &ScalarValue::from(self.default_width))?,
+            None => width_of(self.name(), &ScalarValue::from(self.default_width.as_str()))?,
         };
-        if let Some(zone) = args.args.get(2) {
-            let ColumnarValue::Scalar(zone) = zone else {
-                return Err(constant_zone(self.name()));
-            };
-            let zone = zone_of(self.name(), zone)?;
+        let zone = match (args.args.get(2), &self.default_zone) {
+            (Some(ColumnarValue::Scalar(zone)), _) => Some(zone_of(self.name(), zone)?),
+            (Some(ColumnarValue::Array(_)), _) => return Err(constant_zone(self.name())),
+            (None, zone) => zone.as_deref().map(zone::parse).transpose()?,
+        };
+        if let Some(zone) = zone {
             args.args[0] = on_the_wall(&args.args[0], zone)?;
         }
         invoke_date_bin(width, 0, args)
     }
 
     fn simplify(&self, args: Vec<Expr>, _info: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        let default = Expr::Literal(ScalarValue::from(self.default_width), None);
+        let given = args.len();
+        let args = self.complete(args);
         match args.as_slice() {
-            [time] => date_bin(self.name(), &default, time),
             [time, width] => date_bin(self.name(), width, time),
             [time, width, zone] => {
                 let simpler = date_bin(self.name(), width, time)?;
@@ -112,12 +160,15 @@ impl ScalarUDFImpl for Histogram {
                     return Err(constant_zone(self.name()));
                 };
                 zone_of(self.name(), zone)?;
-                let is_utc = matches!(zone.try_as_str(), Some(Some("UTC" | "Z" | "+00:00")));
-                Ok(if is_utc {
-                    simpler
-                } else {
-                    ExprSimplifyResult::Original(args)
-                })
+                if zone.try_as_str().flatten().is_some_and(is_utc) {
+                    return Ok(simpler);
+                }
+                if given == args.len() {
+                    return Ok(ExprSimplifyResult::Original(args));
+                }
+                let function = Arc::new(ScalarUDF::new_from_impl(self.clone()));
+                let call = Expr::ScalarFunction(ScalarFunction::new_udf(function, args));
+                Ok(ExprSimplifyResult::Simplified(call))
             }
             _ => Err(wrong_form(self.name())),
         }

@@ -2,6 +2,7 @@
 
 mod array_text;
 mod bucket;
+mod checked;
 mod constants;
 mod date_format;
 mod docs;
@@ -10,13 +11,16 @@ mod histogram;
 mod json_array;
 mod match_all;
 mod micros;
+mod opaque;
 mod pattern;
 mod percentile;
 mod re_match;
 mod re_matches;
 mod row_function;
+mod shown;
 mod spath;
 mod str_match;
+mod sum;
 mod summary_percentile;
 mod text;
 mod time_range;
@@ -31,13 +35,16 @@ use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::functions::datetime;
 use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl};
 
+pub(crate) use checked::{checked, checked_negative, is_checked};
 pub use docs::FunctionInfo;
 pub(crate) use docs::{list, wrong_form};
 pub(crate) use fuzzy::fuzzy_match;
-pub(crate) use histogram::Histogram;
+pub(crate) use histogram::{HISTOGRAM, Histogram};
 pub(crate) use match_all::{FUZZY_MATCH_ALL, MATCH_ALL};
+pub(crate) use opaque::opaque;
 pub(crate) use pattern::compile;
 pub(crate) use re_match::re_match;
+pub(crate) use shown::{SHOWN, shown};
 pub(crate) use str_match::str_match_ignore_case;
 
 pub(crate) const CONTAINS: &str = "str_match";
@@ -92,6 +99,7 @@ pub(crate) fn aggregate() -> Vec<Arc<AggregateUDF>> {
     let known = functions.into_iter().map(|function| match function.name() {
         "approx_percentile_cont" | "approx_median" => aggregate_of(percentile::Sketched(function)),
         "percentile_cont" => aggregate_of(percentile::Unordered(function)),
+        "sum" => aggregate_of(sum::CheckedSum(function)),
         _ => function,
     });
     let ours = [

@@ -139,7 +139,7 @@ impl Operand<'_> {
             Operand::Time(time) => Some(time.place(value)?.compare(time.name, cmp)),
             Operand::Stepped(time, steps) => step_compare(time.name, *steps, cmp, &time.place(value)?),
             Operand::Float { name } => match value {
-                ScalarValue::Float64(Some(value)) if value.abs() < EXACT_FLOAT_MAX && !is_negative_zero(*value) => {
+                ScalarValue::Float64(Some(value)) if value.abs() < EXACT_FLOAT_MAX => {
                     let place = Place {
                         floor: value.floor() as i64,
                         exact: value.fract() == 0.0,
@@ -193,11 +193,6 @@ fn step_compare(column: &str, steps: Steps, cmp: Comparison, place: &Place) -> O
             negated: true,
         },
     })
-}
-
-/// The total order of floats puts -0.0 below 0.0, which no integer can express.
-fn is_negative_zero(value: f64) -> bool {
-    value == 0.0 && value.is_sign_negative()
 }
 
 impl Place {

@@ -1,19 +1,28 @@
-//! Rewrites that give `_timestamp`, `match_all`, placeholders and texts among numbers their meaning, and checks of patterns.
+//! Rewrites that give `_timestamp`, `match_all`, placeholders and texts among numbers and zeros their meaning, and checks of
+//! patterns and of arithmetic.
 
+mod integers;
 mod match_all;
 mod micros;
 mod numbers;
 mod patterns;
 mod placeholder;
+mod shown;
 mod stoppable;
 mod time;
+mod unnest;
 mod wanted;
 mod yielding;
+mod zeros;
 
+pub(crate) use integers::CheckIntegers;
 pub(crate) use match_all::MatchAllRule;
 pub(crate) use micros::{is_event_time, time_of_text};
 pub(crate) use patterns::PatternRule;
 pub(crate) use placeholder::{PlaceholderPlanner, PlaceholderRule};
+pub(crate) use shown::ShownRule;
 pub(crate) use stoppable::StopJoinFilters;
 pub(crate) use time::{TimePlanner, TimeRule};
+pub(crate) use unnest::{UnnestPlanner, UnnestRule};
 pub(crate) use yielding::YieldInJoins;
+pub(crate) use zeros::OneZero;

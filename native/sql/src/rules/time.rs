@@ -10,7 +10,7 @@ use datafusion::logical_expr::expr::{Cast, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Between, Expr, ExprSchemable, LogicalPlan, binary_expr};
+use datafusion::logical_expr::{Between, Case, Expr, ExprSchemable, LogicalPlan, binary_expr};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
@@ -44,6 +44,11 @@ impl ExprPlanner for TimePlanner {
                     (expr.left, expr.right) = (left, right);
                 }
             }
+            // The number of a row less that of another may be below zero.
+            BinaryOperator::Minus if [&expr.left, &expr.right].iter().all(|side| counts(side, schema)) => {
+                expr.left = signed(expr.left);
+                expr.right = signed(expr.right);
+            }
             BinaryOperator::Plus | BinaryOperator::Minus => {
                 if computes_with_time(&expr.left, &expr.right, schema) {
                     expr.left = timestamp(expr.left);
@@ -62,6 +67,14 @@ impl ExprPlanner for TimePlanner {
     }
 }
 
+fn counts(expr: &Expr, schema: &DFSchema) -> bool {
+    matches!(expr.get_type(schema), Ok(DataType::UInt64))
+}
+
+fn signed(number: Expr) -> Expr {
+    Expr::Cast(Cast::new(Box::new(number), DataType::Int64))
+}
+
 /// An int64 that is added to or subtracted from an interval or a time can only be microseconds.
 fn computes_with_time(number: &Expr, other: &Expr, schema: &DFSchema) -> bool {
     !matches!(number, Expr::Literal(..))
@@ -71,7 +84,7 @@ fn computes_with_time(number: &Expr, other: &Expr, schema: &DFSchema) -> bool {
             .is_ok_and(|other| is_time(&other) || matches!(other, DataType::Interval(_)))
 }
 
-/// What is not a binary operator: BETWEEN, IN and casts of the event time.
+/// What is not a binary operator: BETWEEN, IN, CASE and casts of the event time.
 #[derive(Debug)]
 pub(crate) struct TimeRule;
 
@@ -111,6 +124,31 @@ const READS_NUMBERS: [&str; 6] = [
     "to_unixtime",
     "to_date",
 ];
+
+/// `CASE subject WHEN value ...` as the comparisons that it means, where they are others than those of equal types.
+fn searched(mut case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Some(subject) = case.expr.take() else {
+        return Ok(Transformed::no(Expr::Case(case)));
+    };
+    let mut pairs = Vec::with_capacity(case.when_then_expr.len());
+    let mut changed = false;
+    for (when, _) in &case.when_then_expr {
+        let pair = match comparable(&subject, when, schema)? {
+            Some(when) => Some((subject.as_ref().clone(), when)),
+            None => numbers::comparable(&subject, &BinaryOperator::Eq, when, schema),
+        };
+        changed |= pair.is_some();
+        pairs.push(pair.unwrap_or_else(|| (subject.as_ref().clone(), when.as_ref().clone())));
+    }
+    if !changed {
+        case.expr = Some(subject);
+        return Ok(Transformed::no(Expr::Case(case)));
+    }
+    for ((when, _), (left, right)) in case.when_then_expr.iter_mut().zip(pairs) {
+        **when = left.eq(right);
+    }
+    Ok(Transformed::yes(Expr::Case(case)))
+}
 
 fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expr {
@@ -159,6 +197,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             })
         }
         Expr::InSubquery(found) => numbers::found(found, schema),
+        Expr::Case(case) => searched(case, schema),
         Expr::ScalarFunction(mut call) if READS_NUMBERS.contains(&call.name()) => {
             let changed = match call.args.first_mut() {
                 Some(time) if is_event_time(time) && matches!(time.get_type(schema), Ok(DataType::Int64)) => {
