@@ -13,5 +13,7 @@ export default defineConfig({
     testTimeout: long ? 30 * 60_000 : 60_000,
     hookTimeout: 120_000,
     teardownTimeout: 20_000,
+    // Texts for the terminal are compared without colours, also where colours are forced for the reporter.
+    env: { NO_COLOR: '1' },
   },
 });
