@@ -24,6 +24,7 @@ const ROOMY_BYTES: usize = 32 << 20;
 
 /// Over all cases.
 static CACHED_PAGES: AtomicU64 = AtomicU64::new(0);
+static OVERFLOWS: AtomicU64 = AtomicU64::new(0);
 
 /// A slab that no other file of the case uses.
 struct Slab {
@@ -362,6 +363,10 @@ fn run(seed: u64) {
         let request = generate::request(random);
         let checked = check(&request, &batches, &rows, &parts);
         if let Err(problem) = checked.and_then(|()| check_cached(&request, &parts, &mut slabs)) {
+            if problem.contains("integer overflow") && Evaluator::new(&request).may_overflow(&rows) {
+                OVERFLOWS.fetch_add(1, Relaxed);
+                continue;
+            }
             let json = serde_json::to_string(&request).unwrap();
             panic!("SCAN_SEED={seed}, request {number}: {problem}\n{json}");
         }
@@ -386,4 +391,6 @@ fn random_requests_agree_with_a_plain_evaluator() {
         run(first.wrapping_add(index));
     }
     assert!(CACHED_PAGES.load(Relaxed) > STREAMS, "the caches were used");
+    let requests = STREAMS * REQUESTS as u64;
+    assert!(OVERFLOWS.load(Relaxed) < requests / 10, "most requests have answers");
 }

@@ -120,7 +120,7 @@ impl<'a> Evaluator<'a> {
                 },
                 value,
             ) => {
-                let order = value.order(&literal_value(literal));
+                let order = value.compare(&literal_value(literal));
                 match cmp {
                     Comparison::Equal => order == Ordering::Equal,
                     Comparison::NotEqual => order != Ordering::Equal,
@@ -132,7 +132,7 @@ impl<'a> Evaluator<'a> {
             }
             (Filter::In { values, .. }, value) => values
                 .iter()
-                .any(|literal| value.order(&literal_value(literal)) == Ordering::Equal),
+                .any(|literal| value.compare(&literal_value(literal)) == Ordering::Equal),
             (
                 Filter::Like {
                     pattern, ignore_case, ..
@@ -229,6 +229,27 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    /// Whether a sum over some of the rows, as parts of an answer tell it, can be no integer.
+    pub fn may_overflow(&mut self, rows: &[Row]) -> bool {
+        let Output::Aggregate { aggregates, .. } = &self.request.output else {
+            return false;
+        };
+        let passing: Vec<&Row> = rows.iter().filter(|row| self.passes(row)).collect();
+        let sums = aggregates.iter().filter_map(|aggregate| match aggregate {
+            Aggregate::Sum { column } => Some(self.column(column)),
+            _ => None,
+        });
+        let beyond = |column: usize, wanted: fn(&i128) -> bool| {
+            let ints = passing.iter().filter_map(|row| match row[column] {
+                Value::Int64(value) => Some(i128::from(value)),
+                _ => None,
+            });
+            i64::try_from(ints.filter(wanted).sum::<i128>()).is_err()
+        };
+        sums.into_iter()
+            .any(|column| beyond(column, |x| *x > 0) || beyond(column, |x| *x < 0))
+    }
+
     fn project(&self, row: &Row, project: &[String]) -> Row {
         project.iter().map(|name| row[self.column(name)].clone()).collect()
     }
@@ -301,7 +322,10 @@ impl<'a> Evaluator<'a> {
                     .collect();
                 vec![match ints {
                     _ if values.is_empty() => Value::Null,
-                    Some(ints) => Value::Int64(ints.iter().fold(0i64, |sum, x| sum.wrapping_add(*x))),
+                    Some(ints) => {
+                        let sum = ints.iter().copied().map(i128::from).sum::<i128>();
+                        i64::try_from(sum).map_or(Value::Overflow, Value::Int64)
+                    }
                     None => float_sum(&values),
                 }]
             }

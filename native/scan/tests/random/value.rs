@@ -18,9 +18,19 @@ pub enum Value {
     /// A sum whose last bits depend on the order of additions: the value and how far off it may be.
     About(f64, f64),
     Sketch(Sketch),
+    /// A sum of integers that is none: only an error is right.
+    Overflow,
 }
 
 impl Value {
+    /// As filters compare: the two zeros are equal.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Float64(a), Self::Float64(b)) => (a + 0.0).total_cmp(&(b + 0.0)),
+            _ => self.order(other),
+        }
+    }
+
     /// A total order for sorting groups; only within one type.
     pub fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
