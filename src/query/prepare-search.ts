@@ -44,7 +44,9 @@ export function prepareSearch(body: SearchBody, options: PreparationOptions): Pr
     size: counts ? null : paging(query.size).size,
     defaultOrder: !counts,
     histogram: {
-      histogramIntervalSeconds: query.histogram_interval ? roundInterval(query.histogram_interval) : undefined,
+      histogramIntervalSeconds: query.histogram_interval
+        ? roundInterval(query.histogram_interval)
+        : undefined,
       timezone: query.timezone || undefined,
     },
     format: rowFormat(body),

@@ -50,7 +50,7 @@ impl NumberTest {
 
     /// Likewise.
     pub fn float_set(values: &[f64], negated: bool) -> Self {
-        let zero = values.iter().any(|&value| value == 0.0);
+        let zero = values.contains(&0.0);
         let zeros = if zero { [0.0, -0.0].as_slice() } else { &[] };
         Self::set(
             values.iter().chain(zeros).map(|&value| float_key(value)).collect(),
