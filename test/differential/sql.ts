@@ -1,12 +1,7 @@
-/**
- * Random queries of the SQL that both engines read alike. Where they spell something differently, `both` holds the two texts.
- *
- * Left out, because the engines differ on purpose: division of integers with a sign, casts that round, text of floats, and order of ties.
- * A cast never stands alone: DataFusion names it like its argument, and refuses both in one aggregate.
- */
-
+/** Random queries that both engines read alike; see `expressions.ts` for what they are made of. The order of ties is left out. */
 import type { Random } from '../harness/random.js';
-import { LEVELS, TIME } from './data.js';
+import { TIME } from './data.js';
+import { both, chosen, Expressions, eventScope, joined, type Scope, userScope } from './expressions.js';
 
 export interface RandomQuery {
   basalt: string;
@@ -18,69 +13,14 @@ export interface RandomQuery {
   end: number;
 }
 
-const MARK = { open: '\u0001', or: '\u0002', close: '\u0003' };
-
-function both(basalt: string, duckdb: string): string {
-  return MARK.open + basalt + MARK.or + duckdb + MARK.close;
-}
-
-function chosen(sql: string, engine: 0 | 1): string {
-  const innermost = new RegExp(
-    `${MARK.open}([^${MARK.open}${MARK.or}${MARK.close}]*)${MARK.or}([^${MARK.open}${MARK.or}${MARK.close}]*)${MARK.close}`,
-  );
-  let text = sql;
-  while (text.includes(MARK.open))
-    text = text.replace(innermost, (_, first: string, second: string) => (engine === 0 ? first : second));
-  return text;
-}
-
-/** Columns of each type that may be named, with their qualifier. */
-interface Scope {
-  ints: string[];
-  floats: string[];
-  texts: string[];
-  bools: string[];
-  time: string;
-}
-
-function eventScope(prefix = ''): Scope {
-  const all = (names: string[]) => names.map((name) => prefix + name);
-  return {
-    ints: all(['id', 'k', 'n', 'big', 'sparse']),
-    floats: all(['f', 'g', 'w']),
-    texts: all(['level', 'host', 'message', 'x']),
-    bools: all(['b']),
-    time: `${prefix}_timestamp`,
-  };
-}
-
-function userScope(prefix = ''): Scope {
-  const all = (names: string[]) => names.map((name) => prefix + name);
-  return {
-    ints: all(['uid', 'k']),
-    floats: all(['score']),
-    texts: all(['label', 'level']),
-    bools: [],
-    time: `${prefix}_timestamp`,
-  };
-}
-
-function joined(left: Scope, right: Scope): Scope {
-  return {
-    ints: [...left.ints, ...right.ints],
-    floats: [...left.floats, ...right.floats],
-    texts: [...left.texts, ...right.texts],
-    bools: [...left.bools, ...right.bools],
-    time: left.time,
-  };
-}
-
-export class QueryMaker {
+export class QueryMaker extends Expressions {
   /** @param manyRows keeps answers short, for tables whose rows are too many to be sent for each query */
   constructor(
-    private readonly random: Random,
+    random: Random,
     private readonly manyRows = false,
-  ) {}
+  ) {
+    super(random);
+  }
 
   make(): RandomQuery {
     const { random } = this;
@@ -92,6 +32,7 @@ export class QueryMaker {
       () => this.buckets(),
       () => this.join(),
       () => this.windows(),
+      () => this.sets(),
     ];
     const all = [
       () => this.rows(),
@@ -104,6 +45,10 @@ export class QueryMaker {
       () => this.windows(),
       () => this.nested(),
       () => this.combined(),
+      () => this.sets(),
+      () => this.correlated(),
+      () => this.firsts(),
+      () => this.ranked(),
     ];
     const { sql, ordered } = random.pick(this.manyRows ? short : all)();
     const whole = random.chance(0.5);
@@ -250,6 +195,17 @@ export class QueryMaker {
       `max(big) ${framed}`,
       'count(*) OVER (PARTITION BY level)',
       'sum(n) OVER ()',
+      `dense_rank() ${over}`,
+      `ntile(${random.int(2, 5)}) ${over}`,
+      `percent_rank() ${over}`,
+      `cume_dist() ${over}`,
+      `lag(n, ${random.int(0, 3)}, -1) ${over}`,
+      `last_value(level) ${framed}`,
+      `nth_value(n, 2) ${framed}`,
+      `min(f) ${over}`,
+      `sum(k) OVER (PARTITION BY level ORDER BY n RANGE BETWEEN ${random.int(0, 90)} PRECEDING AND ${random.int(0, 90)} FOLLOWING)`,
+      'count(*) OVER (ORDER BY k)',
+      `avg(n) FILTER (WHERE ${this.condition(scope, 1)}) OVER (PARTITION BY k)`,
     ];
     const list = ['id', ...random.sample(calls, random.int(1, 3))]
       .map((text, index) => `${text} AS c${index}`)
@@ -282,189 +238,99 @@ export class QueryMaker {
   private combined(): { sql: string; ordered: boolean } {
     const { random } = this;
     const column = random.pick(['k', 'level']);
-    const operator = random.pick(['UNION', 'UNION ALL', 'INTERSECT', 'EXCEPT']);
-    const sql = `SELECT ${column} AS c0 FROM events${this.where(eventScope())} ${operator} SELECT ${column} AS c0 FROM users${this.where(userScope())}`;
+    const operator = random.pick([
+      'UNION',
+      'UNION ALL',
+      'INTERSECT',
+      'EXCEPT',
+      'INTERSECT ALL',
+      'EXCEPT ALL',
+    ]);
+    const left = `SELECT ${column} AS c0 FROM events${this.where(eventScope())}`;
+    const right = `SELECT ${column} AS c0 FROM users${this.where(userScope())}`;
+    const sql = `${left} ${operator} ${right}`;
+    if (random.chance(0.3)) return { sql: `(${sql}) UNION ALL (${right})`, ordered: false };
+    if (random.chance(0.3))
+      return { sql: `SELECT c0, count(*) AS c1 FROM (${sql}) AS t GROUP BY c0`, ordered: false };
     return { sql, ordered: false };
   }
 
-  private where(scope: Scope): string {
-    return this.random.chance(0.75) ? ` WHERE ${this.condition(scope, 3)}` : '';
-  }
-
-  private having(scope: Scope): string {
-    return this.random.pick([
-      `count(*) > ${this.random.int(0, 40)}`,
-      `sum(${this.random.pick(scope.ints)}) > 0`,
-      `min(${this.random.pick(scope.texts)}) IS NOT NULL`,
-      `avg(${this.random.pick(scope.floats)}) < 50e0`,
+  /** Grouping sets. */
+  private sets(): { sql: string; ordered: boolean } {
+    const { random } = this;
+    const scope = eventScope();
+    const [a, b] = random.sample(['k', 'level', 'host', 'b'], 2) as [string, string];
+    const sets = random.pick([
+      `ROLLUP (${a}, ${b})`,
+      `CUBE (${a}, ${b})`,
+      `GROUPING SETS ((${a}), (${b}), ())`,
+      `GROUPING SETS ((${a}, ${b}), (${a}))`,
     ]);
+    const list = [a, b, `grouping(${a})`, this.measure(scope), this.measure(scope)]
+      .map((text, index) => `${text} AS c${index}`)
+      .join(', ');
+    return { sql: `SELECT ${list} FROM events${this.where(scope)} GROUP BY ${sets}`, ordered: false };
   }
 
-  private measure(scope: Scope): string {
+  /** Subqueries that look at the row outside, and joins of other kinds. */
+  private correlated(): { sql: string; ordered: boolean } {
     const { random } = this;
-    const number = random.pick([...scope.ints, ...scope.floats]);
-    const any = random.pick([...scope.ints, ...scope.floats, ...scope.texts]);
-    return random.pick([
-      'count(*)',
-      'count(*)',
-      `count(${any})`,
-      `sum(${number})`,
-      `avg(${number})`,
-      `min(${any})`,
-      `max(${any})`,
-      `min(${scope.time})`,
-      `max(${scope.time})`,
-      `count(DISTINCT ${any})`,
-      `sum(${this.int(scope, 1)})`,
-      `max(${this.float(scope, 1)})`,
-      `sum(CASE WHEN ${this.condition(scope, 1)} THEN 1 ELSE 0 END)`,
-      `count(*) FILTER (WHERE ${this.condition(scope, 1)})`,
-      `stddev(${random.pick(scope.floats)})`,
-      `(avg(${number}) IS NULL)`,
-    ]);
+    const events = eventScope('e.');
+    const users = userScope('u.');
+    const measure = random.pick(['count(*)', 'max(e.n)', 'sum(e.f)', 'min(e.level)']);
+    const texts = [
+      `SELECT u.uid AS c0, (SELECT ${measure} FROM events e WHERE e.k = u.k AND ${this.condition(events, 1)}) AS c1 FROM users u`,
+      `SELECT u.uid AS c0 FROM users u WHERE u.score > (SELECT avg(e.f) FROM events e WHERE e.level = u.level)`,
+      `SELECT u.uid AS c0 FROM users u WHERE u.k NOT IN (SELECT e.k FROM events e WHERE e.k IS NOT NULL AND ${this.condition(events, 1)})`,
+      `SELECT u.uid AS c0 FROM users u WHERE u.k NOT IN (SELECT e.k FROM events e WHERE ${this.condition(events, 1)})`,
+      `SELECT u.uid AS c0 FROM users u WHERE u.k = ANY (SELECT e.k FROM events e WHERE e.level = u.level AND ${this.condition(events, 1)})`,
+      `SELECT e.id AS c0 FROM events e WHERE ${this.condition(events, 1)} AND (e.k IN (SELECT u.k FROM users u WHERE ${this.condition(users, 1)}) OR e.n < 0)`,
+      `SELECT e.id AS c0 FROM events e ${random.pick([both('LEFT SEMI JOIN', 'SEMI JOIN'), both('LEFT ANTI JOIN', 'ANTI JOIN')])} users u ON e.k = u.k WHERE ${this.condition(events, 2)}`,
+      `SELECT a.uid AS c0, b.uid AS c1 FROM users a JOIN users b ON a.score < b.score AND a.uid <> b.uid WHERE a.level = 'info'`,
+      `SELECT k AS c0, count(*) AS c1, max(label) AS c2 FROM events JOIN users USING (k) GROUP BY k`,
+      `SELECT count(*) AS c0, sum(a.uid + b.uid) AS c1 FROM users a CROSS JOIN users b WHERE a.k < b.k`,
+      `SELECT u.uid AS c0, v.c AS c1 FROM users u JOIN (VALUES ('info', 1), ('warn', 2), ('error', NULL)) AS v(l, c) ON u.level = v.l`,
+      `WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r WHERE i < ${random.int(1, 30)}) SELECT r.i AS c0, count(e.id) AS c1 FROM r LEFT JOIN events e ON e.k = r.i GROUP BY r.i`,
+      `SELECT u.uid AS c0, t.c AS c1 FROM users u, LATERAL (SELECT count(*) AS c FROM events e WHERE e.k = u.k) AS t`,
+      `SELECT e.id AS c0, f.id AS c1 FROM events e FULL JOIN events f ON e.id = f.n AND ${this.condition(events, 1)} WHERE ${this.condition(eventScope('f.'), 1)}`,
+    ];
+    return { sql: random.pick(texts), ordered: false };
   }
 
-  private scalar(scope: Scope, depth: number): string {
-    return this.random.pick([
-      () => this.int(scope, depth),
-      () => this.float(scope, depth),
-      () => this.text(scope, depth),
-      () => `(${this.condition(scope, depth)})`,
-    ])();
-  }
-
-  private int(scope: Scope, depth: number): string {
+  /** The first row of each, and what is asked of windows. */
+  private firsts(): { sql: string; ordered: boolean } {
     const { random } = this;
-    if (depth <= 0) return random.chance(0.8) ? random.pick(scope.ints) : String(random.int(-50, 50));
-    const inner = () => this.int(scope, depth - 1);
-    return random.pick([
-      inner,
-      () => `(${inner()} + ${inner()})`,
-      () => `(${inner()} - ${inner()})`,
-      () => `(${inner()} * ${random.int(-9, 9)})`,
-      () => `(${inner()} % ${random.int(2, 13)})`,
-      () => `abs(${inner()})`,
-      () => `coalesce(${inner()}, ${random.int(-5, 5)})`,
-      () => `CASE WHEN ${this.condition(scope, depth - 1)} THEN ${inner()} ELSE ${inner()} END`,
-      () => `${both('character_length', 'length')}(${this.text(scope, depth - 1)})`,
-      () => `nullif(${inner()}, ${random.int(0, 20)})`,
-    ])();
+    const scope = eventScope();
+    const key = random.pick(['k', 'level', 'host', 'b']);
+    const where = this.where(scope);
+    const texts = [
+      `SELECT DISTINCT ON (${key}) ${key} AS c0, id AS c1, n AS c2 FROM events${where} ORDER BY ${key}, n DESC NULLS LAST, id`,
+      `SELECT id AS c0, ${key} AS c1 FROM events${where} QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY n NULLS LAST, id) <= ${random.int(1, 3)}`,
+      `SELECT ${key} AS c0, sum(n) AS c1, sum(sum(n)) OVER (ORDER BY ${key} NULLS FIRST) AS c2, rank() OVER (ORDER BY count(*) DESC) AS c3 FROM events${where} GROUP BY ${key}`,
+      `SELECT ${key} AS c0, count(*) AS c1 FROM events${where} GROUP BY 1 HAVING count(*) >= (SELECT avg(c) FROM (SELECT count(*) AS c FROM events GROUP BY ${key}) AS t)`,
+    ];
+    return { sql: random.pick(texts), ordered: false };
   }
 
-  private float(scope: Scope, depth: number): string {
+  /** Sorted by what is computed, aggregates too. */
+  private ranked(): { sql: string; ordered: boolean } {
     const { random } = this;
-    if (depth <= 0) return random.chance(0.8) ? random.pick(scope.floats) : `${random.int(-400, 400) / 8}e0`;
-    const inner = () => this.float(scope, depth - 1);
-    return random.pick([
-      inner,
-      () => `(${inner()} + ${inner()})`,
-      () => `(${inner()} - ${this.int(scope, depth - 1)})`,
-      () => `(${inner()} * ${random.int(-9, 9)}e0)`,
-      () => `(${inner()} / ${random.pick(['2', '4', '-8', '3'])}e0)`,
-      () => `abs(${inner()})`,
-      () => `floor(${inner()})`,
-      () => `coalesce(${inner()}, 0.5e0)`,
-      () => `(CAST(${this.int(scope, depth - 1)} AS DOUBLE) * 1e0)`,
-    ])();
-  }
-
-  private text(scope: Scope, depth: number): string {
-    const { random } = this;
-    if (depth <= 0)
-      return random.chance(0.85) ? random.pick(scope.texts) : `'${random.pick(['info', 'a', ''])}'`;
-    const inner = () => this.text(scope, depth - 1);
-    return random.pick([
-      inner,
-      () => `upper(${inner()})`,
-      () => `lower(${inner()})`,
-      () => `(${inner()} || '/' || ${inner()})`,
-      () => `substr(${inner()}, ${random.int(1, 4)}, ${random.int(0, 5)})`,
-      () => `coalesce(${inner()}, 'none')`,
-      () => `(CAST(${this.int(scope, depth - 1)} AS VARCHAR) || '')`,
-      () => `replace(${inner()}, 'o', '00')`,
-      () => `CASE WHEN ${this.condition(scope, depth - 1)} THEN ${inner()} END`,
-    ])();
-  }
-
-  private condition(scope: Scope, depth: number): string {
-    const { random } = this;
-    if (depth > 1 && random.chance(0.6)) {
-      const inner = () => this.condition(scope, depth - 1);
-      return random.pick([
-        () => `(${inner()} AND ${inner()})`,
-        () => `(${inner()} AND ${inner()})`,
-        () => `(${inner()} OR ${inner()})`,
-        () => `NOT (${inner()})`,
-      ])();
+    const scope = eventScope();
+    const direction = () => `${random.pick(['ASC', 'DESC'])} NULLS ${random.pick(['FIRST', 'LAST'])}`;
+    const limit = `LIMIT ${random.int(0, 40)}${random.chance(0.3) ? ` OFFSET ${random.int(0, 9)}` : ''}`;
+    if (random.chance(0.5)) {
+      // A number alone would be the place of a column.
+      const order = `(${this.int(scope, 2)} + 0) ${direction()}, (${this.text(scope, 1)} || '') ${direction()}, id`;
+      return {
+        sql: `SELECT id AS c0 FROM events${this.where(scope)} ORDER BY ${order} ${limit}`,
+        ordered: true,
+      };
     }
-    return random.pick([
-      () => this.numberTest(scope, depth),
-      () => this.textTest(scope, depth),
-      () => this.otherTest(scope),
-    ])();
-  }
-
-  private numberTest(scope: Scope, depth: number): string {
-    const { random } = this;
-    const compare = random.pick(['=', '<>', '<', '<=', '>', '>=']);
-    const column = random.pick(scope.ints);
-    return random.pick([
-      () => `${column} ${compare} ${random.int(-100, 100)}`,
-      () => `${random.int(0, 20)} ${compare} ${column}`,
-      () => `${random.pick(scope.floats)} ${compare} ${random.int(-800, 800) / 8}e0`,
-      () => `${column} ${compare} ${random.int(-80, 80) / 8}e0`,
-      () => `${random.pick(scope.floats)} ${compare} ${random.int(-10, 100)}`,
-      () => `${column} ${random.pick(['', 'NOT '])}BETWEEN ${random.int(-500, 0)} AND ${random.int(0, 500)}`,
-      () =>
-        `${column} ${random.pick(['', 'NOT '])}IN (${Array.from({ length: random.int(1, 6) }, () => random.int(0, 25)).join(', ')})`,
-      () => `${this.int(scope, depth - 1)} ${compare} ${this.int(scope, depth - 1)}`,
-      () => `${this.float(scope, depth - 1)} ${compare} ${this.float(scope, depth - 1)}`,
-      () => `${scope.time} ${random.pick(['<', '>='])} ${random.int(TIME.start, TIME.end)}`,
-    ])();
-  }
-
-  private textTest(scope: Scope, depth: number): string {
-    const { random } = this;
-    const column = random.pick(scope.texts);
-    const part = random.pick(['o', 'in', 'error', 'a-', 'conn', '1', 'GET /api', 'höhe', "o'", '']);
-    const quoted = part.replaceAll("'", "''");
-    const value = random.pick([...LEVELS, '7', 'a-1.example', 'users']).replaceAll("'", "''");
-    return random.pick([
-      () => `${column} ${random.pick(['=', '<>', '<', '>='])} '${value}'`,
-      () =>
-        `${column} ${random.pick(['', 'NOT '])}LIKE '${random.pick(['%', ''])}${quoted}${random.pick(['%', ''])}'`,
-      () => `${column} ${random.pick(['', 'NOT '])}ILIKE '%${quoted.toUpperCase()}%'`,
-      () => `${column} LIKE '_${quoted}%'`,
-      () =>
-        `${column} ${random.pick(['', 'NOT '])}IN (${random
-          .sample(LEVELS, 3)
-          .map((level) => `'${level}'`)
-          .join(', ')})`,
-      () => `${both('str_match', 'contains')}(${column}, '${quoted}')`,
-      () =>
-        both(
-          `str_match_ignore_case(${column}, '${quoted}')`,
-          `contains(lower(${column}), lower('${quoted}'))`,
-        ),
-      () =>
-        `${both('re_match', 'regexp_matches')}(${column}, '${random.pick(['^i', 'o+', '[0-9]$', '(?i)ERROR', 'a|b', '^$'])}')`,
-      () => `${this.text(scope, depth - 1)} = ${this.text(scope, depth - 1)}`,
-      () => `${column} BETWEEN 'c' AND 'm'`,
-    ])();
-  }
-
-  private otherTest(scope: Scope): string {
-    const { random } = this;
-    const any = random.pick([...scope.ints, ...scope.floats, ...scope.texts, ...scope.bools]);
-    const bool = random.pick(scope.bools.length > 0 ? scope.bools : ['(1 = 1)']);
-    return random.pick([
-      `${any} IS NULL`,
-      `${any} IS NOT NULL`,
-      bool,
-      `NOT ${bool}`,
-      `${bool} = ${random.pick(['true', 'false'])}`,
-      `${bool} IS ${random.pick(['', 'NOT '])}TRUE`,
-      `(${random.pick(scope.ints)} IS DISTINCT FROM ${random.pick(scope.ints)})`,
-    ]);
+    const key = random.pick(['k', 'level', 'host']);
+    const order = `${random.pick(['count(*)', 'sum(n)', 'max(big)', 'min(level)', 'count(DISTINCT x)'])} ${direction()}`;
+    return {
+      sql: `SELECT ${key} AS c0, count(*) AS c1 FROM events${this.where(scope)} GROUP BY ${key} ORDER BY ${order}, ${key} ${direction()} ${limit}`,
+      ordered: true,
+    };
   }
 }

@@ -7,6 +7,7 @@
 //! Nothing here reads storage, blocks, or starts a thread: whoever holds a [`Plan`] answers its leaves.
 
 mod apart;
+mod bags;
 mod catalog;
 mod clock;
 mod context;

@@ -20,6 +20,7 @@ use datafusion::sql::sqlparser::ast;
 use futures::executor::block_on;
 
 use crate::apart::{is_collision, tell_apart};
+use crate::bags::number_rows;
 use crate::clock::{self, ClockBounds, Timeless};
 use crate::context::PlanContext;
 use crate::encode::{Export, ExportFormat};
@@ -180,6 +181,7 @@ fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<L
         if collision.is_some() {
             tell_apart(&mut query);
         }
+        number_rows(&mut query)?;
         let statement = Statement::Statement(Box::new(ast::Statement::Query(query)));
         let error = match basalt_sql_resolve::resolve(state, statement) {
             Ok(plan) => break plan,

@@ -38,8 +38,8 @@ use crate::error::{INVALID_PARAMETER, SqlError};
 use crate::functions::{self, Histogram};
 use crate::pushdown::PushIntoLeaf;
 use crate::rules::{
-    CheckIntegers, MatchAllRule, OneZero, PatternRule, PlaceholderPlanner, PlaceholderRule, ShownRule, StopJoinFilters,
-    TimePlanner, TimeRule, UnnestPlanner, UnnestRule, YieldInJoins,
+    BagRule, CheckIntegers, MatchAllRule, OneZero, PatternRule, PlaceholderPlanner, PlaceholderRule, ShownRule,
+    StopJoinFilters, TimePlanner, TimeRule, UnnestPlanner, UnnestRule, YieldInJoins,
 };
 
 /// Rows in a batch of the residual plan.
@@ -140,6 +140,7 @@ fn options() -> ConfigOptions {
 /// Rewrites of placeholders, times and full-text searches come before types are coerced, because they decide types.
 fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
+        Arc::new(BagRule),
         Arc::new(ShownRule),
         Arc::new(UnnestRule),
         Arc::new(PlaceholderRule),

@@ -1,6 +1,7 @@
 //! Rewrites that give `_timestamp`, `match_all`, placeholders and texts among numbers and zeros their meaning, and checks of
 //! patterns and of arithmetic.
 
+mod bags;
 mod integers;
 mod match_all;
 mod micros;
@@ -15,6 +16,7 @@ mod wanted;
 mod yielding;
 mod zeros;
 
+pub(crate) use bags::BagRule;
 pub(crate) use integers::CheckIntegers;
 pub(crate) use match_all::MatchAllRule;
 pub(crate) use micros::{is_event_time, time_of_text};
