@@ -66,6 +66,11 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let changed = settle(&mut sides, schema);
             of(changed, Expr::Case(case))
         }
+        Expr::ScalarFunction(mut call) if call.name() == "nullif" => {
+            let mut sides: Vec<&mut Expr> = call.args.iter_mut().collect();
+            let changed = settle(&mut sides, schema);
+            of(changed, Expr::ScalarFunction(call))
+        }
         other => Transformed::no(other),
     }
 }
