@@ -16,6 +16,7 @@ import {
   pushHeld,
   pushRun,
   scan,
+  setThreadNice,
   startRun,
   takeExport,
   takeRows,
@@ -34,7 +35,12 @@ import type {
 
 const WARM_UP_ROUNDS = 30;
 
+/** Behind sockets and ingest, before merges: a query that takes all cores must not make those who send wait. */
+const NICE = 5;
+
 const { pageCache } = workerData as QueryWorkerData;
+
+setThreadNice(NICE);
 
 const files = new FileHandles();
 const cache = pageCache && new CacheUser(pageCache);

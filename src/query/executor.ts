@@ -527,7 +527,9 @@ export async function acquirePlan(
 ): Promise<PlanLease> {
   const kept = plans.acquire(planKey, nowUs);
   if (kept) return kept;
-  const made = await runTask<PlanAnswer>(pool, { kind: 'plan', sql, context: JSON.stringify(context()) });
+  // A statement that never comes again need not be planned for later moments too.
+  const described: PlanContext = { ...context(), followClock: plans.isKnown(planKey) };
+  const made = await runTask<PlanAnswer>(pool, { kind: 'plan', sql, context: JSON.stringify(described) });
   return plans.add(planKey, made, nowUs);
 }
 

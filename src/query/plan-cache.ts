@@ -23,6 +23,8 @@ export interface PlanLease {
 
 export class PlanCache {
   private readonly entries: LRUCache<string, Entry>;
+  /** Keys that were planned, whether or not their plans are kept. */
+  private readonly known = new LRUCache<string, true>({ max: PLANS_KEPT_MAX });
 
   /** `free` gives the handle back to the addon. */
   constructor(private readonly free: (handle: number) => void) {
@@ -49,11 +51,17 @@ export class PlanCache {
     return this.lease(entry);
   }
 
+  /** Whether it was planned before, not long ago. */
+  isKnown(key: string): boolean {
+    return this.known.has(key);
+  }
+
   /** Takes a new plan over; one that is good for its moment only is freed with its lease. */
   add(key: string, plan: PlanAnswer, plannedUs: number): PlanLease {
     const dropped = plan.stability === 'clock' && !plan.clock;
     const entry: Entry = { plan, plannedUs, users: 0, dropped };
     const lease = this.lease(entry);
+    this.known.set(key, true);
     if (!entry.dropped) this.entries.set(key, entry);
     return lease;
   }

@@ -26,6 +26,8 @@ export interface PlanContext {
   histogramIntervalSeconds?: number;
   /** The time zone of `histogram()` where the statement names none; without, UTC. */
   timezone?: string;
+  /** Whether to find out how the plan follows the clock; takes as long again. */
+  followClock?: boolean;
 }
 
 /** Columns that match_all searches when the stream has them. */
@@ -38,7 +40,7 @@ const SUGGESTED_NAMES_MAX = 1000;
 
 export type HistogramOptions = Pick<PlanContext, 'histogramIntervalSeconds' | 'timezone'>;
 
-export type PlanOptions = Omit<PlanContext, 'streams' | 'streamNames' | 'nowUs'>;
+export type PlanOptions = Omit<PlanContext, 'streams' | 'streamNames' | 'nowUs' | 'followClock'>;
 
 /**
  * The streams that `sql` may name: every identifier-like word in it is looked up, so nothing is missed and the planner need not see

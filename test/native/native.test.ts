@@ -589,8 +589,8 @@ describe('plans and runs', () => {
       'chance false',
     );
     expect(stabilityOf('EXPLAIN ANALYZE SELECT n FROM logs')).toBe('fixed true');
-    const clockOf = (sql: string) => {
-      const { handle, clock } = native.plan(sql, context());
+    const clockOf = (sql: string, followClock = true) => {
+      const { handle, clock } = native.plan(sql, JSON.stringify({ ...JSON.parse(context()), followClock }));
       native.freePlan(handle);
       return clock;
     };
@@ -599,6 +599,7 @@ describe('plans and runs', () => {
       lifetimeUs: 317_123_457,
       follows: [true, false],
     });
+    expect(clockOf(`SELECT n FROM logs WHERE ${hour}`, false)).toBeUndefined();
     expect(clockOf(`SELECT n FROM logs WHERE n = 1 OR ${hour}`) ?? undefined).toBeUndefined();
   });
 

@@ -51,6 +51,13 @@ test('a plan that depends on the clock is not kept', () => {
   expect(() => lease.release()).toThrow(/BUG/);
 });
 
+test('which statements were planned is known, also of plans that are not kept', () => {
+  const { plans } = cache();
+  expect(plans.isKnown('a')).toBe(false);
+  plans.add('a', planAnswer(1, 'clock'), 0).release();
+  expect([plans.isKnown('a'), plans.isKnown('b')]).toEqual([true, false]);
+});
+
 test('a plan whose bounds follow the clock is kept for a while, but not for earlier moments', () => {
   const { plans, freed } = cache();
   const clock = { lifetimeUs: 100, follows: [true, false] };

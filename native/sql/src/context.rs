@@ -35,6 +35,9 @@ pub struct PlanContext {
     /// The time zone of `histogram()` where the statement names none; absent is UTC.
     #[serde(default)]
     pub timezone: Option<String>,
+    /// Whether to find out how the plan follows the clock, which takes a second planning; for statements that come again.
+    #[serde(default)]
+    pub follow_clock: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -18,6 +18,8 @@ use crate::error::{INVALID_SQL, SqlError};
 pub const SQL_BYTES_MAX: usize = 1 << 20;
 /// The most operators that one expression, with all that is nested in it, may chain.
 pub const OPERATORS_MAX: usize = 2_000;
+/// What an operator of arithmetic counts as: the planner finds the type of a chain anew at each of them, in time that grows with the square.
+const ARITHMETIC_OPERATORS: usize = 4;
 /// The most brackets and subqueries inside one another.
 const NESTING_MAX: usize = 120;
 
@@ -166,11 +168,13 @@ fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
                 }
             }
             Token::Comma | Token::SemiColon => level.current = 0,
-            other if is_operator(other) => level.add(1),
-            _ => {}
+            other => level.add(operators(other)),
         }
         if levels.last().is_some_and(|level| level.longest > OPERATORS_MAX) {
-            let text = format!("an expression chains more than {OPERATORS_MAX} operators; use IN (...) for long lists");
+            let text = format!(
+                "an expression chains more than {OPERATORS_MAX} operators (each of arithmetic is {ARITHMETIC_OPERATORS}); \
+                 use IN (...) for long lists"
+            );
             return Err(syntax(text).at(token.span.start.line, token.span.start.column));
         }
     }
@@ -187,6 +191,14 @@ impl Level {
     fn add(&mut self, operators: usize) {
         self.current += operators;
         self.longest = self.longest.max(self.current);
+    }
+}
+
+/// As how many operators a token counts.
+fn operators(token: &Token) -> usize {
+    match token {
+        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat => ARITHMETIC_OPERATORS,
+        other => usize::from(is_operator(other)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a statement to a plan: parse, resolve, optimise, and the leaves that have to be answered.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -89,10 +90,11 @@ pub(crate) fn reason(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or("unknown reason").to_owned()
 }
 
-/// Plans, and finds out how the plan follows the clock by planning for a later moment too.
+/// Plans, and where it is asked for finds out how the plan follows the clock, by planning for a later moment too.
 fn plan_for_a_while(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
     let (mut plan, bounds_only) = plan_here(sql, context)?;
-    if plan.stability == Stability::Clock && bounds_only && plan.explain.is_none() {
+    let asked = context.follow_clock && plan.explain.is_none();
+    if asked && plan.stability == Stability::Clock && bounds_only {
         let later = PlanContext {
             now_us: context.now_us.saturating_add(clock::LIFETIME_US),
             ..context.clone()
@@ -240,16 +242,17 @@ fn histogram_seconds(plan: &LogicalPlan, histogram: &Histogram) -> Result<Option
 /// Result columns are named as written; of two with one name the second carries its stream.
 fn output_names(schema: &DFSchema) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(schema.fields().len());
+    let mut taken = HashSet::new();
     for (qualifier, field) in schema.iter() {
         let mut name = field.name().clone();
-        if names.contains(&name)
+        if taken.contains(&name)
             && let Some(qualifier) = qualifier
         {
             name = format!("{}.{name}", qualifier.table());
         }
         let base = name.clone();
         let mut copy = 2;
-        while names.contains(&name) {
+        while !taken.insert(name.clone()) {
             name = format!("{base}:{copy}");
             copy += 1;
         }
@@ -342,7 +345,8 @@ impl Plan {
         self.stability
     }
 
-    /// How to use the plan after the moment it was made in; `None` when it depends on the clock in another way, or not at all.
+    /// How to use the plan after the moment it was made in; `None` when that was not asked for, when it depends on the clock in another way,
+    /// or not at all.
     pub fn clock(&self) -> Option<&ClockBounds> {
         self.clock.as_ref()
     }

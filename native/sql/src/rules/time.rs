@@ -45,7 +45,7 @@ impl ExprPlanner for TimePlanner {
                 }
             }
             // The number of a row less that of another may be below zero.
-            BinaryOperator::Minus if [&expr.left, &expr.right].iter().all(|side| counts(side, schema)) => {
+            BinaryOperator::Minus if [&expr.right, &expr.left].iter().all(|side| counts(side, schema)) => {
                 expr.left = signed(expr.left);
                 expr.right = signed(expr.right);
             }
@@ -75,13 +75,28 @@ fn signed(number: Expr) -> Expr {
     Expr::Cast(Cast::new(Box::new(number), DataType::Int64))
 }
 
-/// An int64 that is added to or subtracted from an interval or a time can only be microseconds.
+/// An int64 that is added to or subtracted from an interval or a time can only be microseconds. Of a long chain the type is not asked
+/// for at each of its operators, where no part of it can be a time.
 fn computes_with_time(number: &Expr, other: &Expr, schema: &DFSchema) -> bool {
     !matches!(number, Expr::Literal(..))
+        && has_time(other, schema)
         && matches!(number.get_type(schema), Ok(DataType::Int64))
-        && other
-            .get_type(schema)
-            .is_ok_and(|other| is_time(&other) || matches!(other, DataType::Interval(_)))
+        && other.get_type(schema).is_ok_and(|other| is_time_or_interval(&other))
+}
+
+/// Whether an operand of the operators at the top is a time or an interval.
+fn has_time(mut expr: &Expr, schema: &DFSchema) -> bool {
+    while let Expr::BinaryExpr(binary) = expr {
+        if has_time(&binary.right, schema) {
+            return true;
+        }
+        expr = &binary.left;
+    }
+    expr.get_type(schema).is_ok_and(|operand| is_time_or_interval(&operand))
+}
+
+fn is_time_or_interval(data_type: &DataType) -> bool {
+    is_time(data_type) || matches!(data_type, DataType::Interval(_))
 }
 
 /// What is not a binary operator: BETWEEN, IN, CASE and casts of the event time.

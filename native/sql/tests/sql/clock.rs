@@ -112,3 +112,16 @@ fn a_plan_without_the_clock_has_no_use_for_it() {
             .is_none()
     );
 }
+
+#[test]
+fn nothing_is_found_out_of_a_statement_that_is_new() {
+    let world = world();
+    let asked = context(&world);
+    let new = PlanContext {
+        follow_clock: false,
+        ..asked.clone()
+    };
+    let sql = statement(FOLLOWING[0].0);
+    assert!(plan(&sql, &asked).unwrap().clock().is_some());
+    assert!(plan(&sql, &new).unwrap().clock().is_none());
+}

@@ -20,6 +20,8 @@ fn planning() {
         "SELECT timestamp_bucket('1 hour', timestamp) AS b, level, COUNT(*) AS count, AVG(response_time) AS a \
          FROM logs WHERE timestamp >= NOW() - INTERVAL '24 hours' AND level IN ('error', 'warn') \
          GROUP BY b, level ORDER BY b DESC, count DESC",
+        "SELECT histogram(_timestamp, '1 hour') AS t, level, count(*) AS n, avg(response_time) AS a FROM logs \
+         WHERE level = 'error' AND status > 7 AND match_all('user7') GROUP BY t, level ORDER BY t DESC, n DESC",
         "SELECT u.name, count(*) c, max(l.status) FROM logs l JOIN users u ON l.user_id = u.user_id GROUP BY u.name",
         "SELECT level, row_number() OVER (PARTITION BY level ORDER BY _timestamp) FROM logs",
     ] {
@@ -154,5 +156,30 @@ fn wide_planning() {
             .expect("a valid statement")
             .timings();
         println!("{width} columns: {:?} {timings:?}", start.elapsed());
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn long_chains() {
+    let columns: Vec<_> = (0..10).map(|i| (format!("f{i}"), RequestType::Int64)).collect();
+    let columns: Vec<_> = columns.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
+    let world = World {
+        streams: vec![stream("s", &columns, &[], vec![])],
+        ..World::default()
+    };
+    let context = context(&world);
+    for (operators, separator) in [
+        (250, " + "),
+        (490, " + "),
+        (245, " * 0.5 - "),
+        (490, " || "),
+        (640, " AND 1 < "),
+    ] {
+        let chain: Vec<_> = (0..=operators).map(|i| format!("f{}", i % 10)).collect();
+        let sql = format!("SELECT 1 < {} FROM s", chain.join(separator));
+        let start = Instant::now();
+        let timings = plan(&sql, &context).map(|plan| plan.timings());
+        println!("{operators} x {separator:?}: {:?} {timings:?}", start.elapsed());
     }
 }

@@ -173,6 +173,7 @@ pub fn context(world: &World) -> PlanContext {
     PlanContext {
         streams: world.streams.iter().map(|stream| stream.info.clone()).collect(),
         stream_names: world.streams.iter().map(|stream| stream.info.name.clone()).collect(),
+        follow_clock: true,
         now_us: NOW_US,
         ..PlanContext::default()
     }
