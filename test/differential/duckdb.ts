@@ -6,7 +6,10 @@ export class Reference {
   private constructor(private readonly connection: DuckDBConnection) {}
 
   static async open(tables: Table[]): Promise<Reference> {
-    const instance = await DuckDBInstance.create(':memory:', { threads: '1', order_by_non_integer_literal: 'true' });
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: '1',
+      order_by_non_integer_literal: 'true',
+    });
     const reference = new Reference(await instance.connect());
     for (const table of tables) await reference.load(table);
     return reference;

@@ -52,11 +52,8 @@ fn rewrite(body: &mut SetExpr) -> Result<(), ParserError> {
         (SetOperator::Intersect, SetQuantifier::All) => "INTERSECT",
         _ => return Ok(()),
     };
-    let numbered = |side: &str| {
-        format!(
-            "SELECT *, row_number() OVER (PARTITION BY \"{SHOWN}\"(1, '{ALL_COLUMNS}')) AS \"row of equals\" FROM (VALUES (1)) AS \"{side}\""
-        )
-    };
+    let number = format!("row_number() OVER (PARTITION BY \"{SHOWN}\"(1, '{ALL_COLUMNS}'))");
+    let numbered = |side: &str| format!("SELECT *, {number} AS \"row of equals\" FROM (VALUES (1)) AS \"{side}\"");
     let text = format!(
         "SELECT * EXCLUDE (\"row of equals\") FROM ({} {operator} {}) AS \"numbered\"",
         numbered("left"),

@@ -18,7 +18,8 @@ use crate::error::{INVALID_SQL, SqlError};
 pub const SQL_BYTES_MAX: usize = 1 << 20;
 /// The most operators that one expression, with all that is nested in it, may chain.
 pub const OPERATORS_MAX: usize = 2_000;
-/// What an operator of arithmetic counts as: the planner finds the type of a chain anew at each of them, in time that grows with the square.
+/// What an operator of arithmetic counts as: the planner finds the type of a chain anew at each of them, in time that grows with the
+/// square.
 const ARITHMETIC_OPERATORS: usize = 4;
 /// The most brackets and subqueries inside one another.
 const NESTING_MAX: usize = 120;

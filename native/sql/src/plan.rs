@@ -345,8 +345,8 @@ impl Plan {
         self.stability
     }
 
-    /// How to use the plan after the moment it was made in; `None` when that was not asked for, when it depends on the clock in another way,
-    /// or not at all.
+    /// How to use the plan after the moment it was made in; `None` when that was not asked for, or it depends on the clock in another
+    /// way or not at all.
     pub fn clock(&self) -> Option<&ClockBounds> {
         self.clock.as_ref()
     }
