@@ -232,7 +232,7 @@ describe('refuses, naming the file and what to do', () => {
     const script = `
       const Database = require('better-sqlite3');
       const db = new Database(${JSON.stringify(path)}, { timeout: 100 });
-      try { console.log(db.prepare('SELECT count(*) AS n FROM streams').get().n); } catch (error) { console.log(error.code); }`;
+      try { console.log(String(db.prepare('SELECT count(*) AS n FROM streams').get().n)); } catch (error) { console.log(error.code); }`;
     const read = () =>
       execFileSync(process.execPath, ['-e', script], {
         encoding: 'utf8',
