@@ -168,7 +168,7 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
 /// or a subquery's column of that name always wins.
 fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<LogicalPlan, DataFusionError> {
     if is_wide && let Some(narrowed) = wide::narrowed(&parsed.query) {
-        let statement = Statement::Statement(Box::new(ast::Statement::Query(Box::new(narrowed))));
+        let statement = statement(Box::new(narrowed))?;
         // What is wrong with the statement is told of the statement as it was written.
         if let Ok(plan) = basalt_sql_resolve::resolve(state, statement)
             && let Some(plan) = wide::widened(&plan)?
@@ -179,13 +179,10 @@ fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<L
     let mut collision = None;
     let logical = loop {
         let mut query = parsed.query.clone();
-        rename_shadows(&mut query);
         if collision.is_some() {
             tell_apart(&mut query);
         }
-        number_rows(&mut query)?;
-        let statement = Statement::Statement(Box::new(ast::Statement::Query(query)));
-        let error = match basalt_sql_resolve::resolve(state, statement) {
+        let error = match basalt_sql_resolve::resolve(state, statement(query)?) {
             Ok(plan) => break plan,
             Err(error) => error,
         };
@@ -205,6 +202,13 @@ fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<L
         .with_allow_statements(false);
     queries_only.verify_plan(&logical)?;
     Ok(logical)
+}
+
+/// The query without what the planner refuses or gets wrong.
+fn statement(mut query: Box<ast::Query>) -> Result<Statement, DataFusionError> {
+    rename_shadows(&mut query);
+    number_rows(&mut query)?;
+    Ok(Statement::Statement(Box::new(ast::Statement::Query(query))))
 }
 
 /// True when the planner met a `timestamp` that is no column.

@@ -356,6 +356,12 @@ fn a_star_of_a_thousand_fields_is_all_of_them_in_every_form() {
         ),
         ("SELECT * FROM wide ORDER BY f002 DESC LIMIT 2", 19, 2),
         ("SELECT * FROM (SELECT * FROM wide) AS w WHERE f999 = 4", 4, 1),
+        (
+            "SELECT * FROM wide WHERE f001 IN ((SELECT f001 FROM wide WHERE f001 < 3 \
+             UNION ALL SELECT f001 FROM wide WHERE f001 < 2) EXCEPT ALL SELECT f001 FROM wide WHERE f001 < 3)",
+            1,
+            2,
+        ),
     ] {
         let found = rows_in(&world, sql, &context);
         assert_eq!(found.len(), count, "{sql}");
