@@ -3,12 +3,12 @@ import { closeSync, fdatasyncSync, openSync, renameSync, rmSync, unlinkSync } fr
 import { basename, dirname } from 'node:path';
 import { workerData } from 'piscina';
 import {
+  addThreadNice,
   countMatches,
   type MergeSelection,
   mergeBlocks,
   rowsByTime,
   type SegmentFooter,
-  setThreadNice,
 } from '../src/native/index.js';
 import { replaceTime, type ScanRequest } from '../src/query/scan-request.js';
 import { TEMPORARY_SUFFIX } from '../src/storage/layout.js';
@@ -16,7 +16,7 @@ import type { MergeResult, MergeTask, MergeWorkerData, SegmentMetadata } from '.
 import { PARTITION_MICROSECONDS, splitByDay } from '../src/storage/partition.js';
 import { syncPath } from '../src/storage/sync-path.js';
 
-setThreadNice((workerData as MergeWorkerData | undefined)?.nice ?? 0);
+addThreadNice((workerData as MergeWorkerData | undefined)?.nice ?? 0);
 
 export default function merge(task: MergeTask): MergeResult {
   const started = performance.now();

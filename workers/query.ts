@@ -2,6 +2,7 @@
 import { workerData } from 'piscina';
 import { BasaltError } from '../src/errors/index.js';
 import {
+  addThreadNice,
   advanceRun,
   combineAnswers,
   explainRun,
@@ -16,7 +17,6 @@ import {
   pushHeld,
   pushRun,
   scan,
-  setThreadNice,
   startRun,
   takeExport,
   takeRows,
@@ -40,7 +40,7 @@ const NICE = 5;
 
 const { pageCache } = workerData as QueryWorkerData;
 
-setThreadNice(NICE);
+addThreadNice(NICE);
 
 const files = new FileHandles();
 const cache = pageCache && new CacheUser(pageCache);

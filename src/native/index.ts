@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 8;
+export const ABI_VERSION = 9;
 
 export interface Abi {
   abi: number;
@@ -356,7 +356,7 @@ interface NativeAddon {
   freeRun(run: number): void;
   copyBytes(target: Uint8Array, offset: number, source: Uint8Array): void;
   decompressZstd(bytes: Uint8Array, limitBytes: number): Uint8Array;
-  setThreadNice(nice: number): void;
+  addThreadNice(by: number): void;
 }
 
 const REBUILD = 'rebuild it with: npm run build';
@@ -572,4 +572,4 @@ export const copyBytes = guarded(addon.copyBytes);
 export const decompressZstd = guarded(addon.decompressZstd);
 
 /** Sets the scheduling priority of the calling thread alone (Linux). */
-export const setThreadNice = guarded(addon.setThreadNice);
+export const addThreadNice = guarded(addon.addThreadNice);

@@ -2,7 +2,7 @@
 import type { SegmentFooter } from '../native/index.js';
 
 export interface MergeWorkerData {
-  /** Scheduling priority of the thread: 0 as others, 10 after them. */
+  /** What the thread adds to the nice value of the process: 0 as others, 10 after them. */
   nice: number;
 }
 

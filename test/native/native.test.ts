@@ -702,16 +702,18 @@ describe('decompressZstd', () => {
   });
 });
 
-test('setThreadNice concerns the calling thread alone', async () => {
+test('addThreadNice concerns the calling thread alone, and adds to what it has', async () => {
   const before = getPriority();
   const code = `
     const { readFileSync, readdirSync } = require('node:fs');
     const { parentPort, workerData } = require('node:worker_threads');
     const nices = () => readdirSync('/proc/self/task').map((id) => Number(readFileSync('/proc/self/task/' + id + '/stat', 'utf8').split(') ')[1].split(' ')[16]));
     const count = (value) => nices().filter((nice) => nice === value).length;
-    const earlier = count(7);
-    require(workerData).setThreadNice(7);
-    parentPort.postMessage(count(7) - earlier);`;
+    const nice = ${before} + 7;
+    const earlier = count(nice);
+    require(workerData).addThreadNice(4);
+    require(workerData).addThreadNice(3);
+    parentPort.postMessage(count(nice) - earlier);`;
   const addon = join(
     import.meta.dirname,
     '..',
@@ -725,5 +727,5 @@ test('setThreadNice concerns the calling thread alone', async () => {
     1,
   );
   expect(getPriority()).toBe(before);
-  expect(() => native.setThreadNice(0)).not.toThrow();
+  expect(() => native.addThreadNice(0)).not.toThrow();
 });

@@ -19,7 +19,7 @@ use napi_derive::napi;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Raised together with `ABI_VERSION` in `src/native/index.ts`.
-const ABI_VERSION: u32 = 8;
+const ABI_VERSION: u32 = 9;
 
 #[napi(object)]
 pub struct Abi {
@@ -81,16 +81,19 @@ pub fn copy_bytes(mut target: Uint8ArraySlice, offset: f64, source: &[u8]) -> na
     Ok(())
 }
 
-/// Sets the nice value of the calling thread alone.
+/// Adds to the nice value of the calling thread alone; to what the process was started with, so that no privilege is needed and threads
+/// keep their distances whatever that was.
 #[napi(catch_unwind)]
-pub fn set_thread_nice(nice: i32) -> napi::Result<()> {
-    // SAFETY: plain system calls on the calling thread's own id; no memory is passed.
-    let result = unsafe {
-        let thread = libc::gettid();
-        libc::setpriority(libc::PRIO_PROCESS, thread as libc::id_t, nice)
+pub fn add_thread_nice(by: u32) -> napi::Result<()> {
+    let by = i32::try_from(by).unwrap_or(i32::MAX);
+    // SAFETY: plain system calls on the calling thread, which Linux takes this call to mean; errno is the thread's own.
+    let (nice, error) = unsafe {
+        *libc::__errno_location() = 0;
+        (libc::nice(by), std::io::Error::last_os_error())
     };
-    if result != 0 {
-        return Err(failure::bytes(std::io::Error::last_os_error()));
+    // Less than nothing is a nice value too.
+    if nice == -1 && error.raw_os_error() != Some(0) {
+        return Err(failure::bytes(error));
     }
     Ok(())
 }
