@@ -14,7 +14,7 @@ pub enum ScanError {
     Limit(String),
     /// An aggregate function refused its input.
     Function { name: String, what: String },
-    /// An integer of the answer would not fit; the text says which and what to do.
+    /// An integer would not fit: which.
     Overflow(String),
     /// The query that this was for was told to stop.
     Cancelled,
@@ -28,7 +28,8 @@ impl fmt::Display for ScanError {
             Self::Request(text) => write!(f, "invalid scan request: {text}"),
             Self::Block { offset, error } => write!(f, "block at byte {offset}: {error}"),
             Self::Function { name, what } => write!(f, "aggregate function {name}: {what}"),
-            Self::Limit(text) | Self::Overflow(text) => f.write_str(text),
+            Self::Limit(text) => f.write_str(text),
+            Self::Overflow(what) => write!(f, "integer overflow: {what} is beyond the integers; cast to double"),
             Self::Cancelled => f.write_str("the query was cancelled"),
             Self::Internal(text) => write!(f, "internal error in a scan: {text}"),
         }

@@ -115,9 +115,7 @@ impl SqlError {
             other => SqlError::new(EXECUTION, format!("Search SQL execute error: {}", text(other))),
         }
     }
-}
 
-impl SqlError {
     /// The error of a statement for whose aggregates a scan failed.
     pub fn of_scan(error: &ScanError) -> Self {
         SqlError::new(EXECUTION, format!("Search SQL execute error: {error}"))
@@ -264,11 +262,6 @@ fn mismatch(detail: impl Into<String>) -> SqlError {
     .with_detail(detail)
 }
 
-/// The text of an integer that does not fit.
-pub(crate) fn overflow(what: &str) -> String {
-    format!("integer overflow: {what} is beyond the integers; cast to double")
-}
-
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or("")
 }
@@ -280,7 +273,9 @@ fn text(error: &DataFusionError) -> String {
 fn arrow_text(error: &ArrowError) -> String {
     match error {
         ArrowError::DivideByZero => "division by zero".to_owned(),
-        ArrowError::ArithmeticOverflow(text) => overflow(text.trim_start_matches("Overflow happened on: ")),
+        ArrowError::ArithmeticOverflow(text) => {
+            ScanError::Overflow(text.trim_start_matches("Overflow happened on: ").to_owned()).to_string()
+        }
         ArrowError::CastError(text)
         | ArrowError::ParseError(text)
         | ArrowError::ComputeError(text)

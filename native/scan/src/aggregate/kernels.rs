@@ -43,8 +43,7 @@ impl IntSum {
     pub fn value(self) -> Result<Option<i64>, ScanError> {
         if self.carry != 0 {
             let sum = i128::from(self.sum) + (i128::from(self.carry) << 64);
-            let text = format!("integer overflow: the sum {sum} is beyond the integers; cast to double");
-            return Err(ScanError::Overflow(text));
+            return Err(ScanError::Overflow(format!("the sum {sum}")));
         }
         Ok(self.any.then_some(self.sum))
     }

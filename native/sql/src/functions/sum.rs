@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use basalt_scan::ScanError;
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type};
@@ -15,7 +16,7 @@ use datafusion::logical_expr::{
     ReversedUDAF, Signature,
 };
 
-use crate::error::{EXECUTION, SqlError, overflow};
+use crate::error::SqlError;
 
 const WIDE: DataType = DataType::Decimal128(38, 0);
 
@@ -120,11 +121,8 @@ fn narrow_array(sums: &ArrayRef) -> Result<ArrayRef> {
 }
 
 fn narrow(sum: i128) -> Result<i64> {
-    i64::try_from(sum).map_err(|_| SqlError::new(EXECUTION, message(sum)).into())
-}
-
-fn message(sum: i128) -> String {
-    format!("Search SQL execute error: {}", overflow(&format!("the sum {sum}")))
+    // As a scan says it.
+    i64::try_from(sum).map_err(|_| SqlError::of_scan(&ScanError::Overflow(format!("the sum {sum}"))).into())
 }
 
 fn damaged() -> DataFusionError {

@@ -1,14 +1,15 @@
 //! Tells the windows that `bags` wrote which columns they number equal rows by.
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::config::ConfigOptions;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::bags::ALL_COLUMNS;
 use crate::functions::SHOWN;
+
+use super::rewrite::rewrite_expressions;
 
 #[derive(Debug)]
 pub(crate) struct BagRule;
@@ -25,12 +26,7 @@ impl AnalyzerRule for BagRule {
                 .iter()
                 .map(|field| Expr::Column(Column::from(field)))
                 .collect();
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|expr| Ok(by_all(expr, &columns)))?;
-                Ok(expr.update_data(|expr| name.restore(expr)))
-            })
+            rewrite_expressions(node, |expr| Ok(by_all(expr, &columns)))
         })
         .data()
     }

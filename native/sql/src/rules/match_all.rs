@@ -5,7 +5,6 @@ use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::disjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use datafusion::optimizer::AnalyzerRule;
@@ -14,6 +13,7 @@ use crate::error::{FULL_TEXT_NOT_FOUND, INVALID_SQL, SqlError};
 use crate::functions::{FUZZY_MATCH_ALL, MATCH_ALL, fuzzy_match, wrong_form};
 use crate::stream_table::StreamTable;
 
+use super::rewrite::rewrite_expressions;
 use super::wanted::Wanted;
 
 #[derive(Debug)]
@@ -31,12 +31,7 @@ impl AnalyzerRule for MatchAllRule {
                 return Ok(Transformed::no(node));
             }
             let columns = searched_columns(&node)?;
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|expr| replace(expr, &columns))?;
-                Ok(expr.update_data(|expr| name.restore(expr)))
-            })
+            rewrite_expressions(node, |expr| replace(expr, &columns))
         })
         .data()
     }

@@ -8,6 +8,7 @@ mod micros;
 mod numbers;
 mod patterns;
 mod placeholder;
+mod rewrite;
 mod shown;
 mod stoppable;
 mod time;

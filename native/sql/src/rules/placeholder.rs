@@ -1,17 +1,18 @@
 //! The value `_o2_all_` that dashboards put where a variable stands for all its values: a comparison with it is true, a
 //! negated one false.
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{DFSchema, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr::{InList, Like, ScalarFunction};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::functions::{CONTAINS, CONTAINS_IGNORE_CASE, RE_MATCH, RE_NOT_MATCH};
+
+use super::rewrite::rewrite_expressions;
 
 const ALL: &str = "_o2_all_";
 
@@ -45,15 +46,8 @@ pub(crate) struct PlaceholderRule;
 
 impl AnalyzerRule for PlaceholderRule {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|expr| Ok(replace(expr)))?;
-                Ok(expr.update_data(|expr| name.restore(expr)))
-            })
-        })
-        .data()
+        plan.transform_up_with_subqueries(|node| rewrite_expressions(node, |expr| Ok(replace(expr))))
+            .data()
     }
 
     fn name(&self) -> &str {

@@ -1,28 +1,22 @@
 //! Takes the names that `apart` gave to expressions away again. What a node tells keeps them.
 
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::config::ConfigOptions;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::functions::SHOWN;
+
+use super::rewrite::rewrite_expressions;
 
 #[derive(Debug)]
 pub(crate) struct ShownRule;
 
 impl AnalyzerRule for ShownRule {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|expr| Ok(bare(expr)))?;
-                Ok(expr.update_data(|expr| name.restore(expr)))
-            })
-        })
-        .data()
+        plan.transform_up_with_subqueries(|node| rewrite_expressions(node, |expr| Ok(bare(expr))))
+            .data()
     }
 
     fn name(&self) -> &str {

@@ -3,11 +3,10 @@
 //! In the same passes texts that are compared with numbers are put right (see `numbers`).
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{DFSchema, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr::{Cast, InList, ScalarFunction};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Between, Case, Expr, ExprSchemable, LogicalPlan, binary_expr};
@@ -16,6 +15,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::micros::{comparable, is_event_time, is_time, timestamp};
 use super::numbers;
+use super::rewrite::rewrite_expressions;
 use crate::{distinct_from, functions};
 
 /// Binary operators, while the text is resolved: their types are checked there already.
@@ -115,12 +115,7 @@ impl AnalyzerRule for TimeRule {
                 }
             }
             let schema = merge_schema(&node.inputs());
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|expr| rewrite(expr, &schema))?;
-                Ok(expr.update_data(|expr| name.restore(expr)))
-            })
+            rewrite_expressions(node, |expr| rewrite(expr, &schema))
         })
         .data()
     }

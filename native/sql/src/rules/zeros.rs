@@ -1,13 +1,14 @@
 //! Minus zero is zero. DataFusion compares floats by their total order, in which it is less; a sum with zero has no minus zero left.
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Between, BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+
+use super::rewrite::rewrite_expressions;
 
 /// The optimizer's last rule but one: what leaves compare, which know that the zeros are equal, is theirs already.
 #[derive(Debug)]
@@ -27,12 +28,7 @@ impl OptimizerRule for OneZero {
             return Ok(Transformed::no(plan));
         }
         let schema = merge_schema(&plan.inputs());
-        let names = NamePreserver::new(&plan);
-        plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let expr = expr.transform_up(|expr| Ok(rewrite(expr, &schema)))?;
-            Ok(expr.update_data(|expr| name.restore(expr)))
-        })
+        rewrite_expressions(plan, |expr| Ok(rewrite(expr, &schema)))
     }
 }
 
