@@ -159,6 +159,9 @@ export const STREAM_PART_GROWTH = 4;
 export const STREAM_PART_ROWS_MAX = 2 * 1024 * 1024;
 export const STREAM_PARTS_MAX = 100;
 
+/** Of an export, that a socket is given at once. */
+export const EXPORT_WRITE_BYTES = 256 * 1024;
+
 /** Rows of one part of an export, which are in memory at once. */
 export const EXPORT_PART_ROWS = 32 * 1024;
 

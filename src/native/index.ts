@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 9;
+export const ABI_VERSION = 10;
 
 export interface Abi {
   abi: number;
@@ -185,8 +185,11 @@ export interface Held {
   length: number;
 }
 
+/** Bytes here, or in the addon. */
+export type Bytes = Uint8Array | Held;
+
 /** An Arrow IPC stream. */
-export type Ipc = Uint8Array | Held;
+export type Ipc = Bytes;
 
 export interface ScanAnswer extends ScanStats {
   ipc: Ipc;
@@ -222,8 +225,7 @@ export interface CacheUse {
 
 export interface PlanAnswer {
   handle: number;
-  /** One ScanRequest each, as JSON text: forward this text, parse it only to prune (64-bit integers do not survive parsing). */
-  leaves: string[];
+  leaves: RequestText[];
   /** Leaves that are to be answered only after a run told their complete request. */
   deferred: boolean[];
   /** JSON `[{name, type}]` of the output columns. */
@@ -240,6 +242,13 @@ export interface PlanAnswer {
   order?: TimeOrder;
   /** The width of the first `histogram()` of the statement. */
   histogramSeconds?: number;
+}
+
+/** A ScanRequest as JSON: forward the text, parse `requestToPrune` only to prune (64-bit integers do not survive parsing). */
+export interface RequestText {
+  text: string;
+  /** The same with ranges in place of its long lists of values, where it has such: all rows of the one pass the other. */
+  outline?: string;
 }
 
 export interface TimeOrder {
@@ -275,7 +284,7 @@ export interface RunProgress {
   queuedBytes: number[];
   satisfied: boolean[];
   /** Complete requests of deferred leaves, each to be answered in place of what the leaf asked before. */
-  requests: { leaf: number; text: string }[];
+  requests: { leaf: number; request: RequestText }[];
 }
 
 export type RowFormat = 'objects' | 'arrays' | 'csv' | 'ndjson';
@@ -285,6 +294,12 @@ export type ExportFormat = 'arrow' | 'csv' | 'ndjson' | 'parquet';
 
 export interface Rows {
   bytes: Uint8Array;
+  rows: number;
+}
+
+/** The next part of a file. */
+export interface ExportedRows {
+  bytes: Bytes;
   rows: number;
 }
 
@@ -342,14 +357,14 @@ interface NativeAddon {
   startRun(plan: number, memoryBytes: number, query?: number): number;
   pushRun(run: number, leaf: number, ipc: Uint8Array): void;
   pushHeld(run: number, leaf: number, held: number): void;
-  copyHeld(held: number, target: Uint8Array): void;
+  copyHeld(held: number, offset: number, target: Uint8Array): void;
   freeHeld(held: number[]): void;
   pushCount(run: number, leaf: number, rows: number): void;
   finishLeaf(run: number, leaf: number): void;
   advanceRun(run: number): RunProgress;
   takeRows(run: number, format: RowFormat): Rows;
   openExport(plan: number, format: ExportFormat): number;
-  takeExport(run: number, file: number): Rows;
+  takeExport(run: number, file: number): ExportedRows;
   finishExport(file: number): Uint8Array;
   freeExport(file: number): void;
   explainRun(run: number): string;
@@ -471,9 +486,22 @@ export const freeHeld = addon.freeHeld;
 export function answerBytes(ipc: Ipc): Uint8Array {
   if (ipc instanceof Uint8Array) return ipc;
   const bytes = new Uint8Array(new SharedArrayBuffer(ipc.length));
-  copyHeld(ipc.held, bytes);
+  copyHeld(ipc.held, 0, bytes);
   freeHeld([ipc.held]);
   return bytes;
+}
+
+/** The bytes one part after the other; parts of what is held, which stays so, lie in `buffer` until the next one is asked for. */
+export function* bytesByPart(bytes: Bytes, buffer: Uint8Array): Generator<Uint8Array, void, undefined> {
+  if (bytes instanceof Uint8Array) {
+    yield bytes;
+    return;
+  }
+  for (let offset = 0; offset < bytes.length; offset += buffer.length) {
+    const part = buffer.subarray(0, Math.min(buffer.length, bytes.length - offset));
+    copyHeld(bytes.held, offset, part);
+    yield part;
+  }
 }
 
 /**

@@ -15,7 +15,7 @@ import type { Stream } from '../storage/stream.js';
 import { planContext } from './plan-context.js';
 import { insideTime, overlapsTime } from './prune.js';
 import type { QueryTask, TaskFailure } from './query-task.js';
-import type { ScanRequest } from './scan-request.js';
+import { requestToPrune, type ScanRequest } from './scan-request.js';
 
 export interface DeletionRequest {
   /** A SQL condition; absent: every row of the time range. */
@@ -98,14 +98,14 @@ export class DeletionService {
     }
     const free: QueryTask = { kind: 'freePlan', handle: plan.handle };
     this.options.queryPool.run(free).catch(() => {});
-    const [text, ...others] = plan.leaves;
-    if (text === undefined) return undefined;
-    if (others.length > 0 || !countsAll(JSON.parse(text) as ScanRequest)) {
+    const [condition, ...others] = plan.leaves;
+    if (condition === undefined) return undefined;
+    if (others.length > 0 || !countsAll(requestToPrune(condition))) {
       throw requestError(400, 'the condition cannot be evaluated row by row', {
         hint: 'use comparisons, IN, BETWEEN, LIKE, match_all, regular expressions, IS NULL, and AND, OR, NOT of columns and constants',
       });
     }
-    return text;
+    return condition.text;
   }
 
   private async begin(stream: Stream, request: string): Promise<number> {

@@ -7,12 +7,14 @@ import type { Piscina } from 'piscina';
 import type { QueryBudget } from '../config/memory.js';
 import { BasaltError } from '../errors/index.js';
 import {
+  type Bytes,
   cancelQuery,
   closeQuery,
   freeHeld,
   type Ipc,
   openQuery,
   type PlanAnswer,
+  type RequestText,
   type RowFormat,
   type ScanAnswer,
 } from '../native/index.js';
@@ -25,7 +27,7 @@ import type { PlanCache, PlanLease } from './plan-cache.js';
 import type { PlanContext } from './plan-context.js';
 import { overlapsTime } from './prune.js';
 import type { FeedResult, FeedTask, QueryTask, TaskFailure } from './query-task.js';
-import { moveTime, type ScanRequest, type TimeMove } from './scan-request.js';
+import { moveTime, requestToPrune, type ScanRequest, type TimeMove } from './scan-request.js';
 import { Together } from './together.js';
 
 export interface QueryResult {
@@ -74,8 +76,8 @@ export interface QueryInput {
   context: () => PlanContext;
   /** Of the rows; a number is an export that they go to. */
   format: RowFormat | number;
-  /** Takes encoded rows as they come. The query waits for it, and holds no more than one piece. */
-  sink?: (bytes: Uint8Array) => void | Promise<void>;
+  /** Takes the bytes of an export as they come, each good until it resolves. The query waits for it, and holds no more than one piece. */
+  sink?: (bytes: Bytes) => void | Promise<void>;
   /** Rows come in the order of the snapshot's blocks, where the statement asks for no other: one piece is scanned after the other. */
   inOrder: boolean;
   /** Whether the pages that it reads are kept for other queries. */
@@ -131,7 +133,7 @@ class QueryExecution {
   /** Morsels on query workers. */
   private readonly scans = new Set<Promise<void>>();
   private answers: { leaf: number; ipc: Ipc }[] = [];
-  /** Answers in the addon that are not in the run yet. */
+  /** Answers in the addon that are not in the run yet, and rows that are not sent. */
   private readonly held = new Set<number>();
   private answerBytes = 0;
   private countsFed = false;
@@ -195,9 +197,8 @@ class QueryExecution {
     }
   }
 
-  private async openLeaf(planned: string, index: number, deferred?: boolean): Promise<Leaf> {
-    const text = this.inTime(index, planned);
-    const request = JSON.parse(text) as ScanRequest;
+  private async openLeaf(planned: RequestText, index: number, deferred?: boolean): Promise<Leaf> {
+    const { text, request } = this.inTime(index, planned);
     const snapshot = this.snapshotOf(request);
     if (!deferred) await loadFooters(snapshot, request);
     const keepsAnswers = this.input.partials !== undefined;
@@ -226,12 +227,14 @@ class QueryExecution {
     this.gather(leaf, kept);
   }
 
-  /** The planner's text for a leaf as it is meant now, in the time range of this query. */
-  private inTime(leaf: number, planned: string): string {
+  /** The planner's request of a leaf as it is meant now, in the time range of this query: its text, and what to rule out blocks by. */
+  private inTime(leaf: number, { text, outline }: RequestText): { text: string; request: ScanRequest } {
     const { plan, plannedUs } = this.plan as PlanLease;
     const shift = (bound: number) =>
       plan.clock?.follows[2 * leaf + bound] ? this.input.nowUs - plannedUs : 0;
-    return moveTime(planned, { shiftUs: [shift(0), shift(1)], ...this.input.timeRange });
+    const move = { shiftUs: [shift(0), shift(1)] as [number, number], ...this.input.timeRange };
+    const moved = { text: moveTime(text, move), outline: outline && moveTime(outline, move) };
+    return { text: moved.text, request: requestToPrune(moved) };
   }
 
   private snapshotOf({ stream }: ScanRequest): StreamSnapshot {
@@ -291,10 +294,7 @@ class QueryExecution {
     this.runHandle = feed.run;
     // The run has them now, and freed them.
     for (const { ipc } of answers) if ('held' in ipc) this.held.delete(ipc.held);
-    const begun = feed.requests.map(({ leaf, text }) => {
-      const now = this.inTime(leaf, text);
-      return { leaf, text: now, request: JSON.parse(now) as ScanRequest };
-    });
+    const begun = feed.requests.map(({ leaf, request }) => ({ leaf, ...this.inTime(leaf, request) }));
     for (const { request } of begun) await loadFooters(this.snapshotOf(request), request);
     for (const leaf of this.leaves) {
       leaf.queuedBytes = feed.queuedBytes[leaf.index] ?? 0;
@@ -307,12 +307,21 @@ class QueryExecution {
       this.finishedLeaves.delete(leaf);
     }
     this.rows += feed.rows;
-    const { sink } = this.input;
-    if (feed.bytes.length > 0) {
-      if (sink) await Promise.race([sink(feed.bytes), this.cancelled]);
-      else this.pieces.push(feed.bytes);
-    }
+    if (feed.bytes.length > 0) await this.give(feed.bytes);
     return feed;
+  }
+
+  /** Puts encoded rows where they belong. */
+  private async give(bytes: Bytes): Promise<void> {
+    const { sink } = this.input;
+    if (sink) {
+      this.own(bytes);
+      await Promise.race([sink(bytes), this.cancelled]);
+      this.free([bytes]);
+    } else {
+      if ('held' in bytes) throw new Error('BUG: rows of an export without a sink');
+      this.pieces.push(bytes);
+    }
   }
 
   /** Rows of blocks that need no scan; told once. */
@@ -454,13 +463,13 @@ class QueryExecution {
     }
   }
 
-  private own(ipc: Ipc): void {
-    if ('held' in ipc) this.held.add(ipc.held);
+  private own(bytes: Bytes): void {
+    if ('held' in bytes) this.held.add(bytes.held);
   }
 
-  /** Lets go of answers that others were made of. */
-  private free(ipcs: Ipc[]): void {
-    const gone = ipcs.flatMap((ipc) => ('held' in ipc ? [ipc.held] : []));
+  /** Lets go of answers that others were made of, and of rows that are sent. */
+  private free(all: Bytes[]): void {
+    const gone = all.flatMap((bytes) => ('held' in bytes ? [bytes.held] : []));
     for (const handle of gone) this.held.delete(handle);
     if (gone.length > 0) freeHeld(gone);
   }

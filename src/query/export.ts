@@ -8,7 +8,7 @@ import { requestError } from '../errors/index.js';
 import type { ExportFormat, TimeOrder } from '../native/index.js';
 import { addFigures, type Figures, noFigures } from './envelope.js';
 import { narrowed } from './prepare-search.js';
-import type { Moment, QueryRunner, Statement } from './query-runner.js';
+import type { FileSink, Moment, QueryRunner, Statement } from './query-runner.js';
 import { runParts } from './run-parts.js';
 import type { SearchContext, SearchService } from './search.js';
 import {
@@ -43,9 +43,6 @@ export function parseExportBody(bytes: Uint8Array): ExportBody {
   body.query.sql = decodeSql(body.query.sql, body.encoding);
   return body;
 }
-
-/** Takes the next bytes of the file; resolves when it wants more. */
-export type FileSink = (bytes: Uint8Array) => Promise<void>;
 
 export interface Exported {
   rows: number;

@@ -3,7 +3,7 @@ import type { Piscina } from 'piscina';
 import { QUERIES_RUNNING_MIN, QUERIES_RUNNING_PER_WORKER, QUERIES_WAITING_MAX } from '../config/limits.js';
 import { type QueryBudget, shareOf } from '../config/memory.js';
 import { requestError } from '../errors/index.js';
-import type { ExportFormat, RowFormat, TimeOrder } from '../native/index.js';
+import type { Bytes, ExportFormat, RowFormat, TimeOrder } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
 import type { Store } from '../storage/store.js';
 import type { LiveBlock, Stream } from '../storage/stream.js';
@@ -12,7 +12,7 @@ import type { QueryCaches } from './caches.js';
 import { acquirePlan, type QueryResult, runQuery, runTask } from './executor.js';
 import { type HistogramOptions, namedStreams, type PlanOptions, planContext } from './plan-context.js';
 import type { QueryTask } from './query-task.js';
-import type { ScanRequest, TimeMove } from './scan-request.js';
+import { requestToPrune, type ScanRequest, type TimeMove } from './scan-request.js';
 import type { TimeRange } from './time-partitions.js';
 
 export interface Statement {
@@ -31,10 +31,13 @@ export interface Statement {
   useCache: boolean;
 }
 
+/** Takes the next bytes of a file, which are good until it resolves: it wants more then. */
+export type FileSink = (bytes: Bytes) => Promise<void>;
+
 /** Where rows go instead of into the result. */
 export interface FileOutput {
   file: number;
-  sink: (bytes: Uint8Array) => Promise<void>;
+  sink: FileSink;
 }
 
 /** A file of rows that is being made; either finish it or free it. */
@@ -195,7 +198,7 @@ export class QueryRunner {
     try {
       const { leaves, schema, analyze, order, histogramSeconds } = lease.plan;
       return {
-        leaves: leaves.map((text) => JSON.parse(text) as ScanRequest),
+        leaves: leaves.map(requestToPrune),
         columns: JSON.parse(schema) as PlanFacts['columns'],
         analyze,
         order,

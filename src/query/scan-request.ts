@@ -2,6 +2,7 @@
  * The scan request as the planner writes it: a mirror of native/scan/src/request.rs. Read here only to prune; what goes to the scan is
  * the planner's own JSON text, since 64-bit integers do not survive JSON.parse exactly.
  */
+import type { RequestText } from '../native/index.js';
 import type { ColumnType } from '../storage/schema.js';
 
 export type Literal = { int64: number } | { float64: number } | { bool: boolean } | { string: string };
@@ -58,6 +59,11 @@ export function countsRowsOnly({ filter, output }: ScanRequest): boolean {
   if (output.kind === 'rows') return output.project.length === 0 && output.limit === null;
   if (output.kind !== 'aggregate' || output.groups.length > 0) return false;
   return output.aggregates.every((aggregate) => aggregate.kind === 'countRows');
+}
+
+/** The request, or one that lets more rows pass: enough to rule out blocks by. */
+export function requestToPrune({ text, outline }: RequestText): ScanRequest {
+  return JSON.parse(outline ?? text) as ScanRequest;
 }
 
 /** As the planner writes it. Inside a JSON string its quotes would be escaped, so it is found nowhere else. */

@@ -468,12 +468,31 @@ describe('plans and runs', () => {
     });
   }
 
+  function leafText(plan: native.PlanAnswer): string {
+    return (plan.leaves[0] as native.RequestText).text;
+  }
+
+  test('a request with a long list of values has an outline to prune by', () => {
+    const statement = (count: number) =>
+      `SELECT n FROM logs WHERE n IN (${Array.from({ length: count }, (_, n) => n * 3 + 7).join()})`;
+    const short = native.plan(statement(1000), context());
+    expect(short.leaves[0]?.outline).toBeUndefined();
+    const long = native.plan(statement(2000), context());
+    const [leaf] = long.leaves;
+    const request = JSON.parse(leaf?.text as string);
+    const outline = JSON.parse(leaf?.outline as string);
+    expect(request.filter.values).toHaveLength(2000);
+    const bound = (cmp: string, int64: number) => ({ op: 'compare', column: 'n', cmp, value: { int64 } });
+    expect(outline).toEqual({ ...request, filter: { op: 'and', args: [bound('>=', 7), bound('<=', 6004)] } });
+    for (const { handle } of [short, long]) native.freePlan(handle);
+  });
+
   /** Runs a statement over one block, without pruning. */
   function query(sql: string, fd: number, format: native.RowFormat = 'objects'): string {
     const plan = native.plan(sql, context());
     const run = native.startRun(plan.handle, 64 << 20);
     plan.leaves.forEach((leaf, index) => {
-      native.pushRun(run, index, native.answerBytes(scanOne(fd, leaf).ipc));
+      native.pushRun(run, index, native.answerBytes(scanOne(fd, leaf.text).ipc));
       native.finishLeaf(run, index);
     });
     let text = '';
@@ -650,7 +669,7 @@ describe('plans and runs', () => {
     const plan = native.plan('SELECT level, n FROM logs ORDER BY level', context());
     const run = native.startRun(plan.handle, 100_000);
     const feed = () => {
-      native.pushRun(run, 0, native.answerBytes(scanOne(fd, plan.leaves[0] as string).ipc));
+      native.pushRun(run, 0, native.answerBytes(scanOne(fd, leafText(plan)).ipc));
       native.finishLeaf(run, 0);
       while (!native.advanceRun(run).done) native.takeRows(run, 'objects');
     };
@@ -666,7 +685,7 @@ describe('plans and runs', () => {
     for (const sql of ['SELECT level FROM logs', 'SELECT level FROM logs ORDER BY level']) {
       const plan = native.plan(sql, context());
       const run = native.startRun(plan.handle, 532 << 20);
-      const { ipc } = scanOne(fd, plan.leaves[0] as string);
+      const { ipc } = scanOne(fd, leafText(plan));
       expect(ipc.length).toBeLessThan(32 << 20);
       native.pushRun(run, 0, native.answerBytes(ipc));
       native.finishLeaf(run, 0);

@@ -54,6 +54,7 @@ class FakeQueryPool {
   scansRunning = 0;
   scansRunningMost = 0;
   leaves = [leafText(ROWS)];
+  outline: string | undefined;
   stability: PlanAnswer['stability'] = 'clock';
   clock: PlanAnswer['clock'];
   analyze = false;
@@ -87,7 +88,7 @@ class FakeQueryPool {
       case 'plan':
         return {
           handle: 1,
-          leaves: this.leaves,
+          leaves: this.leaves.map((text) => ({ text, outline: this.outline })),
           deferred: this.deferred,
           schema: '[{"name":"a","type":"Int64"}]',
           stability: this.stability,
@@ -263,6 +264,23 @@ describe('a query that succeeds', () => {
     expect(pool.of('scan')).toEqual([]);
     expect(pool.of('feed').flatMap(({ counts }) => counts)).toEqual([{ leaf: 0, rows: 3 * 65_536 }]);
     expect(result.leaves[0]?.countedRows).toBe(3 * 65_536);
+  });
+
+  test('rules out blocks by the outline of a request, and scans by its text', async () => {
+    for (const [value, scanned] of [
+      [true, 3],
+      [false, 0],
+    ] as const) {
+      const pool = new FakeQueryPool();
+      const outlined = { ...JSON.parse(leafText(ROWS)), filter: { op: 'constant', value } };
+      pool.outline = JSON.stringify(outlined);
+      await run(pool, streamOf(3).stream, undefined, { timeRange: { startTime: 0, endTime: null } });
+      const scans = pool.of('scan');
+      expect(scans.flatMap(({ parts }) => parts)).toHaveLength(scanned);
+      for (const { request } of scans) {
+        expect(JSON.parse(request)).toEqual({ ...outlined, filter: null, time: { min: 0, max: null } });
+      }
+    }
   });
 
   test('of several leaves tells the run when each one ends', async () => {
@@ -676,7 +694,7 @@ test('a deferred leaf is scanned for each request that the run makes, not before
   pool.onFeed = async (task) => {
     finished.push(...task.finished);
     const due = asked < 2 && task.finished.length > 0;
-    const more = due ? [{ leaf: 0, text: requests[asked++] as string }] : [];
+    const more = due ? [{ leaf: 0, request: { text: requests[asked++] as string } }] : [];
     return { requests: more, done: asked === 2 && finished.filter((leaf) => leaf === 0).length === 2 };
   };
   await run(pool, streamOf(3).stream);

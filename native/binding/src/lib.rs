@@ -19,7 +19,7 @@ use napi_derive::napi;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Raised together with `ABI_VERSION` in `src/native/index.ts`.
-const ABI_VERSION: u32 = 9;
+const ABI_VERSION: u32 = 10;
 
 #[napi(object)]
 pub struct Abi {

@@ -1,13 +1,14 @@
 //! Queries, plans, their runs and exports, held in process-wide tables so that any thread may take the next step.
 
 use crate::failure;
-use crate::scan::take_held;
+use crate::scan::{HeldBytes, hold, take_held};
 use crate::table::Table;
+use basalt_scan::request::ScanRequest;
 use basalt_scan::{Cancel, ScanError};
 use basalt_sql::{
-    Explain, Export, ExportFormat, Format, Plan, PlanContext, Resources, Run, Stability, TimeOrder, plan as plan_sql,
+    Explain, Export, ExportFormat, Format, Plan, PlanContext, Resources, Run, Stability, TimeOrder, outline, plan as plan_sql,
 };
-use napi::bindgen_prelude::Uint8Array;
+use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -23,7 +24,7 @@ static RESOURCES: LazyLock<RwLock<Resources>> = LazyLock::new(|| RwLock::new(Res
 #[napi(object)]
 pub struct PlanAnswer {
     pub handle: u32,
-    pub leaves: Vec<String>,
+    pub leaves: Vec<RequestText>,
     pub deferred: Vec<bool>,
     pub schema: String,
     pub stability: String,
@@ -31,6 +32,22 @@ pub struct PlanAnswer {
     pub analyze: bool,
     pub order: Option<Order>,
     pub histogram_seconds: Option<f64>,
+}
+
+#[napi(object)]
+pub struct RequestText {
+    pub text: String,
+    pub outline: Option<String>,
+}
+
+impl RequestText {
+    fn of(request: &ScanRequest) -> napi::Result<Self> {
+        let text = |request| serde_json::to_string(request).map_err(failure::bytes);
+        Ok(RequestText {
+            text: text(request)?,
+            outline: outline(request).as_ref().map(text).transpose()?,
+        })
+    }
 }
 
 #[napi(object)]
@@ -65,7 +82,7 @@ pub struct RunProgress {
 #[napi(object)]
 pub struct LeafRequest {
     pub leaf: u32,
-    pub text: String,
+    pub request: RequestText,
 }
 
 #[napi(object)]
@@ -74,14 +91,21 @@ pub struct Rows {
     pub rows: f64,
 }
 
+#[napi(object)]
+pub struct ExportedRows {
+    pub bytes: Either<Uint8Array, HeldBytes>,
+    pub rows: f64,
+}
+
 #[napi(catch_unwind)]
 pub fn plan(sql: String, context: String) -> napi::Result<PlanAnswer> {
     let context: PlanContext = serde_json::from_str(&context).map_err(failure::bytes)?;
     let plan = plan_sql(&sql, &context).map_err(failure::sql)?;
-    let mut leaves = Vec::with_capacity(plan.leaves().len());
-    for leaf in plan.leaves() {
-        leaves.push(serde_json::to_string(leaf).map_err(failure::bytes)?);
-    }
+    let leaves = plan
+        .leaves()
+        .iter()
+        .map(RequestText::of)
+        .collect::<napi::Result<Vec<_>>>()?;
     let (schema, deferred) = (plan.schema_json(), plan.deferred());
     let stability = match plan.stability() {
         Stability::Fixed => "fixed",
@@ -219,12 +243,12 @@ pub fn advance_run(run: u32) -> napi::Result<RunProgress> {
             satisfied: progress.leaf_satisfied,
             requests: progress
                 .requests
-                .into_iter()
-                .map(|(leaf, text)| LeafRequest {
-                    leaf: leaf as u32,
-                    text,
+                .iter()
+                .map(|(leaf, request)| {
+                    let (leaf, request) = (*leaf as u32, RequestText::of(request)?);
+                    Ok(LeafRequest { leaf, request })
                 })
-                .collect(),
+                .collect::<napi::Result<Vec<_>>>()?,
         })
     })
 }
@@ -256,11 +280,15 @@ pub fn open_export(plan: u32, format: String) -> napi::Result<u32> {
 }
 
 #[napi(catch_unwind)]
-pub fn take_export(run: u32, export: u32) -> napi::Result<Rows> {
+pub fn take_export(run: u32, export: u32) -> napi::Result<ExportedRows> {
     let mut file = EXPORTS.take(export).ok_or_else(|| no_export(export))?;
     let taken = with_run(run, |run| run.take_export(&mut file).map_err(failure::sql));
     EXPORTS.put(export, file);
-    taken.map(rows_of)
+    let (bytes, rows) = taken?;
+    Ok(ExportedRows {
+        bytes: hold(bytes),
+        rows: rows as f64,
+    })
 }
 
 #[napi(catch_unwind)]

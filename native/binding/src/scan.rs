@@ -166,19 +166,19 @@ impl GivenAnswer {
     }
 }
 
-/// From here on answers stay where they are: in JavaScript they would wait for a garbage collector that does not know how large they are.
+/// From here on bytes stay where they are: in JavaScript they would wait for a garbage collector that does not know how large they are.
 const HELD_FROM_BYTES: usize = 64 << 10;
 
 static HELD: LazyLock<Table<Arc<Vec<u8>>>> = LazyLock::new(Table::new);
 
-/// An answer that stays in the addon until it is pushed into a run, or freed.
+/// Bytes that stay in the addon until they are pushed into a run, or freed.
 #[napi(object)]
 pub struct HeldBytes {
     pub held: u32,
     pub length: f64,
 }
 
-fn hold(ipc: Vec<u8>) -> Either<Uint8Array, HeldBytes> {
+pub fn hold(ipc: Vec<u8>) -> Either<Uint8Array, HeldBytes> {
     if ipc.len() < HELD_FROM_BYTES {
         return Either::A(Uint8Array::from(ipc));
     }
@@ -200,20 +200,21 @@ pub fn take_held(handle: u32) -> napi::Result<Arc<Vec<u8>>> {
         .ok_or_else(|| failure::bytes(format!("BUG: no answer {handle}")))
 }
 
-/// Copies a held answer, which stays held; the target may be shared memory.
+/// Copies a part of what is held, which stays held; the target may be shared memory.
 #[napi(catch_unwind)]
-pub fn copy_held(handle: u32, mut target: Uint8ArraySlice) -> napi::Result<()> {
+pub fn copy_held(handle: u32, offset: f64, mut target: Uint8ArraySlice) -> napi::Result<()> {
     let bytes = held(handle)?;
     // SAFETY: the caller made the target for this and tells nobody of it before the end of the call.
     let target = unsafe { target.as_mut() };
-    if target.len() != bytes.len() {
+    let offset = offset as usize;
+    let Some(part) = offset.checked_add(target.len()).and_then(|end| bytes.get(offset..end)) else {
         return Err(failure::bytes(format!(
-            "BUG: {} bytes for {}",
+            "BUG: {} bytes from {offset} on of {}",
             target.len(),
             bytes.len()
         )));
-    }
-    target.copy_from_slice(&bytes);
+    };
+    target.copy_from_slice(part);
     Ok(())
 }
 

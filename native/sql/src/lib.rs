@@ -41,6 +41,7 @@ pub use error::{
 pub use function_list::function_list;
 pub use functions::FunctionInfo;
 pub use leaf::functions::leaf_functions;
+pub use leaf::outline::outline;
 pub use parse::{Explain, OPERATORS_MAX, SQL_BYTES_MAX};
 pub use plan::{LEAVES_MAX, Plan, Timings, plan};
 pub use prepare::TimeOrder;

@@ -91,7 +91,7 @@ impl KeyedStream {
         }
         let rest = self.found.len().saturating_sub(KEYS_MAX);
         let keys = self.found.split_off(rest);
-        self.queue.ask(keys)?;
+        self.queue.ask(keys);
         Ok(true)
     }
 }

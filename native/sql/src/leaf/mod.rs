@@ -5,6 +5,7 @@ pub(crate) mod functions;
 mod keys;
 mod named_columns;
 pub(crate) mod once;
+pub(crate) mod outline;
 
 use std::fmt;
 use std::sync::Arc;

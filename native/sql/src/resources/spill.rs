@@ -18,6 +18,8 @@ use datafusion::execution::spill_file::{SpillFile, SpillWriter, TempFileFactory}
 use futures::{Stream, stream};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::run::cancel;
+
 /// Bytes gathered before they are written.
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Bytes of the disk that spill files leave to others.
@@ -123,6 +125,7 @@ impl Drop for Chunks {
 
 impl Chunks {
     fn append(&self, chunk: &[u8]) -> io::Result<()> {
+        cancel::check().map_err(io::Error::other)?;
         let framed = (FRAME_BYTES + chunk.len()) as u64;
         self.folder.take(framed)?;
         let offset = self.bytes.fetch_add(framed, Ordering::Relaxed);
@@ -137,6 +140,7 @@ impl Chunks {
 
     /// The chunk at `offset` and where the next one is; none at the end.
     fn read(&self, offset: u64) -> Result<Option<(Bytes, u64)>> {
+        cancel::check()?;
         if offset >= self.bytes.load(Ordering::Relaxed) {
             return Ok(None);
         }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use basalt_scan::Cancel;
+use basalt_scan::request::ScanRequest;
 use datafusion::arrow::array::{Array, Int64Array, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
@@ -36,6 +37,8 @@ use tasks::{Woken, let_tasks_run, yield_once};
 const SLICE: Duration = Duration::from_millis(25);
 /// Output kept before a slice returns although it could go on.
 const OUTPUT_BYTES_MAX: usize = 8 << 20;
+/// Rows without columns that are one batch.
+const BARE_ROWS_MAX: usize = 1 << 16;
 /// With less stack than this a larger one is taken for the run.
 const STACK_LOW_BYTES: usize = 1 << 20;
 const STACK_BYTES: usize = 16 << 20;
@@ -59,7 +62,7 @@ pub struct Run {
 }
 
 /// Where a run stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
     /// The result is complete: what is kept now is all that is to come.
     pub done: bool,
@@ -69,8 +72,8 @@ pub struct Progress {
     pub queued_bytes: Vec<u64>,
     /// Rows of output that are kept for `take_rows`.
     pub output_rows: u64,
-    /// Requests, as JSON, of leaves that waited for their keys: what to answer these leaves next, in place of what they asked before.
-    pub requests: Vec<(usize, String)>,
+    /// Requests of leaves that waited for their keys: what to answer these leaves next, in place of what they asked before.
+    pub requests: Vec<(usize, ScanRequest)>,
     /// Leaves that want no more answers, for instance because a LIMIT is reached.
     pub leaf_satisfied: Vec<bool>,
 }
@@ -179,9 +182,14 @@ impl Run {
         let schema = queue.leaf().answer_schema();
         let failed = |error: ArrowError| SqlError::execution(&DataFusionError::from(error), self.memory_limit_bytes);
         if schema.fields().is_empty() {
-            let options = RecordBatchOptions::new().with_row_count(usize::try_from(rows).ok());
-            let batch = RecordBatch::try_new_with_options(Arc::clone(schema), Vec::new(), &options).map_err(failed)?;
-            queue.push(batch, 0);
+            // What an operator does with a batch it does in one go.
+            for first in (0..rows).step_by(BARE_ROWS_MAX) {
+                let rows = usize::try_from(rows - first).map_or(BARE_ROWS_MAX, |rest| rest.min(BARE_ROWS_MAX));
+                let options = RecordBatchOptions::new().with_row_count(Some(rows));
+                let batch =
+                    RecordBatch::try_new_with_options(Arc::clone(schema), Vec::new(), &options).map_err(failed)?;
+                queue.push(batch, 0);
+            }
             return Ok(());
         }
         let count = i64::try_from(rows)
@@ -319,6 +327,8 @@ impl Run {
                             return Ok(true);
                         }
                     }
+                    // However the operators dressed up what stopped them.
+                    Poll::Ready(Some(Err(_))) if cancel.is_stopped() => return Err(cancel::cancelled()),
                     Poll::Ready(Some(Err(error))) => return Err(SqlError::execution(&error, *memory_limit_bytes)),
                     Poll::Ready(None) => {
                         *done = true;

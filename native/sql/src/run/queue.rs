@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use basalt_scan::request::Literal;
+use basalt_scan::request::{Literal, ScanRequest};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result};
@@ -57,7 +57,7 @@ struct State {
     satisfied: bool,
     waiting: Vec<Waker>,
     /// To be answered next.
-    request: Option<String>,
+    request: Option<ScanRequest>,
 }
 
 impl LeafQueues {
@@ -171,17 +171,14 @@ impl LeafQueue {
     }
 
     /// Asks for the rows with these keys. Answers come as to any other leaf, up to `finish`.
-    pub fn ask(&self, keys: Vec<Literal>) -> Result<()> {
-        let request = self.leaf.request_with(keys);
-        let text = serde_json::to_string(&request).map_err(|error| DataFusionError::External(error.into()))?;
+    pub fn ask(&self, keys: Vec<Literal>) {
         let mut state = self.lock();
         state.finished = false;
-        state.request = Some(text);
-        Ok(())
+        state.request = self.leaf.request_with(keys);
     }
 
     /// The request that `ask` made, once.
-    pub fn take_request(&self) -> Option<String> {
+    pub fn take_request(&self) -> Option<ScanRequest> {
         self.lock().request.take()
     }
 

@@ -126,6 +126,13 @@ fn counts_stand_for_rows() {
     run.advance().expect("progress");
     assert_eq!(objects(&mut run), vec![json!({ "x": 7 }); 3]);
 
+    let mut run = Run::start(&bare, LIMIT_BYTES, &resources(), Cancel::default()).expect("a run");
+    run.push_count(0, 200_000).expect("a count");
+    run.push_count(0, 0).expect("none");
+    run.finish_leaf(0);
+    run.advance().expect("progress");
+    assert_eq!(objects(&mut run), vec![json!({ "x": 7 }); 200_000]);
+
     let wide = planned(&world, "SELECT level FROM logs");
     let mut run = Run::start(&wide, LIMIT_BYTES, &resources(), Cancel::default()).expect("a run");
     assert_eq!(run.push_count(0, 3).expect_err("columns are wanted").code, 20011);

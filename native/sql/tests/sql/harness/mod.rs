@@ -310,8 +310,7 @@ fn drive(
         }
         let mut pushed = progress.runnable || !progress.requests.is_empty();
         for (leaf, request) in &progress.requests {
-            let request: ScanRequest = serde_json::from_str(request).expect("a request");
-            waiting[*leaf] = Some(world.answers(&request));
+            waiting[*leaf] = Some(world.answers(request));
         }
         for (leaf, answers) in waiting.iter_mut().enumerate() {
             let Some(answers) = answers else { continue };
