@@ -697,6 +697,32 @@ describe('plans and runs', () => {
       native.freePlan(plan.handle);
     }
   });
+
+  test('a large part of an export stays in the addon, and is read from there part by part', () => {
+    const records = Array.from({ length: 10_000 }, (_, n) => ({ _timestamp: T + n, n }));
+    const { fd } = blockFile(records);
+    const plan = native.plan('SELECT n FROM logs ORDER BY n', context());
+    const run = native.startRun(plan.handle, 64 << 20);
+    const file = native.openExport(plan.handle, 'ndjson');
+    native.pushRun(run, 0, native.answerBytes(scanOne(fd, leafText(plan)).ipc));
+    native.finishLeaf(run, 0);
+    while (!native.advanceRun(run).done);
+    const { bytes, rows } = native.takeExport(run, file);
+    const expected = records.map(({ n }) => `{"n":${n}}\n`).join('');
+    expect(bytes).toEqual({ held: expect.any(Number), length: expected.length });
+    expect(rows).toBe(records.length);
+    const buffer = Buffer.alloc(1000);
+    const parts = Array.from(native.bytesByPart(bytes, buffer), (part) => Buffer.from(part).toString());
+    expect(parts.join('')).toBe(expected);
+    expect(parts).toHaveLength(Math.ceil(expected.length / buffer.length));
+    const rest = native.takeExport(run, file).bytes;
+    expect(Buffer.concat([...native.bytesByPart(rest, buffer)])).toHaveLength(0);
+    native.freeHeld([(bytes as native.Held).held]);
+    expect(() => [...native.bytesByPart(bytes, buffer)]).toThrow(/no answer/);
+    expect(native.finishExport(file)).toHaveLength(0);
+    native.freeRun(run);
+    native.freePlan(plan.handle);
+  });
 });
 
 describe('decompressZstd', () => {

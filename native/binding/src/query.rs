@@ -6,7 +6,8 @@ use crate::table::Table;
 use basalt_scan::request::ScanRequest;
 use basalt_scan::{Cancel, ScanError};
 use basalt_sql::{
-    Explain, Export, ExportFormat, Format, Plan, PlanContext, Resources, Run, Stability, TimeOrder, outline, plan as plan_sql,
+    Explain, Export, ExportFormat, Format, Plan, PlanContext, Resources, Run, Stability, TimeOrder, outline,
+    plan as plan_sql,
 };
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;

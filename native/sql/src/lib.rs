@@ -17,6 +17,7 @@ mod error;
 mod function_list;
 mod functions;
 mod leaf;
+mod optimize;
 mod parse;
 mod plan;
 mod prepare;

@@ -28,6 +28,7 @@ use crate::encode::{Export, ExportFormat};
 use crate::error::{INVALID_SQL, SqlError};
 use crate::functions::{HISTOGRAM, Histogram};
 use crate::leaf::LeafExec;
+use crate::optimize::optimize;
 use crate::parse::{Explain, Parsed, parse, place_of};
 use crate::prepare::{TIME_ALIAS, TimeOrder, has_limit, newest_first, rename_time_alias, time_order};
 use crate::session::{function_names, state_for};
@@ -144,13 +145,13 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
     let bounds_only = clock::only_bounds_time(&logical).map_err(failed)?;
     let resolve_us = lap();
 
-    let optimized = state.optimize(&logical).map_err(failed)?;
+    let names = output_names(logical.schema());
+    let optimized = optimize(logical, &state).map_err(failed)?;
     let optimize_us = lap();
 
     let physical = block_on(state.query_planner().create_physical_plan(&optimized, &state)).map_err(failed)?;
     let physical_us = lap();
 
-    let names = output_names(logical.schema());
     let timings = Timings {
         parse_us,
         resolve_us,

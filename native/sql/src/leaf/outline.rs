@@ -63,8 +63,16 @@ fn range(values: &[Literal]) -> Option<(&Literal, &Literal)> {
     let first = rest.next()?;
     rest.try_fold((first, first), |(least, greatest), value| {
         Some((
-            if order(value, least)? == Ordering::Less { value } else { least },
-            if order(value, greatest)? == Ordering::Greater { value } else { greatest },
+            if order(value, least)? == Ordering::Less {
+                value
+            } else {
+                least
+            },
+            if order(value, greatest)? == Ordering::Greater {
+                value
+            } else {
+                greatest
+            },
         ))
     })
 }
