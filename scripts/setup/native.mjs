@@ -52,7 +52,7 @@ export async function buildNative() {
   const targetDir = cargoTargetDir();
   console.error(
     isCold(targetDir)
-      ? `Building the native addon in ${targetDir}: about 11 minutes on two cores the first time, seconds after that`
+      ? `Building the native addon in ${targetDir}: about half an hour on two cores the first time, seconds after that`
       : 'Building the native addon',
   );
   dropStamp(stamp);
