@@ -159,7 +159,7 @@ export const STREAM_PART_GROWTH = 4;
 export const STREAM_PART_ROWS_MAX = 2 * 1024 * 1024;
 export const STREAM_PARTS_MAX = 100;
 
-/** Of an export, that a socket is given at once. */
+/** Of an export, that a socket is given at once: what it does not take is copied for it. */
 export const EXPORT_WRITE_BYTES = 256 * 1024;
 
 /** Rows of one part of an export, which are in memory at once. */

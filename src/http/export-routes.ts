@@ -1,7 +1,6 @@
 /** Results as files: `_export` for a whole one, and `_search` for clients that accept no JSON. */
-import { EXPORT_STALL_SECONDS, EXPORT_WRITE_BYTES } from '../config/limits.js';
+import { EXPORT_STALL_SECONDS } from '../config/limits.js';
 import { requestError } from '../errors/index.js';
-import { bytesByPart } from '../native/index.js';
 import { type ExportBody, type ExportFormat, exportResult, parseExportBody } from '../query/export.js';
 import type { Statement } from '../query/query-runner.js';
 import type { SearchService } from '../query/search.js';
@@ -97,11 +96,9 @@ async function sendFile(
   };
   const clientGone = AbortSignal.any([context.clientGone, stalled.signal]);
   try {
-    const buffer = Buffer.allocUnsafe(EXPORT_WRITE_BYTES);
-    await exportResult(search, { ...context, clientGone }, body, statement, format, async (bytes) => {
+    await exportResult(search, { ...context, clientGone }, body, statement, format, async (parts) => {
       const timer = setTimeout(() => stalled.abort(), EXPORT_STALL_SECONDS * 1000);
-      // What a socket does not take at once is copied for it.
-      for (const part of bytesByPart(bytes, buffer)) await open().write(part);
+      for (const part of parts) await open().write(part);
       clearTimeout(timer);
     });
     open().end('');

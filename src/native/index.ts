@@ -455,8 +455,6 @@ function guarded<A extends unknown[], R>(verb: (...args: A) => R): (...args: A) 
 
 export const abi = addon.abi;
 
-const copyHeld = guarded(addon.copyHeld);
-
 /**
  * Parses and shreds request bodies and encodes one block per (organization, stream).
  * `requests` has REQUEST_WORDS numbers a body: format (BodyFormat), then the indices in `names` of its organization and its stream
@@ -479,30 +477,11 @@ export const scan = guarded(addon.scan);
  */
 export const combineAnswers = guarded(addon.combineAnswers);
 
+/** Fills the target, which may be shared memory, with what is held from `offset` on. @throws BasaltError 500 where that ends too early */
+export const copyHeld = guarded(addon.copyHeld);
+
 /** Answers that are gone already are none of its business. */
 export const freeHeld = addon.freeHeld;
-
-/** The bytes of an answer; held ones go from the addon into shared memory, so that handing them on copies nothing. */
-export function answerBytes(ipc: Ipc): Uint8Array {
-  if (ipc instanceof Uint8Array) return ipc;
-  const bytes = new Uint8Array(new SharedArrayBuffer(ipc.length));
-  copyHeld(ipc.held, 0, bytes);
-  freeHeld([ipc.held]);
-  return bytes;
-}
-
-/** The bytes one part after the other; parts of what is held, which stays so, lie in `buffer` until the next one is asked for. */
-export function* bytesByPart(bytes: Bytes, buffer: Uint8Array): Generator<Uint8Array, void, undefined> {
-  if (bytes instanceof Uint8Array) {
-    yield bytes;
-    return;
-  }
-  for (let offset = 0; offset < bytes.length; offset += buffer.length) {
-    const part = buffer.subarray(0, Math.min(buffer.length, bytes.length - offset));
-    copyHeld(bytes.held, offset, part);
-    yield part;
-  }
-}
 
 /**
  * Merges blocks, listed in arrival order, into a segment file written to `outputFd` from its current position; the writer syncs as it goes,

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { compress, decompress } from 'zstd-napi';
-import { answerBytes } from '../native/index.js';
+import { answerBytes } from '../native/held.js';
 import type { Partial } from './partial-cache.js';
 
 const MAGIC = 'BSLTPRT2';

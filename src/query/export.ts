@@ -3,8 +3,9 @@
  * operators give them out. It takes as much memory as one part, whatever the result has; what waits for a slow reader is one piece.
  */
 import { z } from 'zod';
-import { EXPORT_PART_ROWS } from '../config/limits.js';
+import { EXPORT_PART_ROWS, EXPORT_WRITE_BYTES } from '../config/limits.js';
 import { requestError } from '../errors/index.js';
+import { bytesByPart } from '../native/held.js';
 import type { ExportFormat, TimeOrder } from '../native/index.js';
 import { addFigures, type Figures, noFigures } from './envelope.js';
 import { narrowed } from './prepare-search.js';
@@ -44,6 +45,9 @@ export function parseExportBody(bytes: Uint8Array): ExportBody {
   return body;
 }
 
+/** Takes the next bytes of the file, each part good until the next one is asked for; resolves when it wants more. */
+export type PartsSink = (parts: Iterable<Uint8Array>) => Promise<void>;
+
 export interface Exported {
   rows: number;
   bytes: number;
@@ -56,7 +60,7 @@ export async function exportResult(
   body: Pick<ExportBody, 'timeout' | 'search_type'>,
   statement: Statement,
   format: ExportFormat,
-  sink: FileSink,
+  sink: PartsSink,
 ): Promise<Exported> {
   const { maxQueryRangeHours } = service.settings;
   if (narrowed(statement.range, maxQueryRangeHours)) {
@@ -67,11 +71,12 @@ export async function exportResult(
   }
   return service.track(context, body, statement, async ({ signal }) => {
     const exported: Exported = { rows: 0, bytes: 0 };
-    const count: FileSink = (bytes) => {
+    const buffer = Buffer.allocUnsafe(EXPORT_WRITE_BYTES);
+    const write: FileSink = (bytes) => {
       exported.bytes += bytes.length;
-      return sink(bytes);
+      return sink(bytesByPart(bytes, buffer));
     };
-    const figures = await writeFile(service.runner, statement, format, signal, count, exported);
+    const figures = await writeFile(service.runner, statement, format, signal, write, exported);
     service.exports.add(context.organization, context.traceId, exported);
     return { value: exported, figures };
   });

@@ -4,7 +4,8 @@
  * first; behind it the disk (L2), which outlives the process. Main thread only.
  */
 import { LRUCache } from 'lru-cache';
-import { answerBytes, type Ipc, type Resume } from '../native/index.js';
+import { answerBytes } from '../native/held.js';
+import type { Ipc, Resume } from '../native/index.js';
 import type { DiskCache } from './disk-cache.js';
 
 /** A scan's answer: the Arrow IPC stream, its rows, and the rows that were scanned for it. */

@@ -1,6 +1,14 @@
 /** The messages between the query executor and the query workers. A run is one handle: its tasks are sent one at a time. */
 import type { ErrorFields } from '../errors/index.js';
-import type { Bytes, ExportFormat, Ipc, PlanAnswer, RowFormat, RunProgress, ScanAnswer } from '../native/index.js';
+import type {
+  Bytes,
+  ExportFormat,
+  Ipc,
+  PlanAnswer,
+  RowFormat,
+  RunProgress,
+  ScanAnswer,
+} from '../native/index.js';
 import type { PageCacheShare } from './page-cache.js';
 import type { Partial } from './partial-cache.js';
 

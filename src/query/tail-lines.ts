@@ -1,5 +1,5 @@
 /** The rows of a statement as lines of JSON, while they come. */
-import { bytesByPart } from '../native/index.js';
+import { bytesByPart } from '../native/held.js';
 import type { Moment, QueryRunner, Statement } from './query-runner.js';
 
 /** Whoever takes the lines may keep them. @throws BasaltError with the API's code, before the first lines or between them */

@@ -3,7 +3,8 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tableFromIPC } from 'apache-arrow';
 import { onTestFinished } from 'vitest';
-import { answerBytes, type IngestGroup, ingestBatch, scan } from '../../src/native/index.js';
+import { answerBytes } from '../../src/native/held.js';
+import { type IngestGroup, ingestBatch, scan } from '../../src/native/index.js';
 import { BodyFormat } from '../../src/ring/layout.js';
 
 /** JSON text of records; a string is taken as JSON already, for numbers that JavaScript cannot hold. */

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import * as zstd from 'zstd-napi';
 import { BasaltError } from '../../src/errors/index.js';
+import { answerBytes, bytesByPart } from '../../src/native/held.js';
 import * as native from '../../src/native/index.js';
 import type { PlanContext } from '../../src/query/plan-context.js';
 import { BodyFormat } from '../../src/ring/layout.js';
@@ -208,7 +209,7 @@ describe('scan', () => {
     const output = { kind: 'rows', project: ['n'], limit: null };
     const answer = scanOne(fd, request(group.schema, output, { filter, time: { min: T + 1, max: T + 9 } }));
     expect(
-      tableFromIPC(native.answerBytes(answer.ipc))
+      tableFromIPC(answerBytes(answer.ipc))
         .toArray()
         .map((row) => Number(row.n)),
     ).toEqual([3, 6]);
@@ -221,7 +222,7 @@ describe('scan', () => {
     const output = { kind: 'topTime', project: ['n'], descending: true, limit: 3 };
     const answer = scanOne(fd, request(group.schema, output));
     expect(
-      tableFromIPC(native.answerBytes(answer.ipc))
+      tableFromIPC(answerBytes(answer.ipc))
         .toArray()
         .map((row) => Number(row.n))
         .toSorted(),
@@ -238,7 +239,7 @@ describe('scan', () => {
     };
     const offsets = Float64Array.of(0, group.block.length);
     const answer = native.scan(request(group.schema, output), Int32Array.of(fd, fd), offsets);
-    const rows = tableFromIPC(native.answerBytes(answer.ipc))
+    const rows = tableFromIPC(answerBytes(answer.ipc))
       .toArray()
       .map((row) => [String(row.group0), Number(row.agg0_count), Number(row.agg1_sum)]);
     expect(rows.toSorted()).toEqual([
@@ -254,7 +255,7 @@ describe('scan', () => {
       request('absent:string,n:string', { kind: 'rows', project: ['absent', 'n'], limit: null }),
     );
     expect(
-      tableFromIPC(native.answerBytes(answer.ipc))
+      tableFromIPC(answerBytes(answer.ipc))
         .toArray()
         .map((row) => row.toJSON()),
     ).toEqual([{ absent: null, n: '5' }]);
@@ -269,7 +270,7 @@ describe('scan', () => {
     const group = encodeRecords(records);
     const folder = temporaryFolder();
     const text = request(group.schema, { kind: 'rows', project: ['n', 'level'], limit: null });
-    const whole = native.answerBytes(scanOne(openFile(folder, 'whole', group.block).fd, text).ipc);
+    const whole = answerBytes(scanOne(openFile(folder, 'whole', group.block).fd, text).ipc);
     let refused = 0;
     for (let at = 0; at < group.block.length; at += 7) {
       const damaged = Uint8Array.from(group.block);
@@ -277,7 +278,7 @@ describe('scan', () => {
       const { fd } = openFile(folder, 'damaged', damaged);
       try {
         // Bytes of a column that is not read may be damaged without anybody noticing.
-        expect(Buffer.compare(native.answerBytes(scanOne(fd, text).ipc), whole), `flip at ${at}`).toBe(0);
+        expect(Buffer.compare(answerBytes(scanOne(fd, text).ipc), whole), `flip at ${at}`).toBe(0);
       } catch (error) {
         expect(error, `flip at ${at}: ${error}`).toBeInstanceOf(BasaltError);
         refused++;
@@ -492,7 +493,7 @@ describe('plans and runs', () => {
     const plan = native.plan(sql, context());
     const run = native.startRun(plan.handle, 64 << 20);
     plan.leaves.forEach((leaf, index) => {
-      native.pushRun(run, index, native.answerBytes(scanOne(fd, leaf.text).ipc));
+      native.pushRun(run, index, answerBytes(scanOne(fd, leaf.text).ipc));
       native.finishLeaf(run, index);
     });
     let text = '';
@@ -651,7 +652,7 @@ describe('plans and runs', () => {
     const { fd } = blockFile([{ _timestamp: T, n: 1, level: 'x' }]);
     const plan = native.plan('SELECT n FROM logs', context());
     const run = native.startRun(plan.handle, 1 << 20);
-    const other = native.answerBytes(
+    const other = answerBytes(
       scanOne(fd, request(schema, { kind: 'rows', project: ['level'], limit: null })).ipc,
     );
     expect(() => native.pushRun(run, 0, other)).toThrow(BasaltError);
@@ -669,7 +670,7 @@ describe('plans and runs', () => {
     const plan = native.plan('SELECT level, n FROM logs ORDER BY level', context());
     const run = native.startRun(plan.handle, 100_000);
     const feed = () => {
-      native.pushRun(run, 0, native.answerBytes(scanOne(fd, leafText(plan)).ipc));
+      native.pushRun(run, 0, answerBytes(scanOne(fd, leafText(plan)).ipc));
       native.finishLeaf(run, 0);
       while (!native.advanceRun(run).done) native.takeRows(run, 'objects');
     };
@@ -687,7 +688,7 @@ describe('plans and runs', () => {
       const run = native.startRun(plan.handle, 532 << 20);
       const { ipc } = scanOne(fd, leafText(plan));
       expect(ipc.length).toBeLessThan(32 << 20);
-      native.pushRun(run, 0, native.answerBytes(ipc));
+      native.pushRun(run, 0, answerBytes(ipc));
       native.finishLeaf(run, 0);
       let rows = 0;
       for (let done = false; !done; rows += native.takeRows(run, 'objects').rows)
@@ -704,7 +705,7 @@ describe('plans and runs', () => {
     const plan = native.plan('SELECT n FROM logs ORDER BY n', context());
     const run = native.startRun(plan.handle, 64 << 20);
     const file = native.openExport(plan.handle, 'ndjson');
-    native.pushRun(run, 0, native.answerBytes(scanOne(fd, leafText(plan)).ipc));
+    native.pushRun(run, 0, answerBytes(scanOne(fd, leafText(plan)).ipc));
     native.finishLeaf(run, 0);
     while (!native.advanceRun(run).done);
     const { bytes, rows } = native.takeExport(run, file);
@@ -712,13 +713,13 @@ describe('plans and runs', () => {
     expect(bytes).toEqual({ held: expect.any(Number), length: expected.length });
     expect(rows).toBe(records.length);
     const buffer = Buffer.alloc(1000);
-    const parts = Array.from(native.bytesByPart(bytes, buffer), (part) => Buffer.from(part).toString());
+    const parts = Array.from(bytesByPart(bytes, buffer), (part) => Buffer.from(part).toString());
     expect(parts.join('')).toBe(expected);
     expect(parts).toHaveLength(Math.ceil(expected.length / buffer.length));
     const rest = native.takeExport(run, file).bytes;
-    expect(Buffer.concat([...native.bytesByPart(rest, buffer)])).toHaveLength(0);
+    expect(Buffer.concat([...bytesByPart(rest, buffer)])).toHaveLength(0);
     native.freeHeld([(bytes as native.Held).held]);
-    expect(() => [...native.bytesByPart(bytes, buffer)]).toThrow(/no answer/);
+    expect(() => [...bytesByPart(bytes, buffer)]).toThrow(/no answer/);
     expect(native.finishExport(file)).toHaveLength(0);
     native.freeRun(run);
     native.freePlan(plan.handle);

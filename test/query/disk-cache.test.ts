@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { answerBytes } from '../../src/native/index.js';
+import { answerBytes } from '../../src/native/held.js';
 import { DiskCache, type RunDiskTask } from '../../src/query/disk-cache.js';
 import { readCacheFile, writeCacheFile } from '../../src/query/disk-cache-file.js';
 import type { Partial } from '../../src/query/partial-cache.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { answerBytes } from '../../src/native/index.js';
+import { answerBytes } from '../../src/native/held.js';
 import type { DiskCache } from '../../src/query/disk-cache.js';
 import { type Partial, PartialCache } from '../../src/query/partial-cache.js';
 
