@@ -98,8 +98,11 @@ async function sendFile(
   try {
     await exportResult(search, { ...context, clientGone }, body, statement, format, async (parts) => {
       const timer = setTimeout(() => stalled.abort(), EXPORT_STALL_SECONDS * 1000);
-      for (const part of parts) await open().write(part);
-      clearTimeout(timer);
+      try {
+        for (const part of parts) await open().write(part);
+      } finally {
+        clearTimeout(timer);
+      }
     });
     open().end('');
   } catch (error) {

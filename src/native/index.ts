@@ -244,7 +244,7 @@ export interface PlanAnswer {
   histogramSeconds?: number;
 }
 
-/** A ScanRequest as JSON: forward the text, parse `requestToPrune` only to prune (64-bit integers do not survive parsing). */
+/** A ScanRequest as JSON. Forward the text; parsed it is good only to prune by, since 64-bit integers do not survive that. */
 export interface RequestText {
   text: string;
   /** The same with ranges in place of its long lists of values, where it has such: all rows of the one pass the other. */
@@ -578,5 +578,5 @@ export const copyBytes = guarded(addon.copyBytes);
 /** Decompresses zstd frames. @throws BasaltError when damaged or when the result would pass `limitBytes` */
 export const decompressZstd = guarded(addon.decompressZstd);
 
-/** Sets the scheduling priority of the calling thread alone (Linux). */
+/** Adds to the nice value of the calling thread alone (Linux). */
 export const addThreadNice = guarded(addon.addThreadNice);

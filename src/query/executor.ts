@@ -292,6 +292,7 @@ class QueryExecution {
       format: this.input.format,
     });
     this.runHandle = feed.run;
+    this.own(feed.bytes);
     // The run has them now, and freed them.
     for (const { ipc } of answers) if ('held' in ipc) this.held.delete(ipc.held);
     const begun = feed.requests.map(({ leaf, request }) => ({ leaf, ...this.inTime(leaf, request) }));
@@ -311,11 +312,10 @@ class QueryExecution {
     return feed;
   }
 
-  /** Puts encoded rows where they belong. */
+  /** Gives encoded rows to the sink, or keeps them for the result. */
   private async give(bytes: Bytes): Promise<void> {
     const { sink } = this.input;
     if (sink) {
-      this.own(bytes);
       await Promise.race([sink(bytes), this.cancelled]);
       this.free([bytes]);
     } else {

@@ -1,4 +1,7 @@
 /** A query's execution over a pool that answers as the test says: morsels, credit, errors, cancellation, and what is given back. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Piscina } from 'piscina';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -9,7 +12,7 @@ import {
   LEAF_CREDIT_BYTES,
   QUERY_MEMORY_BYTES_MAX,
 } from '../../src/config/limits.js';
-import type { PlanAnswer } from '../../src/native/index.js';
+import { copyHeld, type Held, type PlanAnswer, scan } from '../../src/native/index.js';
 import { type QueryInput, runQuery } from '../../src/query/executor.js';
 import { PartialCache } from '../../src/query/partial-cache.js';
 import { PlanCache } from '../../src/query/plan-cache.js';
@@ -17,6 +20,7 @@ import type { CombineTask, FeedResult, FeedTask, QueryTask, ScanTask } from '../
 import type { Output } from '../../src/query/scan-request.js';
 import type { FileLease } from '../../src/storage/file-lease.js';
 import type { Stream } from '../../src/storage/stream.js';
+import { encodeRecords, openFile } from '../native/encoded.js';
 import { liveBlock, liveSegment, makeStream, snapshotOf } from './streams.js';
 
 const ROWS: Output = { kind: 'rows', project: ['_timestamp'], limit: null };
@@ -702,4 +706,50 @@ test('a deferred leaf is scanned for each request that the run makes, not before
   expect(new Set(texts)).toEqual(new Set([leafText(ROWS), ...requests]));
   expect(texts.indexOf(requests[0] as string)).toBeGreaterThan(texts.lastIndexOf(leafText(ROWS)));
   expect(texts.indexOf(requests[1] as string)).toBeGreaterThan(texts.lastIndexOf(requests[0] as string));
+});
+
+describe('rows of an export that stayed in the addon', () => {
+  function heldBytes(): Held {
+    const folder = mkdtempSync(join(tmpdir(), 'basalt-executor-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const records = Array.from({ length: 20_000 }, (_, n) => ({ _timestamp: 1_700_000_000_000_000 + n }));
+    const { fd } = openFile(folder, 'block', encodeRecords(records).block);
+    const { ipc } = scan(leafText(ROWS), Int32Array.of(fd), Float64Array.of(0));
+    if (!('held' in ipc)) throw new Error('the answer is too small to be held');
+    return ipc;
+  }
+
+  function isHeld({ held }: Held): boolean {
+    try {
+      copyHeld(held, 0, new Uint8Array(1));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  test('are there while they are written, and freed after that', async () => {
+    const bytes = heldBytes();
+    const pool = new FakeQueryPool();
+    pool.onFeed = async () => ({ bytes, done: true });
+    const seen: unknown[] = [];
+    const sink: QueryInput['sink'] = async (given) => void seen.push(given, isHeld(bytes));
+    await run(pool, streamOf(1).stream, undefined, { format: 7, sink });
+    expect(seen).toEqual([bytes, true]);
+    expect(isHeld(bytes)).toBe(false);
+  });
+
+  test('are freed when they cannot be written, and when the query fails before that', async () => {
+    const unwritten = heldBytes();
+    const pool = new FakeQueryPool();
+    pool.onFeed = async () => ({ bytes: unwritten, done: true });
+    const sink = () => Promise.reject(new Error('the disk is full'));
+    await expect(run(pool, streamOf(1).stream, undefined, { format: 7, sink })).rejects.toThrow('full');
+    expect(isHeld(unwritten)).toBe(false);
+    const ungiven = heldBytes();
+    const request = { text: leafText(ROWS, 'unknown') };
+    pool.onFeed = async () => ({ bytes: ungiven, requests: [{ leaf: 0, request }] });
+    await expect(run(pool, streamOf(1).stream, undefined, { format: 7, sink })).rejects.toThrow('unknown');
+    expect(isHeld(ungiven)).toBe(false);
+  });
 });
