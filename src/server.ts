@@ -7,10 +7,12 @@ import { fileURLToPath } from 'node:url';
 import { BroadcastChannel } from 'node:worker_threads';
 import { type Logger, pino } from 'pino';
 import { Piscina } from 'piscina';
+import { descriptorLimit, divideDescriptors } from './config/descriptors.js';
 import { type Config, parseAddress } from './config/index.js';
 import { RING_SLOTS, WAL_FILE_BYTES_MAX, WAL_IDLE_MS } from './config/limits.js';
 import { FATAL_EXIT_CODE, overloaded } from './errors/index.js';
 import { Authenticator, rootPassword } from './http/auth.js';
+import { Connections } from './http/connections.js';
 import type { Exchange } from './http/exchange.js';
 import { addExportRoutes } from './http/export-routes.js';
 import { addFunctionRoutes } from './http/function-routes.js';
@@ -86,6 +88,7 @@ class Server {
   private lastBatchMs = Date.now();
   private walHeld = true;
   private readonly goneFiles = new BroadcastChannel(GONE_FILES_CHANNEL);
+  private readonly connections: Connections;
   private listener: Listener | undefined;
 
   constructor(
@@ -118,8 +121,13 @@ class Server {
     );
     this.ingestPool = pool('ingest', config.ingestWorkers, ingestData);
     const { pageCacheBytes, resultCacheBytes, heapBodyBytes, query } = config.memory;
+    const descriptors = divideDescriptors(descriptorLimit(), config);
+    this.connections = new Connections(descriptors.connections);
     if (pageCacheBytes > 0) this.pageCache = new PageCache(pageCacheBytes, config.pageCacheTtlSeconds);
-    const queryData: QueryWorkerData = { pageCache: this.pageCache?.share };
+    const queryData: QueryWorkerData = {
+      pageCache: this.pageCache?.share,
+      filesMax: descriptors.dataFilesByWorker,
+    };
     this.queryPool = pool('query', config.queryWorkers, queryData);
     const mergeThreads = config.ingestWorkers;
     this.mergePool = pool('merge', mergeThreads, { nice: 10 } satisfies MergeWorkerData, 1);
@@ -200,6 +208,7 @@ class Server {
     this.listener = await listen(
       host,
       port,
+      this.connections,
       (exchange) => this.handle(exchange),
       (exchange, status) => {
         const route = this.routeOf.get(exchange) ?? 'none';
@@ -276,6 +285,7 @@ class Server {
     try {
       const match = this.router.match(exchange.method, exchange.path);
       if (!match.open) this.authenticator.check(exchange.authorization);
+      if (!match.open) exchange.connection?.known();
       return match;
     } catch (error) {
       this.authenticator.check(exchange.authorization);
@@ -285,6 +295,18 @@ class Server {
 
   private addGauges(): void {
     const { metrics, store, ingest } = this;
+    const { connections } = this;
+    metrics.gauge('basalt_http_connections', 'Connections that are open', () => connections.count);
+    metrics.gauge(
+      'basalt_http_strangers',
+      'Of them, those that have shown no credentials',
+      () => connections.strangers.size,
+    );
+    metrics.total(
+      'basalt_http_connections_refused_total',
+      'Connections refused, or closed to make room for others',
+      () => connections.refusedCount,
+    );
     metrics.gauge('basalt_ring_bytes', 'Bytes reserved in the ingest ring', () => ingest.ringBytes);
     metrics.gauge(
       'basalt_ingest_pending_requests',

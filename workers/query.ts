@@ -38,11 +38,11 @@ const WARM_UP_ROUNDS = 30;
 /** Behind sockets and ingest, before merges: a query that takes all cores must not make those who send wait. */
 const NICE = 5;
 
-const { pageCache } = workerData as QueryWorkerData;
+const { pageCache, filesMax } = workerData as QueryWorkerData;
 
 addThreadNice(NICE);
 
-const files = new FileHandles();
+const files = new FileHandles(filesMax);
 const cache = pageCache && new CacheUser(pageCache);
 
 warmUp();

@@ -20,7 +20,7 @@ export const ALLOWED_IMPORTS: Record<string, string[]> = {
   maintenance: [...FOUNDATION, 'native', 'storage'],
   protocols: [...FOUNDATION, 'native', 'ring', 'ingest'],
   metrics: FOUNDATION,
-  http: [...FOUNDATION, 'protocols', 'ingest', 'ring', 'query', 'storage', 'metrics'],
+  http: [...FOUNDATION, 'native', 'protocols', 'ingest', 'ring', 'query', 'storage', 'metrics'],
   server: [...FOUNDATION, 'http', 'protocols', 'ingest', 'ring', 'query', 'storage', 'metrics'],
   cli: [...FOUNDATION, 'server', 'maintenance', 'storage', 'native'],
   workers: [...FOUNDATION, 'native', 'ring', 'storage', 'ingest', 'query', 'protocols', 'maintenance'],

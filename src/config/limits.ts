@@ -5,6 +5,13 @@
 /** Largest request body, decompressed. A body needs this much contiguous ring space. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
+/** Request line and fields together. */
+export const HEAD_BYTES_MAX = 64 * 1024;
+
+/** Seconds in which the head of a request has to come, and that a connection may be kept without one. uWebSockets.js has 10 fixed. */
+export const HEAD_SECONDS = 10;
+export const IDLE_SECONDS = 10;
+
 /** Bodies kept outside the ring: of unknown length, or slow to arrive while the ring is full. */
 export const HEAP_BODY_BYTES_MAX = 128 * 1024 * 1024;
 

@@ -1,8 +1,6 @@
-/**
- * One request and its answer over uWebSockets.js: the only file, with `listener.ts` and `socket.ts`, that knows that library. uWS objects
- * are valid only inside its callbacks (request) or until the answer or abort (response), so what is needed later is copied here at once.
- */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+/** One request and its answer, over whichever library reads the connection (listener.ts). */
+import type { Connection } from './connections.js';
+import type { Framing } from './framing.js';
 import type { SocketListener, Upgrade } from './socket.js';
 
 const REASONS: Record<number, string> = {
@@ -21,6 +19,7 @@ const REASONS: Record<number, string> = {
   426: 'Upgrade Required',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
+  501: 'Not Implemented',
   503: 'Service Unavailable',
 };
 
@@ -40,6 +39,38 @@ export interface ReplyStream {
   cut(): void;
 }
 
+/** What a request says before its body. */
+export interface RequestHead {
+  method: string;
+  path: string;
+  query: string;
+  /** The first of each name, names in lower case. */
+  fields: Map<string, string>;
+  framing: Framing;
+}
+
+/** What an exchange needs of its connection: of uWebSockets.js the response itself, which is good until the answer or the abort. */
+export interface Wire {
+  onAborted(handler: () => void): unknown;
+  /** The bytes are only valid during the call. */
+  onData(handler: (chunk: ArrayBuffer | Uint8Array, isLast: boolean) => void): unknown;
+  onWritable(handler: () => boolean): unknown;
+  cork(handler: () => void): unknown;
+  writeStatus(status: string): unknown;
+  writeHeader(name: string, value: string): unknown;
+  /** @returns false when the socket has enough for now */
+  write(bytes: string | Uint8Array): boolean;
+  end(bytes?: string | Uint8Array, close?: boolean): unknown;
+  endWithoutBody(contentLength?: number, close?: boolean): unknown;
+  close(): unknown;
+}
+
+export interface ExchangeOptions {
+  upgrade?: Upgrade;
+  /** Nothing that comes after this request on its connection is read as another one: the connection ends with the answer. */
+  isLast?: boolean;
+}
+
 export class Exchange {
   readonly method: string;
   readonly path: string;
@@ -57,28 +88,36 @@ export class Exchange {
   /** Aborts when the client goes away before the end of the answer. */
   readonly cancelled = new AbortController();
   private state: 'OPEN' | 'STREAMING' | 'ANSWERED' | 'ABORTED' = 'OPEN';
+  private gone = false;
   private abortListener: (() => void) | undefined;
   /** Of a write that waits for the socket. */
   private writable: (() => void) | undefined;
 
+  private readonly isLast: boolean;
+  private readonly upgrade: Upgrade | undefined;
+
   constructor(
-    private readonly response: HttpResponse,
-    request: HttpRequest,
+    private readonly response: Wire,
+    { method, path, query, fields, framing }: RequestHead,
+    readonly connection: Connection | undefined,
     private readonly onAnswered: (exchange: Exchange, status: number) => void,
-    private readonly upgrade?: Upgrade,
+    { upgrade, isLast = false }: ExchangeOptions = {},
   ) {
-    this.method = request.getMethod().toUpperCase();
-    this.path = request.getUrl();
-    this.query = new URLSearchParams(request.getQuery() ?? '');
-    this.authorization = request.getHeader('authorization');
-    this.contentEncoding = request.getHeader('content-encoding').toLowerCase();
-    this.contentType = request.getHeader('content-type').toLowerCase();
-    this.cacheControl = request.getHeader('cache-control').toLowerCase();
-    this.accept = request.getHeader('accept').toLowerCase();
-    this.traceId = request.getHeader('x-openobserve-trace-id').toLowerCase();
-    const length = request.getHeader('content-length');
-    this.contentLength = length === '' ? undefined : Number(length);
+    const field = (name: string) => fields.get(name) ?? '';
+    this.method = method.toUpperCase();
+    this.path = path;
+    this.query = new URLSearchParams(query);
+    this.authorization = field('authorization');
+    this.contentEncoding = field('content-encoding').toLowerCase();
+    this.contentType = field('content-type').toLowerCase();
+    this.cacheControl = field('cache-control').toLowerCase();
+    this.accept = field('accept').toLowerCase();
+    this.traceId = field('x-openobserve-trace-id').toLowerCase();
+    this.contentLength = framing.kind === 'length' ? framing.bytes : undefined;
+    this.upgrade = upgrade;
+    this.isLast = isLast;
     response.onAborted(() => {
+      this.gone = true;
       if (this.state === 'ANSWERED') return;
       this.state = 'ABORTED';
       this.cancelled.abort();
@@ -103,7 +142,8 @@ export class Exchange {
   /** Hands over each piece of the body. The bytes are only valid during the call. */
   onBody(listener: (bytes: Uint8Array, isLast: boolean) => void): void {
     this.response.onData((chunk, isLast) => {
-      if (this.state === 'OPEN') listener(new Uint8Array(chunk), isLast);
+      if (this.state === 'OPEN')
+        listener(chunk instanceof Uint8Array ? chunk : new Uint8Array(chunk), isLast);
     });
   }
 
@@ -130,6 +170,18 @@ export class Exchange {
   reply(status: number, body: string | Uint8Array | Uint8Array[], options: ReplyOptions = {}): void {
     if (this.state !== 'OPEN') return;
     this.state = 'ANSWERED';
+    if (this.isLast) {
+      // Not within the call that reads the connection: with an answer under way, the library closes it rather than read on.
+      setImmediate(() => {
+        if (!this.gone) this.writeWhole(status, body, { ...options, close: true });
+      });
+    } else {
+      this.writeWhole(status, body, options);
+    }
+    this.onAnswered(this, status);
+  }
+
+  private writeWhole(status: number, body: string | Uint8Array | Uint8Array[], options: ReplyOptions): void {
     const { response } = this;
     response.cork(() => {
       this.writeHead(status, options);
@@ -137,7 +189,6 @@ export class Exchange {
       if (this.method === 'HEAD') response.endWithoutBody(Buffer.byteLength(bytes), options.close);
       else response.end(bytes, options.close);
     });
-    this.onAnswered(this, status);
   }
 
   /** Answers an upgradable request with a WebSocket. */
@@ -146,7 +197,7 @@ export class Exchange {
     this.state = 'ANSWERED';
     // Not corked, although the library asks for it and says so on standard error: corked, about one fresh server in six dropped its first
     // socket right after the upgrade (4 of 24, against 0 of 24). Its `cork` seems to read the socket as a response once it is none.
-    this.upgrade.accept(this.response, listener);
+    this.upgrade.accept(listener);
     this.onAnswered(this, 101);
   }
 
@@ -158,14 +209,17 @@ export class Exchange {
         this.takeWritable()?.();
         return true;
       });
-      this.response.cork(() => this.writeHead(status, options));
+      this.response.cork(() => {
+        this.writeHead(status, options);
+        if (this.isLast) this.response.writeHeader('connection', 'close');
+      });
     }
     return {
       write: (bytes) => this.write(bytes),
       end: (bytes) => {
         if (this.state !== 'STREAMING') return;
         this.state = 'ANSWERED';
-        this.response.cork(() => this.response.end(bytes));
+        this.response.cork(() => this.response.end(bytes, this.isLast));
         this.onAnswered(this, status);
       },
       cut: () => {

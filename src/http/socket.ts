@@ -55,6 +55,7 @@ export class Upgrade {
   private readonly extensions: string;
 
   constructor(
+    private readonly response: HttpResponse,
     request: HttpRequest,
     private readonly context: us_socket_context_t,
   ) {
@@ -64,14 +65,15 @@ export class Upgrade {
   }
 
   /** The listener is told that the socket is open before this returns. */
-  accept(response: HttpResponse, listener: SocketListener): void {
+  accept(listener: SocketListener): void {
     const data: SocketData = { listener };
-    response.upgrade(data, this.key, this.protocol, this.extensions, this.context);
+    this.response.upgrade(data, this.key, this.protocol, this.extensions, this.context);
   }
 }
 
 export function socketBehavior(
   handle: (response: HttpResponse, request: HttpRequest, upgrade: Upgrade) => void,
+  closed: () => void,
 ): WebSocketBehavior<SocketData> {
   return {
     idleTimeout: TAIL_IDLE_SECONDS,
@@ -79,7 +81,8 @@ export function socketBehavior(
     maxPayloadLength: MESSAGE_BYTES_MAX,
     // Senders bound what waits themselves: here, what is dropped would be dropped unseen.
     maxBackpressure: 0,
-    upgrade: (response, request, context) => handle(response, request, new Upgrade(request, context)),
+    upgrade: (response, request, context) =>
+      handle(response, request, new Upgrade(response, request, context)),
     open: (socket) => {
       const data = socket.getUserData();
       data.socket = new Socket(socket);
@@ -90,6 +93,7 @@ export function socketBehavior(
       const { socket: ended, listener } = socket.getUserData();
       ended?.ended();
       listener.closed();
+      closed();
     },
   };
 }

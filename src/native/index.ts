@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { BasaltError, FatalError, requestError } from '../errors/index.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 10;
+export const ABI_VERSION = 11;
 
 export interface Abi {
   abi: number;
@@ -372,6 +372,9 @@ interface NativeAddon {
   copyBytes(target: Uint8Array, offset: number, source: Uint8Array): void;
   decompressZstd(bytes: Uint8Array, limitBytes: number): Uint8Array;
   addThreadNice(by: number): void;
+  peekSocket(descriptor: number, bytesMax: number): Uint8Array;
+  duplicateDescriptor(descriptor: number): number;
+  deferAccept(descriptor: number, seconds: number): void;
 }
 
 const REBUILD = 'rebuild it with: npm run build';
@@ -580,3 +583,12 @@ export const decompressZstd = guarded(addon.decompressZstd);
 
 /** Adds to the nice value of the calling thread alone (Linux). */
 export const addThreadNice = guarded(addon.addThreadNice);
+
+/** What has arrived at a socket and not been read yet, at most `bytesMax`; it stays there. A microsecond or two, on the main thread. */
+export const peekSocket = guarded(addon.peekSocket);
+
+/** A second descriptor of an open socket; whoever asked for it owns it. @throws BasaltError 500 when descriptors have run out */
+export const duplicateDescriptor = guarded(addon.duplicateDescriptor);
+
+/** New connections of a listening socket are accepted once they have sent something, or after about so many seconds (Linux). */
+export const deferAccept = guarded(addon.deferAccept);

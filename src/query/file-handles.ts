@@ -6,13 +6,11 @@ import { closeSync, openSync } from 'node:fs';
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { GONE_FILES_CHANNEL } from './query-task.js';
 
-const HANDLES_MAX = 256;
-
 export class FileHandles {
   private readonly fds = new Map<string, number>();
   private readonly gone = new BroadcastChannel(GONE_FILES_CHANNEL);
 
-  constructor() {
+  constructor(private readonly countMax: number) {
     // Without a listener, what arrives while the event loop turns would be dropped; `sweep` takes what came while it was blocked.
     this.gone.onmessage = (message) => this.close(String((message as { data: unknown }).data));
     this.gone.unref();
@@ -35,7 +33,7 @@ export class FileHandles {
       this.close(String((message as { message: unknown }).message));
     }
     for (const path of this.fds.keys()) {
-      if (this.fds.size <= HANDLES_MAX) break;
+      if (this.fds.size <= this.countMax) break;
       this.close(path);
     }
   }

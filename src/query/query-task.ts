@@ -15,6 +15,8 @@ import type { Partial } from './partial-cache.js';
 export interface QueryWorkerData {
   /** None: it is turned off. */
   pageCache?: PageCacheShare;
+  /** Data files that are kept open. */
+  filesMax: number;
 }
 
 export interface PlanTask {

@@ -5,10 +5,12 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { FatalError, overloaded, requestError } from '../../src/errors/index.js';
+import { Connections } from '../../src/http/connections.js';
 import type { Exchange } from '../../src/http/exchange.js';
 import { type Listener, listen } from '../../src/http/listener.js';
 import { onBug, replyError } from '../../src/http/reply-error.js';
 
+const connections = new Connections({ total: 100, strangers: 50, byAddress: 80 });
 let listener: Listener;
 let handle: (exchange: Exchange) => void;
 let answered: number[] = [];
@@ -19,6 +21,7 @@ beforeAll(async () => {
   listener = await listen(
     '127.0.0.1',
     0,
+    connections,
     (exchange) => handle(exchange),
     (_exchange, status) => answered.push(status),
   );
@@ -166,11 +169,11 @@ test('a client that goes away aborts the exchange once, and an answer after that
 
 test('an address that cannot be had is a FatalError that names it', async () => {
   const nothing = () => {};
-  await expect(listen('127.0.0.1', listener.port, nothing, nothing)).rejects.toThrow(FatalError);
-  await expect(listen('127.0.0.1', listener.port, nothing, nothing)).rejects.toThrow(
+  await expect(listen('127.0.0.1', listener.port, connections, nothing, nothing)).rejects.toThrow(FatalError);
+  await expect(listen('127.0.0.1', listener.port, connections, nothing, nothing)).rejects.toThrow(
     `127.0.0.1:${listener.port}`,
   );
-  await expect(listen('203.0.113.1', 0, nothing, nothing)).rejects.toThrow(FatalError);
+  await expect(listen('203.0.113.1', 0, connections, nothing, nothing)).rejects.toThrow(FatalError);
 });
 
 describe('answers in pieces', () => {

@@ -44,7 +44,7 @@ function readlink(link: string): string {
 }
 
 test('a file is opened once and its descriptor used again', () => {
-  const handles = new FileHandles();
+  const handles = new FileHandles(256);
   const [path] = files(1) as [string];
   const fd = handles.open(path);
   expect(handles.open(path)).toBe(fd);
@@ -53,7 +53,7 @@ test('a file is opened once and its descriptor used again', () => {
 });
 
 test('no more than the limit stay open after a sweep, the least recently used go', () => {
-  const handles = new FileHandles();
+  const handles = new FileHandles(256);
   const paths = files(300);
   for (const path of paths) handles.open(path);
   handles.open(paths[0] as string);
@@ -66,7 +66,7 @@ test('no more than the limit stay open after a sweep, the least recently used go
 });
 
 test('a file that is gone is closed with the next sweep, so that its space is freed', async () => {
-  const handles = new FileHandles();
+  const handles = new FileHandles(256);
   const [path, other] = files(2) as [string, string];
   handles.open(path);
   handles.open(other);

@@ -8,6 +8,7 @@ mod inspect;
 mod query;
 mod scan;
 mod segment;
+mod socket;
 mod table;
 
 use napi::bindgen_prelude::Uint8ArraySlice;
@@ -19,7 +20,7 @@ use napi_derive::napi;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Raised together with `ABI_VERSION` in `src/native/index.ts`.
-const ABI_VERSION: u32 = 10;
+const ABI_VERSION: u32 = 11;
 
 #[napi(object)]
 pub struct Abi {
