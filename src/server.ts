@@ -10,7 +10,7 @@ import { Piscina } from 'piscina';
 import { descriptorLimit, divideDescriptors } from './config/descriptors.js';
 import { type Config, parseAddress } from './config/index.js';
 import { RING_SLOTS, WAL_FILE_BYTES_MAX, WAL_IDLE_MS } from './config/limits.js';
-import { FATAL_EXIT_CODE, overloaded } from './errors/index.js';
+import { FATAL_EXIT_CODE, FatalError, overloaded } from './errors/index.js';
 import { Authenticator, rootPassword } from './http/auth.js';
 import { Connections } from './http/connections.js';
 import type { Exchange } from './http/exchange.js';
@@ -30,6 +30,7 @@ import { addValuesRoutes } from './http/values-routes.js';
 import type { IngestWorkerData } from './ingest/batch-task.js';
 import { IngestFrontEnd } from './ingest/front-end.js';
 import { Metrics } from './metrics/index.js';
+import { endProcess } from './native/index.js';
 import { QueryCaches } from './query/caches.js';
 import { DeletionService } from './query/deletion.js';
 import { PageCache } from './query/page-cache.js';
@@ -48,10 +49,19 @@ import type { MergeWorkerData } from './storage/merge-task.js';
 import { Store } from './storage/store.js';
 import { WalSpares } from './storage/wal-spares.js';
 
+/** Clients that wait for answers get so long. */
+const DRAIN_ANSWERS_MS = 1500;
+
+/** A batch that is being synced is waited for: its sender would not know whether to send again. */
 const DRAIN_TIMEOUT_MS = 30_000;
 const POOL_IDLE_MS = 30_000;
 
 const workersDirectory = join(dirname(fileURLToPath(import.meta.url)), '..', 'workers');
+
+/** Resolves with the promise, or after so long. */
+async function within(promise: Promise<unknown>, ms: number): Promise<void> {
+  await Promise.race([promise, new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))]);
+}
 
 /** With fewer `minThreads`, threads are started when they are needed, and end when they were idle for a while. */
 function pool(worker: string, threads: number, workerData?: unknown, minThreads = threads): Piscina {
@@ -95,14 +105,10 @@ class Server {
     private readonly config: Config,
     private readonly log: Logger,
     private readonly store: Store,
-    private readonly catalogPool: Piscina,
   ) {
     const { password, generated } = rootPassword(config, this.store.layout.rootPassword);
-    if (generated) {
-      log.warn(
-        `root user ${config.rootUserEmail}, password ${password} (kept in ${this.store.layout.rootPassword})`,
-      );
-    }
+    if (generated) announcePassword(config.rootUserEmail, password, this.store.layout.rootPassword, log);
+    this.observeClock();
     this.authenticator = new Authenticator(config.rootUserEmail, password);
     this.store.onFatal = (error) => this.fatal(error);
     this.store.onFileGone = (path) => this.goneFiles.postMessage(path);
@@ -228,22 +234,21 @@ class Server {
       () => this.fatal(new Error(`draining took over ${DRAIN_TIMEOUT_MS} ms`)),
       DRAIN_TIMEOUT_MS,
     ).unref();
+    const answersEndMs = performance.now() + DRAIN_ANSWERS_MS;
     this.listener?.stopAccepting();
     this.spares.stop();
     this.caches.close();
-    await this.ingest.idle();
+    this.merges.abandon();
+    await this.ingest.stop();
     // After the last rows that were acknowledged; what is being read of them is not waited for.
     await this.tails.stop();
+    await within(this.search.running.idle(), answersEndMs - performance.now());
+    this.search.running.stopAll(overloaded('the server is stopping', 'retry elsewhere or later'));
+    void this.collector.stop();
     await this.search.running.idle();
-    await this.search.runner.admission.idle();
-    await this.collector.stop();
-    await this.merges.stop();
-    const pools = [this.ingestPool, this.queryPool, this.mergePool, this.urgentMergePool];
-    await Promise.all(pools.map((each) => each.destroy()));
-    this.listener?.close();
+    // Merges and deletions under way are abandoned: what they read stays as it is, and the next start removes what they wrote.
     await this.store.close();
-    await this.catalogPool.destroy();
-    this.goneFiles.close();
+    this.listener?.close();
     this.log.info('stopped');
   }
 
@@ -291,6 +296,23 @@ class Server {
       this.authenticator.check(exchange.authorization);
       throw error;
     }
+  }
+
+  private observeClock(): void {
+    const { clock } = this.store;
+    clock.observer = {
+      held: (seconds) =>
+        this.log.warn(
+          { seconds },
+          'the wall clock jumped: nothing goes by age until it stands where it should, or has stood there for 6 hours',
+        ),
+      released: () => this.log.info('the wall clock is trusted again: retention goes on'),
+    };
+    this.metrics.gauge(
+      'basalt_clock_jump_seconds',
+      'By how much the wall clock is ahead of what retention believes, which waits then',
+      () => clock.jumpSeconds,
+    );
   }
 
   private addGauges(): void {
@@ -399,13 +421,24 @@ class Server {
   }
 
   private fatal(error: unknown): void {
-    this.log.fatal(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    process.exit(FATAL_EXIT_CODE);
+    const text =
+      error instanceof FatalError ? error.message : error instanceof Error ? error.stack : undefined;
+    this.log.fatal(text ?? String(error));
+    endProcess(FATAL_EXIT_CODE);
   }
+}
+
+/** Once, where a person looks on. A log is kept and read by others: it is told where the password is. */
+function announcePassword(user: string, password: string, file: string, log: Logger): void {
+  if (process.stderr.isTTY)
+    process.stderr.write(`root user ${user}, password ${password} (kept in ${file})\n`);
+  else log.warn(`a password for the root user ${user} was made: its owner can read it in ${file}`);
 }
 
 /** Serves until SIGTERM or SIGINT has been handled. @throws FatalError, BasaltError when it cannot start */
 export async function serve(config: Config): Promise<void> {
+  // Whatever is made in the data directory is for its owner alone, also what libraries make.
+  process.umask(0o077);
   // Synchronous: the last words before an exit must not be lost.
   const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
   const catalogPool = pool('catalog', 1);
@@ -415,11 +448,13 @@ export async function serve(config: Config): Promise<void> {
   // Its threads are made for files to read, and end by themselves: one that is ended while it still loads takes the process with it.
   const readers = pool('recovery', availableParallelism(), undefined, 0);
   const { removals } = await store.recover((path) => readers.run(path));
-  const server = new Server(config, log, store, catalogPool);
+  const server = new Server(config, log, store);
   await server.start(removals);
   await new Promise<void>((resolve, reject) => {
     const stop = () => server.drain().then(resolve, reject);
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
   });
+  // A worker that is in a merge would be waited for by an ordinary exit.
+  endProcess(0);
 }

@@ -21,7 +21,7 @@ export const ALLOWED_IMPORTS: Record<string, string[]> = {
   protocols: [...FOUNDATION, 'native', 'ring', 'ingest'],
   metrics: FOUNDATION,
   http: [...FOUNDATION, 'native', 'protocols', 'ingest', 'ring', 'query', 'storage', 'metrics'],
-  server: [...FOUNDATION, 'http', 'protocols', 'ingest', 'ring', 'query', 'storage', 'metrics'],
+  server: [...FOUNDATION, 'native', 'http', 'protocols', 'ingest', 'ring', 'query', 'storage', 'metrics'],
   cli: [...FOUNDATION, 'server', 'maintenance', 'storage', 'native'],
   workers: [...FOUNDATION, 'native', 'ring', 'storage', 'ingest', 'query', 'protocols', 'maintenance'],
 };

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `basalt` command. */
+import './no-inspector.js';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addExportCommand } from './export/command.js';

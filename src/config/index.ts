@@ -8,9 +8,11 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { nearestName, requestError } from '../errors/index.js';
 import {
+  COLLECTION_INTERVAL_SECONDS_MAX,
   PAGE_CACHE_BYTES_MAX,
   PAGE_CACHE_BYTES_MIN,
   PAGE_CACHE_TTL_SECONDS_DEFAULT,
+  RETENTION_DAYS_MAX,
   RING_BYTES_MAX,
   SPILL_BYTES_DEFAULT,
 } from './limits.js';
@@ -54,11 +56,11 @@ export const configSchema = z.strictObject({
   /** Disk that queries may spill to, together, in `<dataDir>/spill`. */
   spillBytes: natural.default(SPILL_BYTES_DEFAULT),
   /** Days of event time that are kept of streams without a setting of their own; 0: all. */
-  retentionDays: z.coerce.number().min(0).default(0),
+  retentionDays: z.coerce.number().min(0).max(RETENTION_DAYS_MAX).default(0),
   /** Bytes of segments and WAL blocks that are kept of each such stream, the oldest go first; 0: all. */
   retentionBytes: z.coerce.number().int().min(0).default(0),
   /** Seconds between collections of expired and orphan files. */
-  collectionIntervalSeconds: positive.default(60),
+  collectionIntervalSeconds: positive.max(COLLECTION_INTERVAL_SECONDS_MAX).default(60),
   /** A collection leaves expired segments of fewer bytes in all for a later one. */
   collectionThresholdBytes: z.coerce.number().int().min(0).default(0),
   /** Shared memory for decoded pages, 0 for none. */

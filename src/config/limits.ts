@@ -47,6 +47,12 @@ export const WAL_FILE_BYTES_MAX = 16 * 1024 * 1024;
 /** Without a batch for this long, WAL files that hold nothing live and those prepared for more are let go of. */
 export const WAL_IDLE_MS = 60_000;
 
+/** Of a stream or of all, a century: more is a mistake, and the times that follow from it are no times. */
+export const RETENTION_DAYS_MAX = 36_500;
+
+/** Seconds between collections, at most. */
+export const COLLECTION_INTERVAL_SECONDS_MAX = 86_400;
+
 /** Live WAL bytes over which ingest answers 503 until merges catch up; bounds disk use and recovery time. */
 export const WAL_BYTES_MAX = 8 * 1024 * 1024 * 1024;
 

@@ -1,6 +1,6 @@
 /** Settings of a stream, and the removal of some of its rows. */
 import { z } from 'zod';
-import { SEARCH_BODY_BYTES_MAX } from '../config/limits.js';
+import { RETENTION_DAYS_MAX, SEARCH_BODY_BYTES_MAX } from '../config/limits.js';
 import { requestError } from '../errors/index.js';
 import type { DeletionService } from '../query/deletion.js';
 import { parseJsonBody } from '../query/json-body.js';
@@ -12,7 +12,11 @@ import type { Router } from './router.js';
 
 const settingsSchema = z.strictObject({
   /** Days of event time; 0: as configured for all streams. */
-  data_retention: z.number().min(0).optional(),
+  data_retention: z
+    .number()
+    .min(0)
+    .max(RETENTION_DAYS_MAX, { error: `at most ${RETENTION_DAYS_MAX} days; 0 is the default of the server` })
+    .optional(),
   data_retention_bytes: z.number().int().min(0).optional(),
 });
 

@@ -55,6 +55,7 @@ export class IngestFrontEnd {
   /** Requests in a batch lately, as a running mean. */
   private usualRequests = 1;
   private idleListeners: (() => void)[] = [];
+  private stopping = false;
 
   constructor(
     private readonly ring: RingProducer,
@@ -134,8 +135,12 @@ export class IngestFrontEnd {
     body.receivedBytes = end;
   }
 
-  /** The body is complete: publishes it. @throws BasaltError 503 when a body from the heap finds no room */
+  /** The body is complete: publishes it. @throws BasaltError 503 when a body from the heap finds no room, or the server is stopping */
   end(body: Body): void {
+    if (this.stopping) {
+      this.abandon(body);
+      throw overloaded('the server is stopping', 'retry elsewhere or later');
+    }
     if (body.state === 'HEAP') this.moveIntoRing(body);
     if (body.state !== 'RING') return;
     this.reserved.delete(body.slot);
@@ -158,6 +163,12 @@ export class IngestFrontEnd {
       this.dropPieces(body);
     }
     body.state = 'ABANDONED';
+  }
+
+  /** Refuses bodies that are not complete yet. Resolves when every published request has been answered. */
+  stop(): Promise<void> {
+    this.stopping = true;
+    return this.idle();
   }
 
   /** Resolves when every published request has been answered. */

@@ -5,16 +5,13 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Catalog, type NewSegment, type StreamKey } from '../storage/catalog.js';
-import type { DataLayout } from '../storage/layout.js';
+import { CATALOG_SUFFIXES, type DataLayout } from '../storage/layout.js';
 import { mergeSchema, parseSchema, type Schema } from '../storage/schema.js';
 import { syncPath } from '../storage/sync-path.js';
 import { streamKeyOf } from './lineage.js';
 import type { LiveSegment, Rebuild, RepairPlan } from './plan.js';
 import { writeSalvaged } from './salvage.js';
 import type { SegmentFacts } from './segment-facts.js';
-
-/** Files of SQLite beside the database. */
-const CATALOG_SUFFIXES = ['', '-wal', '-shm', '-journal'];
 
 export function repair(layout: DataLayout, plan: RepairPlan): void {
   mkdirSync(layout.quarantine, { recursive: true });

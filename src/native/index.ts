@@ -375,6 +375,7 @@ interface NativeAddon {
   peekSocket(descriptor: number, bytesMax: number): Uint8Array;
   duplicateDescriptor(descriptor: number): number;
   deferAccept(descriptor: number, seconds: number): void;
+  endProcess(code: number): void;
 }
 
 const REBUILD = 'rebuild it with: npm run build';
@@ -592,3 +593,8 @@ export const duplicateDescriptor = guarded(addon.duplicateDescriptor);
 
 /** New connections of a listening socket are accepted once they have sent something, or after about so many seconds (Linux). */
 export const deferAccept = guarded(addon.deferAccept);
+/**
+ * Ends the process at once, without waiting for worker threads that are in a native call (`process.exit` does). What must last has to be on
+ * disk before. Any thread.
+ */
+export const endProcess = guarded(addon.endProcess);

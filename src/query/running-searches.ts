@@ -25,6 +25,7 @@ export class RunningSearch {
   private readonly seconds: number;
   private readonly timer: NodeJS.Timeout;
   private timedOut = false;
+  private stoppedBy: BasaltError | undefined;
   private readonly onClientGone = () => this.stop();
 
   constructor(
@@ -46,7 +47,9 @@ export class RunningSearch {
     return this.controller.signal;
   }
 
-  stop(): void {
+  /** @param reason what its caller is told, in place of that it was cancelled */
+  stop(reason?: BasaltError): void {
+    this.stoppedBy ??= reason;
     this.controller.abort();
   }
 
@@ -64,6 +67,7 @@ export class RunningSearch {
         hint: 'narrow the time range, add a filter, or raise "timeout"',
       });
     }
+    if (this.stoppedBy) return this.stoppedBy;
     if (this.signal.aborted) return new BasaltError(429, 'the query was cancelled', { code: 20009 });
     return error;
   }
@@ -104,6 +108,11 @@ export class RunningSearches {
     const found = this.of(organization).filter(({ info }) => info.traceId === traceId);
     for (const search of found) search.stop();
     return found.length;
+  }
+
+  /** Ends every search with this error. */
+  stopAll(reason: BasaltError): void {
+    for (const search of this.searches) search.stop(reason);
   }
 
   /** Resolves when nothing runs. */

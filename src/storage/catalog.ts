@@ -81,6 +81,8 @@ export interface RemovalRow {
 export interface CatalogContents {
   /** The highest frame sequence known to be given out; WAL files may hold higher ones. */
   sequence: number;
+  /** The wall clock as it was trusted last, microseconds; undefined: nobody said. */
+  clockUs: number | undefined;
   streams: StreamRow[];
   fields: { stream_id: number; name: string; type: string }[];
   /** In order of arrival. */
@@ -157,11 +159,12 @@ export class Catalog {
 
   contents(): CatalogContents {
     const all = (sql: string) => this.db.prepare(sql).all() as never[];
-    const sequence = this.db.prepare("SELECT value FROM meta WHERE key = 'sequence'").get() as
-      | { value: number }
-      | undefined;
+    const meta = (key: string) =>
+      (this.db.prepare('SELECT value FROM meta WHERE key = ?').get(key) as { value: number } | undefined)
+        ?.value;
     return {
-      sequence: sequence?.value ?? 0,
+      sequence: meta('sequence') ?? 0,
+      clockUs: meta('clock_us'),
       streams: all('SELECT * FROM streams'),
       fields: all('SELECT stream_id, name, type FROM fields'),
       segments: all('SELECT * FROM segments ORDER BY first_sequence, id'),
@@ -182,6 +185,13 @@ export class Catalog {
 
   addStream(stream: StreamKey): void {
     this.withoutSync(() => this.ensureStream(stream));
+  }
+
+  /** The wall clock as it is trusted. */
+  noteClock(us: number): void {
+    this.withoutSync(() => {
+      this.db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('clock_us', ?)").run(us);
+    });
   }
 
   /** Notes files that are about to be written, so that a start after a crash removes what there is of them. */

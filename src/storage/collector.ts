@@ -65,6 +65,7 @@ export class Collector {
   }
 
   private async cycle(): Promise<void> {
+    this.store.noteClock();
     await this.step('expired segments', () => this.dropExpired());
     await this.step('files that could not be removed', async () => {
       const files = this.store.disposals.retry();

@@ -1,5 +1,4 @@
 /** Names in the data directory, all in one place. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface DataLayout {
@@ -17,12 +16,20 @@ export interface DataLayout {
   /** Held by the process that owns the directory. */
   lock: string;
   deletions: string;
+  /** What was acknowledged of each WAL file. */
+  journal: string;
+  /** Disk that is given up when there is no other. */
+  reserve: string;
 }
 
 export const SEGMENT_SUFFIX = '.seg';
 /** A segment that is being written; removed at start. */
 export const TEMPORARY_SUFFIX = '.tmp';
 export const WAL_SUFFIX = '.wal';
+export const JOURNAL_SUFFIX = '.frames';
+
+/** Files of SQLite beside the database. */
+export const CATALOG_SUFFIXES = ['', '-wal', '-shm', '-journal'];
 
 export function dataLayout(root: string): DataLayout {
   return {
@@ -36,11 +43,7 @@ export function dataLayout(root: string): DataLayout {
     rootPassword: join(root, 'root-password'),
     lock: join(root, 'lock'),
     deletions: join(root, 'deletions.log'),
+    journal: join(root, 'journal'),
+    reserve: join(root, 'reserve'),
   };
-}
-
-export function createDirectories(layout: DataLayout): void {
-  for (const directory of [layout.root, layout.wal, layout.segments, layout.quarantine, layout.spill]) {
-    mkdirSync(directory, { recursive: true });
-  }
 }

@@ -16,6 +16,7 @@ import {
   PARTITIONS_MAX,
   SEGMENT_ZSTD_LEVEL,
 } from '../config/limits.js';
+import { overloaded } from '../errors/index.js';
 import { DueQueue } from './due-queue.js';
 import type { FileLease } from './file-lease.js';
 import type { MergeInput, MergeResult, MergeTask } from './merge-task.js';
@@ -61,12 +62,22 @@ export class MergeScheduler {
     private readonly urgentPool: Piscina,
     private readonly log: Logger,
     private readonly observer: MergeObserver,
+    /** Of the monotonic clock: what somebody does to the wall clock keeps no block from being merged. */
+    private readonly nowMs = () => performance.now(),
   ) {}
 
   start(): void {
     this.store.onGrowth = (stream) => this.consider(stream);
     for (const stream of this.store.allStreams()) this.consider(stream);
     this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  /** Starts no more merges. Those that run are left to themselves; who waits for a flush is told. */
+  abandon(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    for (const flush of this.flushes)
+      this.end(flush, overloaded('the server is stopping', 'flush again later'));
   }
 
   /** Starts no more merges and waits for the running ones. */
@@ -199,7 +210,7 @@ export class MergeScheduler {
   }
 
   private nextBlocks(parts: number): { stream: Stream; inputs: MergeInputs } | undefined {
-    const nowMs = Date.now();
+    const nowMs = this.nowMs();
     for (let stream = this.due.popDue(nowMs); stream; stream = this.due.popDue(nowMs)) {
       if (stream.merging || !this.store.isLive(stream)) continue;
       const blocks = pickBlocks(stream, this.flushSequence(stream), nowMs, parts);
@@ -214,7 +225,7 @@ export class MergeScheduler {
   }
 
   private nextSegments(): { stream: Stream; inputs: MergeInputs } | undefined {
-    const nowMs = Date.now();
+    const nowMs = this.nowMs();
     for (const stream of this.compactable) {
       if (stream.merging || stream.mergeNotBeforeMs > nowMs) continue;
       const segments = this.store.isLive(stream) ? stream.tiers.pick() : undefined;
@@ -238,7 +249,7 @@ export class MergeScheduler {
       .then(
         () => {},
         (error: unknown) => {
-          stream.mergeNotBeforeMs = Date.now() + RETRY_MS;
+          stream.mergeNotBeforeMs = this.nowMs() + RETRY_MS;
           this.log.error(
             { stream: stream.name, error: String(error) },
             'merge failed; what it read stays as it is',

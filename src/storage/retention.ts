@@ -2,6 +2,7 @@
  * What is kept for how long. A segment goes whole, once all of it has expired; queries do not see expired rows before that either.
  * What expires by bytes is seen until it goes.
  */
+import { RETENTION_DAYS_MAX } from '../config/limits.js';
 import type { Retention } from './catalog.js';
 import type { LiveSegment, Stream } from './stream.js';
 
@@ -23,7 +24,8 @@ export function expiredBefore(
   nowUs: number,
 ): number | undefined {
   const days = retention.days ?? defaults.days;
-  if (days <= 0) return undefined;
+  // Versions before took any number.
+  if (days <= 0 || days > RETENTION_DAYS_MAX) return undefined;
   return Math.floor((nowUs - days * DAY_MICROSECONDS) / STEP_MICROSECONDS) * STEP_MICROSECONDS;
 }
 

@@ -4,28 +4,23 @@
  * at once, so a query sees either all of it or none. Changes are made one after another.
  */
 import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { FOOTER_CACHE_BYTES } from '../config/limits.js';
-import { FatalError, requestError } from '../errors/index.js';
+import { FatalError, overloaded, requestError } from '../errors/index.js';
 import type { BatchResult, DurableBlock } from '../ingest/batch-task.js';
 import type { SegmentFooter } from '../native/index.js';
 import type { CatalogContents, NewSegment, RemovalRow, Retention } from './catalog.js';
 import type { CatalogPool } from './catalog-task.js';
 import { CatalogThread } from './catalog-thread.js';
+import { prepareDataDirectory } from './data-directory.js';
 import { DataLock } from './data-lock.js';
 import { appendDeletion, appendRemoval } from './deletion-log.js';
 import { FileDisposals } from './file-disposal.js';
 import { FileLease } from './file-lease.js';
 import { FooterCache } from './footer-cache.js';
-import {
-  createDirectories,
-  type DataLayout,
-  SEGMENT_SUFFIX,
-  TEMPORARY_SUFFIX,
-  WAL_SUFFIX,
-} from './layout.js';
+import { type DataLayout, SEGMENT_SUFFIX, TEMPORARY_SUFFIX, WAL_SUFFIX } from './layout.js';
 import type { SegmentMetadata } from './merge-task.js';
 import { readWalFile, type WalContents } from './recovery.js';
 import { expiredBefore, expiredSegments, type RetentionDefaults } from './retention.js';
@@ -35,6 +30,7 @@ import { StreamSnapshot } from './snapshot.js';
 import { type LiveBlock, type LiveSegment, Stream } from './stream.js';
 import { WalFiles } from './wal-files.js';
 import { WAL_FILE_HEADER_BYTES } from './wal-format.js';
+import { WallClock } from './wall-clock.js';
 
 /** A segment file that was written and is not live yet. */
 export interface WrittenSegment {
@@ -89,6 +85,7 @@ export class Store {
   /** Replaced or dropped segment files that are still there. */
   private readonly retiredFiles = new Set<string>();
   private lastStreamId = 0;
+  private state: 'OPEN' | 'CLOSING' = 'OPEN';
   /** Settles with the last change that was asked for. */
   private changes: Promise<unknown> = Promise.resolve();
   /** Notes on their way to the catalog that nobody waits for. */
@@ -100,9 +97,10 @@ export class Store {
     catalogPool: CatalogPool,
     private readonly retention: RetentionDefaults = { days: 0, bytes: 0 },
     footerCacheBytes = FOOTER_CACHE_BYTES,
+    readonly clock = new WallClock(),
   ) {
     this.footers = new FooterCache(footerCacheBytes);
-    createDirectories(layout);
+    prepareDataDirectory(layout);
     this.lock = DataLock.acquire(layout.lock);
     this.catalog = new CatalogThread(catalogPool);
     this.disposals = new FileDisposals((path, error) =>
@@ -123,6 +121,8 @@ export class Store {
   async recover(readWal: WalReader = async (path) => readWalFile(path)): Promise<Recovered> {
     const started = performance.now();
     let contents: CatalogContents;
+    // Of a catalog of an earlier version the last change tells when its clock stood where.
+    const before = changedUs(this.layout.catalog);
     try {
       contents = await this.catalog.open(this.layout.catalog);
     } catch (error) {
@@ -130,6 +130,7 @@ export class Store {
       throw error;
     }
     Atomics.store(this.sequence, 0, BigInt(contents.sequence));
+    this.clock.continueFrom(contents.clockUs ?? before);
     for (const { organization, stream, sequence } of contents.deletions) {
       this.voidUpTo.set(streamKey(organization, stream), sequence);
     }
@@ -169,12 +170,17 @@ export class Store {
 
   /** Rows of the stream with an earlier event time (microseconds) have expired; undefined: none has. */
   expiredBefore(stream: Stream): number | undefined {
-    return expiredBefore(stream.retention, this.retention, Date.now() * 1000);
+    return expiredBefore(stream.retention, this.retention, this.clock.trustedUs());
   }
 
   /** Segments of the stream that may go. */
   expiredSegments(stream: Stream): LiveSegment[] {
-    return expiredSegments(stream, this.retention, Date.now() * 1000);
+    return expiredSegments(stream, this.retention, this.clock.trustedUs());
+  }
+
+  /** Lets the next start know how late it was. */
+  noteClock(): void {
+    this.note(this.catalog.change('noteClock', this.clock.trustedUs()));
   }
 
   /** What a query sees of a stream now. Release it. */
@@ -333,7 +339,9 @@ export class Store {
     while (this.notes.size > 0) await Promise.all(this.notes);
   }
 
+  /** Finishes what was begun; what is asked for from now on is refused. */
   async close(): Promise<void> {
+    this.state = 'CLOSING';
     await this.settled();
     await this.catalog.close();
     this.lock.release();
@@ -341,6 +349,8 @@ export class Store {
 
   /** Makes one change after another. */
   private change<T>(apply: () => Promise<T>): Promise<T> {
+    if (this.state === 'CLOSING')
+      return Promise.reject(overloaded('the server is stopping', 'retry when it is up again'));
     const done = this.changes.then(apply).catch((error: unknown) => {
       if (error instanceof FatalError) this.onFatal(error);
       throw error;
@@ -369,7 +379,7 @@ export class Store {
     const stream = this.findOrCreate(organization, name);
     const lease = this.walFiles.touch(block.walFile, 0);
     this.walFiles.addBlock(block.walFile);
-    const live = { ...rest, lease, receivedMs: Date.now() };
+    const live = { ...rest, lease, receivedMs: performance.now() };
     stream.addBlock(live);
     this.onGrowth(stream);
     this.onLiveBlock(stream, live);
@@ -566,6 +576,11 @@ function newSegment({ file, footer, firstSequence }: WrittenSegment): NewSegment
 
 function keyOf({ id, organization, name, createdUs }: Stream) {
   return { id, organization, name, createdUs };
+}
+
+function changedUs(path: string): number | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && Math.floor(found.mtimeMs * 1000);
 }
 
 function streamKey(organization: string, name: string): string {

@@ -11,6 +11,7 @@ import { mergeSchema, parseSchema, type Schema } from './schema.js';
 /** A block in a WAL file. */
 export interface LiveBlock extends Omit<DurableBlock, 'organization' | 'stream'> {
   lease: FileLease;
+  /** By the monotonic clock, milliseconds. */
   receivedMs: number;
 }
 
@@ -37,7 +38,7 @@ export class Stream implements StreamKey {
   /** Another number after every change of the schema, and of what is live. */
   schemaVersion = ++changes;
   version = ++changes;
-  /** Whether a merge or a deletion of this stream is running, and before when none is to start (after a failure). */
+  /** Whether a merge or a deletion of this stream is running, and before when (monotonic clock) none is to start after a failure. */
   merging = false;
   mergeNotBeforeMs = 0;
   private blockList: LiveBlock[] = [];

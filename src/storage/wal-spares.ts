@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { WAL_FILE_BYTES_MAX } from '../config/limits.js';
 
 export const SPARE_SUFFIX = '.spare';
-const DRAFT_SUFFIX = '.spare-draft';
+export const DRAFT_SUFFIX = '.spare-draft';
 
 /** Renames a spare to `path`, if there is one. Any thread: of two that want the same spare, one gets it. */
 export function claimSpare(directory: string, path: string): boolean {

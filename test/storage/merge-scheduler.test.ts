@@ -186,6 +186,7 @@ class Bench {
       poolOf(true),
       pino({ level: 'silent' }),
       { merged: (rows) => this.merged.push(rows) },
+      () => Date.now(),
     );
   }
 
