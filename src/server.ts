@@ -36,7 +36,7 @@ import { DeletionService } from './query/deletion.js';
 import { PageCache } from './query/page-cache.js';
 import { QueryRunner } from './query/query-runner.js';
 import { GONE_FILES_CHANNEL, type QueryWorkerData } from './query/query-task.js';
-import { limitQueries, queryUse } from './query/resources.js';
+import { keepFreedMemory, limitQueries, queryUse } from './query/resources.js';
 import { SearchService } from './query/search.js';
 import { TailService } from './query/tail.js';
 import { allocateRing } from './ring/layout.js';
@@ -45,6 +45,7 @@ import type { RemovalRow } from './storage/catalog.js';
 import { Collector } from './storage/collector.js';
 import { dataLayout } from './storage/layout.js';
 import { MergeScheduler } from './storage/merge-scheduler.js';
+import { mergeSize } from './storage/merge-size.js';
 import type { MergeWorkerData } from './storage/merge-task.js';
 import { Store } from './storage/store.js';
 import { WalSpares } from './storage/wal-spares.js';
@@ -139,7 +140,15 @@ class Server {
     this.mergePool = pool('merge', mergeThreads, { nice: 10 } satisfies MergeWorkerData, 1);
     // As many as ingest has, so that it cannot outrun them for ever: both get their share of the cores.
     this.urgentMergePool = pool('merge', mergeThreads, { nice: 0 } satisfies MergeWorkerData, 0);
-    this.merges = new MergeScheduler(this.store, this.mergePool, this.urgentMergePool, log, this.metrics);
+    this.merges = new MergeScheduler(
+      this.store,
+      this.mergePool,
+      this.urgentMergePool,
+      log,
+      this.metrics,
+      mergeSize(config.memory.mergeBytes),
+    );
+    keepFreedMemory(config.memory.freedMemoryMs);
     limitQueries(query.memoryBytes, this.store.layout.spill, config.spillBytes);
     this.caches = new QueryCaches(this.queryPool, this.store.layout.cache, { ...config, resultCacheBytes });
     const runner = new QueryRunner(this.store, this.queryPool, this.caches, query);

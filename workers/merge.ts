@@ -7,6 +7,7 @@ import {
   countMatches,
   type MergeSelection,
   mergeBlocks,
+  releaseFreedMemory,
   rowsByTime,
   type SegmentFooter,
 } from '../src/native/index.js';
@@ -55,6 +56,8 @@ export default function merge(task: MergeTask): MergeResult {
     return { outputs, untouched: false, tookMs: performance.now() - started };
   } finally {
     for (const fd of open.values()) closeSync(fd);
+    // The next merge may be long in coming, or another thread's.
+    releaseFreedMemory();
   }
 }
 

@@ -27,8 +27,16 @@ const MEMORY_LIMIT_BYTES_DEFAULT = 2048 * MB;
 /** Of the machine's memory, where the default would be more. */
 const MACHINE_SHARE = 0.75;
 
+/** Below this limit freed memory goes back at once: kept for a second by each thread it takes some 150 MB, and a fifth of the ingest rate. */
+const SCARCE_LIMIT_BYTES = 1024 * MB;
+const FREED_MEMORY_MS = 1000;
+
 /** Of a row of a grouping scan: its key, its states, its place in a table. */
 const GROUP_BYTES = 64;
+/** What an ingest worker holds of a batch: columns, the block, and what its allocator keeps for the next one. */
+const INGEST_WORKER_BYTES = 24 * MB;
+/** Less than this for merges, and each reads so few blocks that segments stay small for long. */
+const MERGE_BYTES_MIN = 24 * MB;
 const SCAN_COPIES = 3;
 
 /** What the query side may hold. */
@@ -51,6 +59,10 @@ export interface MemoryBudget {
   resultCacheBytes: number;
   footerCacheBytes: number;
   heapBodyBytes: number;
+  /** Rows that all running merges hold decoded. */
+  mergeBytes: number;
+  /** How long freed memory is kept for the next allocation. */
+  freedMemoryMs: number;
   query: QueryBudget;
 }
 
@@ -107,6 +119,8 @@ export function divideMemory(limitBytes: number, settings: MemorySettings = {}):
     resultCacheBytes,
     footerCacheBytes,
     heapBodyBytes,
+    mergeBytes: Math.max(MERGE_BYTES_MIN, writers - availableParallelism() * INGEST_WORKER_BYTES),
+    freedMemoryMs: limitBytes < SCARCE_LIMIT_BYTES ? 0 : FREED_MEMORY_MS,
     query: {
       // Operators copy what they spill or sort, which they do not count.
       memoryBytes: Math.min(QUERY_MEMORY_BYTES_MAX, Math.floor(left * 0.6)),

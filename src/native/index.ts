@@ -376,6 +376,8 @@ interface NativeAddon {
   duplicateDescriptor(descriptor: number): number;
   deferAccept(descriptor: number, seconds: number): void;
   endProcess(code: number): void;
+  releaseFreedMemory(): void;
+  keepFreedMemory(ms: number): void;
 }
 
 const REBUILD = 'rebuild it with: npm run build';
@@ -593,8 +595,18 @@ export const duplicateDescriptor = guarded(addon.duplicateDescriptor);
 
 /** New connections of a listening socket are accepted once they have sent something, or after about so many seconds (Linux). */
 export const deferAccept = guarded(addon.deferAccept);
+
 /**
  * Ends the process at once, without waiting for worker threads that are in a native call (`process.exit` does). What must last has to be on
  * disk before. Any thread.
  */
 export const endProcess = guarded(addon.endProcess);
+
+/**
+ * Gives memory that is free in the addon's allocator back to the kernel. A thread keeps what it freed for its next allocation, so one
+ * that goes idle after a large task calls this. Any thread; about a millisecond.
+ */
+export const releaseFreedMemory = addon.releaseFreedMemory;
+
+/** How long the addon's allocator keeps freed memory for the next allocation, in all threads; 0 gives it back at once. Once, at the start. */
+export const keepFreedMemory = addon.keepFreedMemory;

@@ -9,7 +9,7 @@ import type { Piscina } from 'piscina';
 import { BasaltError, requestError } from '../errors/index.js';
 import type { PlanAnswer } from '../native/index.js';
 import type { RemovalRow } from '../storage/catalog.js';
-import { firstBlocks, type MergeScheduler } from '../storage/merge-scheduler.js';
+import type { MergeScheduler } from '../storage/merge-scheduler.js';
 import type { Store } from '../storage/store.js';
 import type { Stream } from '../storage/stream.js';
 import { planContext } from './plan-context.js';
@@ -134,10 +134,10 @@ export class DeletionService {
     const { store, merges } = this.options;
     let removed = 0;
     try {
-      for (let blocks = firstBlocks(stream, removal.sequence); blocks.length > 0; ) {
+      for (let blocks = merges.firstBlocks(stream, removal.sequence); blocks.length > 0; ) {
         const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
         removed += rows - (await merges.rewrite(stream, { blocks, segments: [] }, removal.request));
-        blocks = firstBlocks(stream, removal.sequence);
+        blocks = merges.firstBlocks(stream, removal.sequence);
       }
       const request = JSON.parse(removal.request) as ScanRequest;
       for (const segment of stream.segments) {

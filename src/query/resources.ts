@@ -1,2 +1,2 @@
 /** What all running queries share in the addon: memory, and disk for what does not fit. */
-export { limitQueries, queryUse } from '../native/index.js';
+export { keepFreedMemory, limitQueries, queryUse } from '../native/index.js';

@@ -10,7 +10,6 @@ import type { Piscina } from 'piscina';
 import {
   MERGE_AGE_MS,
   MERGE_BLOCKS_MAX,
-  MERGE_BYTES_RUNNING_MAX,
   MERGE_ROWS,
   MERGE_URGENT_ROWS,
   PARTITIONS_MAX,
@@ -19,6 +18,7 @@ import {
 import { overloaded } from '../errors/index.js';
 import { DueQueue } from './due-queue.js';
 import type { FileLease } from './file-lease.js';
+import { fits, heldBytes, type MergeSize } from './merge-size.js';
 import type { MergeInput, MergeResult, MergeTask } from './merge-task.js';
 import { MIXED, partitionOf } from './partition.js';
 import { firstSequenceOf, type MergeInputs, mergedUpTo, type Store, walRanges } from './store.js';
@@ -62,6 +62,7 @@ export class MergeScheduler {
     private readonly urgentPool: Piscina,
     private readonly log: Logger,
     private readonly observer: MergeObserver,
+    private readonly size: MergeSize,
     /** Of the monotonic clock: what somebody does to the wall clock keeps no block from being merged. */
     private readonly nowMs = () => performance.now(),
   ) {}
@@ -99,6 +100,11 @@ export class MergeScheduler {
     });
   }
 
+  /** The first blocks of a stream up to that sequence that one merge takes. */
+  firstBlocks(stream: Stream, upTo: number): LiveBlock[] {
+    return firstBlocks(stream, this.size, upTo);
+  }
+
   /** Keeps merges off a stream until what it returns is called. Waits for a merge that runs. */
   async hold(stream: Stream): Promise<() => void> {
     if (stream.merging) {
@@ -114,9 +120,9 @@ export class MergeScheduler {
   async rewrite(stream: Stream, inputs: MergeInputs, removal?: string): Promise<number> {
     const leases: FileLease[] = [...inputs.segments, ...inputs.blocks].map((part) => part.lease);
     for (const lease of leases) lease.acquire();
-    const bytes = bytesOf(inputs);
+    const bytes = heldBytes(inputs.blocks, inputs.segments);
     this.runningBytes += bytes;
-    const parts = removal === undefined ? partsOf(inputs) : [inputs];
+    const parts = removal === undefined ? partsOf(inputs, this.size) : [inputs];
     this.runningTasks += parts.length;
     const outputsMax = parts.length > 1 || !spansDays(inputs) ? parts.length : PARTITIONS_MAX + 1;
     const files = this.store.beginSegments(stream, outputsMax);
@@ -213,7 +219,13 @@ export class MergeScheduler {
     const nowMs = this.nowMs();
     for (let stream = this.due.popDue(nowMs); stream; stream = this.due.popDue(nowMs)) {
       if (stream.merging || !this.store.isLive(stream)) continue;
-      const blocks = pickBlocks(stream, this.flushSequence(stream), nowMs, parts);
+      const blocks = pickBlocks(
+        stream,
+        this.size,
+        this.flushSequence(stream),
+        nowMs,
+        this.affordedParts(parts),
+      );
       const inputs = { blocks: blocks ?? [], segments: [] };
       if (blocks && this.affords(inputs)) return { stream, inputs };
       // Not due after all, or too much at once: it is looked at again when it is due, or when a merge has ended.
@@ -239,8 +251,16 @@ export class MergeScheduler {
     return undefined;
   }
 
-  private affords(inputs: MergeInputs): boolean {
-    return this.running.size === 0 || this.runningBytes + bytesOf(inputs) <= MERGE_BYTES_RUNNING_MAX;
+  /** One merge may always run. */
+  private affords({ blocks, segments }: MergeInputs): boolean {
+    return (
+      this.running.size === 0 || this.runningBytes + heldBytes(blocks, segments) <= this.size.runningBytes
+    );
+  }
+
+  private affordedParts(idle: number): number {
+    const { partBytes, runningBytes } = this.size;
+    return Math.max(1, Math.min(idle, Math.floor((runningBytes - this.runningBytes) / partBytes)));
   }
 
   private run(stream: Stream, inputs: MergeInputs): void {
@@ -323,26 +343,27 @@ export function blocksDueMs(stream: Stream, flushUpTo: number): number | undefin
  */
 export function pickBlocks(
   stream: Stream,
+  size: MergeSize,
   flushUpTo: number,
   nowMs: number,
   parts = 1,
 ): LiveBlock[] | undefined {
   const dueMs = blocksDueMs(stream, flushUpTo);
   if (dueMs === undefined || dueMs > nowMs) return undefined;
-  const blocks = firstBlocks(stream, Number.POSITIVE_INFINITY, parts);
+  const blocks = firstBlocks(stream, size, Number.POSITIVE_INFINITY, parts);
   return parts > 1 && spansDays({ blocks, segments: [] })
-    ? firstBlocks(stream, Number.POSITIVE_INFINITY)
+    ? firstBlocks(stream, size, Number.POSITIVE_INFINITY)
     : blocks;
 }
 
 /** The first blocks in sequence order, up to that sequence and to the size of so many parts, all of which are full if there are several. */
-export function firstBlocks(stream: Stream, upTo: number, parts = 1): LiveBlock[] {
+function firstBlocks(stream: Stream, size: MergeSize, upTo: number, parts = 1): LiveBlock[] {
   const sorted = stream.blocks
     .filter((block) => block.sequence <= upTo)
     .sort((a, b) => a.sequence - b.sequence);
-  let end = firstPart(sorted).length;
+  let end = firstPart(sorted, size).length;
   for (let part = 1; part < parts; part++) {
-    const next = end + firstPart(sorted.slice(end)).length;
+    const next = end + firstPart(sorted.slice(end), size).length;
     if (next === sorted.length) break;
     end = next;
   }
@@ -350,33 +371,27 @@ export function firstBlocks(stream: Stream, upTo: number, parts = 1): LiveBlock[
 }
 
 /** The first of these blocks, up to the size of one part. */
-function firstPart(sorted: readonly LiveBlock[]): readonly LiveBlock[] {
-  let rows = 0;
+function firstPart(sorted: readonly LiveBlock[], size: MergeSize): readonly LiveBlock[] {
+  let [rows, bytes] = [0, 0];
   const end = sorted.findIndex((block, index) => {
-    const full = index > 0 && (rows + block.rows > MERGE_ROWS || index >= MERGE_BLOCKS_MAX);
+    const full = index > 0 && (index >= MERGE_BLOCKS_MAX || !fits(size, rows, bytes, block));
     rows += block.rows;
+    bytes += block.blockBytes;
     return full;
   });
   return end < 0 ? sorted : sorted.slice(0, end);
 }
 
 /** Blocks of more than one part's size in parts of near that size, in order; anything else as it is. */
-function partsOf(inputs: MergeInputs): MergeInputs[] {
+function partsOf(inputs: MergeInputs, size: MergeSize): MergeInputs[] {
   if (inputs.segments.length > 0 || spansDays(inputs)) return [inputs];
   const parts: MergeInputs[] = [];
   for (let rest: readonly LiveBlock[] = inputs.blocks; rest.length > 0; ) {
-    const blocks = firstPart(rest);
+    const blocks = firstPart(rest, size);
     parts.push({ blocks, segments: [] });
     rest = rest.slice(blocks.length);
   }
   return parts.length > 1 ? parts : [inputs];
-}
-
-function bytesOf({ blocks, segments }: MergeInputs): number {
-  return (
-    blocks.reduce((sum, { blockBytes }) => sum + blockBytes, 0) +
-    segments.reduce((sum, { bytes }) => sum + bytes, 0)
-  );
 }
 
 function spansDays({ blocks, segments }: MergeInputs): boolean {

@@ -8,13 +8,13 @@ import {
   COMPACT_SEGMENTS,
   MERGE_AGE_MS,
   MERGE_BLOCKS_MAX,
-  MERGE_BYTES_RUNNING_MAX,
   MERGE_ROWS,
   MERGE_URGENT_ROWS,
   PARTITIONS_MAX,
 } from '../../src/config/limits.js';
 import { FileLease } from '../../src/storage/file-lease.js';
 import { MergeScheduler, pickBlocks } from '../../src/storage/merge-scheduler.js';
+import { mergeSize } from '../../src/storage/merge-size.js';
 import type { MergeTask } from '../../src/storage/merge-task.js';
 import type { MergeInputs, Store, WrittenSegment } from '../../src/storage/store.js';
 import { type LiveBlock, type LiveSegment, Stream } from '../../src/storage/stream.js';
@@ -65,39 +65,41 @@ function stream(blocks: LiveBlock[], segments: LiveSegment[] = []): Stream {
   return made;
 }
 
+const SIZE = mergeSize(512 << 20);
+
 describe('pickBlocks', () => {
   test('waits until there are enough rows, enough blocks, or one that is old enough', () => {
-    expect(pickBlocks(stream([]), 99, NOW)).toBeUndefined();
-    expect(pickBlocks(stream([block(1, MERGE_ROWS - 1)]), 0, NOW)).toBeUndefined();
-    expect(pickBlocks(stream([block(1, MERGE_ROWS)]), 0, NOW)).toHaveLength(1);
-    expect(pickBlocks(stream([block(1, 1)]), 0, NOW + MERGE_AGE_MS - 1)).toBeUndefined();
-    expect(pickBlocks(stream([block(1, 1)]), 0, NOW + MERGE_AGE_MS)).toHaveLength(1);
+    expect(pickBlocks(stream([]), SIZE, 99, NOW)).toBeUndefined();
+    expect(pickBlocks(stream([block(1, MERGE_ROWS - 1)]), SIZE, 0, NOW)).toBeUndefined();
+    expect(pickBlocks(stream([block(1, MERGE_ROWS)]), SIZE, 0, NOW)).toHaveLength(1);
+    expect(pickBlocks(stream([block(1, 1)]), SIZE, 0, NOW + MERGE_AGE_MS - 1)).toBeUndefined();
+    expect(pickBlocks(stream([block(1, 1)]), SIZE, 0, NOW + MERGE_AGE_MS)).toHaveLength(1);
     const many = Array.from({ length: MERGE_BLOCKS_MAX }, (_, index) => block(index + 1, 1));
-    expect(pickBlocks(stream(many.slice(1)), 0, NOW)).toBeUndefined();
-    expect(pickBlocks(stream(many), 0, NOW)).toHaveLength(MERGE_BLOCKS_MAX);
+    expect(pickBlocks(stream(many.slice(1)), SIZE, 0, NOW)).toBeUndefined();
+    expect(pickBlocks(stream(many), SIZE, 0, NOW)).toHaveLength(MERGE_BLOCKS_MAX);
   });
 
   test('a flush takes what is there at once, and only when it is of the flush', () => {
     const one = stream([block(5, 1)]);
-    expect(pickBlocks(one, 4, NOW)).toBeUndefined();
-    expect(pickBlocks(one, 5, NOW)).toHaveLength(1);
+    expect(pickBlocks(one, SIZE, 4, NOW)).toBeUndefined();
+    expect(pickBlocks(one, SIZE, 5, NOW)).toHaveLength(1);
   });
 
   test('a block larger than a merge is merged alone', () => {
-    const pick = pickBlocks(stream([block(1, MERGE_ROWS + 1), block(2, 1)]), 0, NOW);
+    const pick = pickBlocks(stream([block(1, MERGE_ROWS + 1), block(2, 1)]), SIZE, 0, NOW);
     expect(pick?.map(({ sequence }) => sequence)).toEqual([1]);
   });
 
   test('takes several parts if each is full, and if all is of one day', () => {
     const half = MERGE_ROWS / 2;
     const five = [1, 2, 3, 4, 5].map((sequence) => block(sequence, half));
-    expect(pickBlocks(stream(five), 0, NOW, 1)).toHaveLength(2);
-    expect(pickBlocks(stream(five), 0, NOW, 2)).toHaveLength(4);
-    expect(pickBlocks(stream(five), 0, NOW, 3)).toHaveLength(4);
-    expect(pickBlocks(stream(five.slice(0, 3)), 0, NOW, 2)).toHaveLength(2);
+    expect(pickBlocks(stream(five), SIZE, 0, NOW, 1)).toHaveLength(2);
+    expect(pickBlocks(stream(five), SIZE, 0, NOW, 2)).toHaveLength(4);
+    expect(pickBlocks(stream(five), SIZE, 0, NOW, 3)).toHaveLength(4);
+    expect(pickBlocks(stream(five.slice(0, 3)), SIZE, 0, NOW, 2)).toHaveLength(2);
     const days = [...five.slice(0, 4), block(5, half, { timeMax: 86_400e6 }), block(6, half)];
-    expect(pickBlocks(stream(days), 0, NOW, 2)).toHaveLength(4);
-    expect(pickBlocks(stream(days.slice(1)), 0, NOW, 2)).toHaveLength(2);
+    expect(pickBlocks(stream(days), SIZE, 0, NOW, 2)).toHaveLength(4);
+    expect(pickBlocks(stream(days.slice(1)), SIZE, 0, NOW, 2)).toHaveLength(2);
   });
 
   test('always takes a prefix in sequence order within the limits, so that one number a WAL file notes it', () => {
@@ -116,7 +118,7 @@ describe('pickBlocks', () => {
       fc.property(blocks, fc.nat(10_000), (list, flushUpTo) => {
         const live = list.map(([sequence, count, walFile]) => block(sequence, count, { walFile }));
         const one = stream(live);
-        const pick = pickBlocks(one, flushUpTo, NOW);
+        const pick = pickBlocks(one, SIZE, flushUpTo, NOW);
         const total = live.reduce((sum, each) => sum + each.rows, 0);
         const due = live.some(({ sequence }) => sequence <= flushUpTo) || total >= MERGE_ROWS;
         expect(pick !== undefined).toBe(due);
@@ -186,6 +188,7 @@ class Bench {
       poolOf(true),
       pino({ level: 'silent' }),
       { merged: (rows) => this.merged.push(rows) },
+      SIZE,
       () => Date.now(),
     );
   }
@@ -412,7 +415,7 @@ describe('MergeScheduler', () => {
   });
 
   test('merges together read no more than the byte budget', async () => {
-    const blockBytes = MERGE_BYTES_RUNNING_MAX / 2 + 1;
+    const blockBytes = SIZE.runningBytes / 2 + 1;
     const streams = [1, 2].map(() => stream([block(1, MERGE_ROWS, { blockBytes })]));
     const bench = new Bench(streams, 2);
     bench.scheduler.start();

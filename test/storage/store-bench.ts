@@ -10,6 +10,7 @@ import { CatalogHost } from '../../src/storage/catalog-host.js';
 import type { CatalogTask } from '../../src/storage/catalog-task.js';
 import { dataLayout } from '../../src/storage/layout.js';
 import { MergeScheduler } from '../../src/storage/merge-scheduler.js';
+import { mergeSize } from '../../src/storage/merge-size.js';
 import type { MergeTask } from '../../src/storage/merge-task.js';
 import { Store } from '../../src/storage/store.js';
 import type { Stream } from '../../src/storage/stream.js';
@@ -101,7 +102,14 @@ export class StoreBench {
     const pool = { options: { maxThreads: 1 }, run: async (task: MergeTask) => merge(task) };
     const log = pino({ level: 'silent' });
     const piscina = pool as unknown as Piscina;
-    const scheduler = new MergeScheduler(this.store, piscina, piscina, log, { merged: () => {} });
+    const scheduler = new MergeScheduler(
+      this.store,
+      piscina,
+      piscina,
+      log,
+      { merged: () => {} },
+      mergeSize(256 << 20),
+    );
     scheduler.start();
     try {
       await scheduler.flush();

@@ -5,6 +5,7 @@ mod failure;
 mod functions;
 mod ingest;
 mod inspect;
+mod memory;
 mod query;
 mod scan;
 mod segment;
