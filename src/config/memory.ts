@@ -27,7 +27,10 @@ const MEMORY_LIMIT_BYTES_DEFAULT = 2048 * MB;
 /** Of the machine's memory, where the default would be more. */
 const MACHINE_SHARE = 0.75;
 
-/** Below this limit freed memory goes back at once: kept for a second by each thread it takes some 150 MB, and a fifth of the ingest rate. */
+/**
+ * Below this limit freed memory goes back at once, which costs a fifth of the ingest rate: kept by each thread for a second, it takes some
+ * 150 MB.
+ */
 const SCARCE_LIMIT_BYTES = 1024 * MB;
 const FREED_MEMORY_MS = 1000;
 
