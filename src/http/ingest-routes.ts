@@ -1,6 +1,7 @@
 /** `_json`, `_multi`, `_bulk`: bodies go to the ingest front end piece by piece as they arrive. */
 import { BasaltError, requestError } from '../errors/index.js';
 import type { IngestFrontEnd } from '../ingest/front-end.js';
+import { bulkPieces } from '../protocols/bulk-reply.js';
 import { BodyEncoding, BodyFormat } from '../ring/layout.js';
 import type { Exchange, ReplyOptions } from './exchange.js';
 import { replyError } from './reply-error.js';
@@ -18,6 +19,7 @@ const ENCODINGS = new Map<string, BodyEncoding>([
 const RETRY_LATER: ReplyOptions = { headers: { 'retry-after': '1' } };
 
 const NAME_CHARACTERS_MAX = 256;
+const FILTER_CHARACTERS_MAX = 1024;
 
 /** Elasticsearch clients refuse answers without it. */
 export const ELASTIC_HEADERS = { 'x-elastic-product': 'Elasticsearch' };
@@ -54,6 +56,28 @@ export function checkOrganization(name: string): void {
   }
 }
 
+/** The members of the answer that an Elasticsearch client wants. @throws BasaltError 400 */
+function filterPath({ query }: Exchange, format: BodyFormat): string {
+  const path = format === BodyFormat.BULK ? (query.get('filter_path') ?? '').replaceAll('\0', '') : '';
+  if (path.length <= FILTER_CHARACTERS_MAX) return path;
+  throw requestError(400, `filter_path is longer than ${FILTER_CHARACTERS_MAX} characters`);
+}
+
+/** Others have their turn between any two pieces, and the next waits until the socket has taken the last. */
+async function sendPieces(
+  exchange: Exchange,
+  pieces: Iterable<string>,
+  options: ReplyOptions,
+): Promise<void> {
+  const stream = exchange.stream(200, options);
+  for (const piece of pieces) {
+    if (exchange.cancelled.signal.aborted) return;
+    await stream.write(piece);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  stream.end('');
+}
+
 function receive(
   exchange: Exchange,
   ingest: IngestFrontEnd,
@@ -74,12 +98,19 @@ function receive(
       hint: `supported: ${[...ENCODINGS.keys()].filter(Boolean).join(', ')}`,
     });
   }
-  const head = { format, encoding, name: Buffer.from(`${organization}\0${stream}`) };
+  const head = {
+    format,
+    encoding,
+    name: Buffer.from(`${organization}\0${stream}\0${filterPath(exchange, format)}`),
+  };
   const refuse = (error: unknown) => replyError(exchange, error, true);
   const body = ingest.begin(
     head,
     exchange.contentLength,
-    (reply) => exchange.reply(reply.status, reply.body, reply.status === 503 ? RETRY_LATER : options),
+    ({ status, body: answer }) => {
+      if (typeof answer === 'string') exchange.reply(status, answer, status === 503 ? RETRY_LATER : options);
+      else sendPieces(exchange, bulkPieces(answer), options);
+    },
     refuse,
   );
   exchange.onAbort(() => ingest.abandon(body));

@@ -1,7 +1,7 @@
 /**
  * The messages between the ingest scheduler and the ingest workers. A task has no input but the ring: it takes what is waiting.
  */
-import type { BulkItem, RecordError } from '../native/index.js';
+import type { RecordError } from '../native/index.js';
 
 export interface IngestWorkerData {
   ring: SharedArrayBuffer;
@@ -45,13 +45,25 @@ export interface RequestOutcome {
   successful: number;
   failed: number;
   errors: RecordError[];
-  items: BulkItem[];
+  /** `_bulk` only: what became of each action (protocols/bulk-items.ts). */
+  items: Uint8Array;
+  /** `_bulk` only: which members of the answer are wanted; '' for all. */
+  filterPath: string;
 }
 
 export interface Reply {
   request: number;
   status: number;
-  body: string;
+  /** A long answer is made piece by piece when it is sent. */
+  body: string | BulkAnswer;
+}
+
+/** All that the answer of a `_bulk` says. */
+export interface BulkAnswer {
+  tookMs: number;
+  failed: number;
+  items: Uint8Array;
+  filterPath: string;
 }
 
 export interface BatchResult {

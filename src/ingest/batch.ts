@@ -83,13 +83,12 @@ export class BatchDrainer {
     const bodies: Uint8Array[] = [];
     const words: number[] = [];
     let decompressedBytes = 0;
-    const accepted: Pick<RequestOutcome, 'request' | 'format' | 'stream'>[] = [];
+    const accepted: Pick<RequestOutcome, 'request' | 'format' | 'stream' | 'filterPath'>[] = [];
     for (const request of taken) {
       const raw = this.consumer.data.subarray(request.bodyOffset, request.bodyOffset + request.bodyBytes);
       const name = this.consumer.data.slice(request.nameOffset, request.nameOffset + request.nameBytes);
-      const separator = name.indexOf(0);
-      const stream = decoder.decode(name.subarray(separator + 1));
-      const origin = { request: request.request, format: request.format, stream };
+      const [organization = '', stream = '', filterPath = ''] = decoder.decode(name).split('\0');
+      const origin = { request: request.request, format: request.format, stream, filterPath };
       try {
         const body = decompress(raw, request.encoding, decompressedBytes);
         if (body !== raw) decompressedBytes += body.length;
@@ -103,12 +102,11 @@ export class BatchDrainer {
           successful: 0,
           failed: 0,
           errors: [],
-          items: [],
+          items: new Uint8Array(),
         });
         continue;
       }
       accepted.push(origin);
-      const organization = decoder.decode(name.subarray(0, separator));
       words.push(request.format, names.index(organization), names.index(stream));
     }
     if (words.length !== bodies.length * REQUEST_WORDS)
@@ -121,7 +119,7 @@ export class BatchDrainer {
       outcomes.push({
         ...outcome,
         ...origin,
-        rejectedStatus: outcome.rejected === undefined ? undefined : 400,
+        rejectedStatus: outcome.rejected === undefined ? undefined : outcome.isTooLarge ? 413 : 400,
       });
     });
     return answer.groups;

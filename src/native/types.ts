@@ -29,24 +29,17 @@ export interface RecordError {
   message: string;
 }
 
-export interface BulkItem {
-  action: string;
-  stream: string;
-  id?: string;
-  status: number;
-  errorType?: string;
-  errorReason?: string;
-}
-
 export interface IngestOutcome {
   /** The whole body was refused; nothing of it is in any group. */
   rejected?: string;
+  /** It was refused for its size alone. */
+  isTooLarge: boolean;
   successful: number;
   failed: number;
   /** The first ten and the last. */
   errors: RecordError[];
-  /** `_bulk` only: one per action, in request order. */
-  items: BulkItem[];
+  /** `_bulk` only: what became of each action, as protocols/bulk-items.ts reads it. */
+  items: Uint8Array;
 }
 
 export interface GroupLocation {

@@ -2,8 +2,11 @@
  * The JSON answers of the ingest routes, made on the ingest worker so that the front end only moves bytes.
  */
 import type { Reply, RequestOutcome } from '../ingest/batch-task.js';
-import type { BulkItem } from '../native/index.js';
 import { BodyFormat } from '../ring/layout.js';
+import { bulkPieces } from './bulk-reply.js';
+
+/** Items of an answer that is made as one text: some 2 MB. */
+const ITEMS_AT_ONCE_MAX = 10_000;
 
 /** The answer to a request, in the form its route promises. */
 export function reply(outcome: RequestOutcome, tookMs: number): Reply {
@@ -30,33 +33,14 @@ function jsonReply(outcome: RequestOutcome): Reply {
   return { request, status: 200, body: JSON.stringify(body) };
 }
 
-/** `_bulk`: one item per action in request order, under the action's own name, as Elasticsearch clients expect. */
-function bulkReply(outcome: RequestOutcome, tookMs: number): Reply {
-  const items = outcome.items.map(bulkItem);
-  const errors = outcome.items.some((item) => item.status >= 400);
-  return {
-    request: outcome.request,
-    status: 200,
-    body: JSON.stringify({ took: Math.round(tookMs), errors, items }),
-  };
-}
-
-function bulkItem(item: BulkItem): Record<string, unknown> {
-  const head = { _index: item.stream, _id: item.id ?? '', status: item.status };
-  if (item.status >= 400) {
-    const error = {
-      type: item.errorType,
-      reason: item.errorReason,
-      index_uuid: '0',
-      shard: '1',
-      index: item.stream,
-    };
-    return { [item.action]: { ...head, error } };
-  }
-  const shards = { total: 1, successful: 1, failed: 0 };
-  return {
-    [item.action]: { ...head, _version: 1, result: 'created', _shards: shards, _seq_no: 1, _primary_term: 1 },
-  };
+/** Longer ones are made where they are sent, piece by piece. */
+function bulkReply(
+  { request, successful, failed, items, filterPath }: RequestOutcome,
+  tookMs: number,
+): Reply {
+  const answer = { tookMs, failed, items, filterPath };
+  const body = successful + failed > ITEMS_AT_ONCE_MAX ? answer : [...bulkPieces(answer)].join('');
+  return { request, status: 200, body };
 }
 
 function rejectedReply(outcome: RequestOutcome): Reply {

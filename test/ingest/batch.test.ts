@@ -9,6 +9,7 @@ import { BATCH_REQUESTS_MAX, BODY_BYTES_MAX } from '../../src/config/limits.js';
 import { FatalError } from '../../src/errors/index.js';
 import { BatchDrainer } from '../../src/ingest/batch.js';
 import { verifyBlock } from '../../src/native/index.js';
+import { bulkRuns } from '../../src/protocols/bulk-items.js';
 import { allocateRing, BodyEncoding, BodyFormat } from '../../src/ring/layout.js';
 import { RingProducer } from '../../src/ring/producer.js';
 import { readWalFile } from '../../src/storage/recovery.js';
@@ -211,7 +212,11 @@ test('_bulk names its streams itself, and each action gets its item', () => {
   const batch = bench.drainer.drain();
   expect(batch?.blocks.map(({ stream }) => stream).toSorted()).toEqual(['a_b', 'fallback']);
   expect(
-    batch?.outcomes[0]?.items.map(({ action, stream, status }) => [action, stream, status < 300]),
+    [...bulkRuns(batch?.outcomes[0]?.items ?? new Uint8Array())].map(({ action, stream, status }) => [
+      action,
+      stream,
+      status < 300,
+    ]),
   ).toEqual([
     ['index', 'a_b', true],
     ['create', 'fallback', true],

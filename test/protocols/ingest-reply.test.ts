@@ -1,8 +1,44 @@
 /** The ingest answers as the API's and Elasticsearch's clients read them. */
 import { expect, test } from 'vitest';
 import type { RequestOutcome } from '../../src/ingest/batch-task.js';
+import { bulkRuns } from '../../src/protocols/bulk-items.js';
+import { bulkPieces } from '../../src/protocols/bulk-reply.js';
 import { reply } from '../../src/protocols/ingest-reply.js';
 import { BodyFormat } from '../../src/ring/layout.js';
+
+interface Item {
+  action: string;
+  stream: string;
+  id?: string;
+  status: number;
+  errorType?: string;
+  errorReason?: string;
+  count?: number;
+}
+
+/** As the addon writes them (native/shred/src/bulk_items.rs); texts are short here. */
+function encoded(items: Item[]): Uint8Array {
+  const text = (value: string) => [Buffer.byteLength(value), ...Buffer.from(value)];
+  const bytes = items.flatMap(
+    ({ action, stream, id, status, errorType = '', errorReason = '', count = 1 }) => {
+      const flags = ['index', 'create', 'update', 'delete'].indexOf(action);
+      const run = [];
+      for (let left = count; ; left = Math.floor(left / 128)) {
+        run.push(left >= 128 ? (left % 128) + 128 : left);
+        if (left < 128) break;
+      }
+      const error = [status & 255, status >> 8, ...text(errorType), ...text(errorReason)];
+      return [
+        flags + (id === undefined ? 0 : 4) + (status >= 400 ? 8 : 0),
+        ...run,
+        ...text(stream),
+        ...(id === undefined ? [] : text(id)),
+        ...(status >= 400 ? error : []),
+      ];
+    },
+  );
+  return Uint8Array.from(bytes);
+}
 
 function outcome(fields: Partial<RequestOutcome>): RequestOutcome {
   return {
@@ -12,7 +48,8 @@ function outcome(fields: Partial<RequestOutcome>): RequestOutcome {
     successful: 0,
     failed: 0,
     errors: [],
-    items: [],
+    items: new Uint8Array(),
+    filterPath: '',
     ...fields,
   };
 }
@@ -20,7 +57,7 @@ function outcome(fields: Partial<RequestOutcome>): RequestOutcome {
 function parsed(fields: Partial<RequestOutcome>, tookMs = 0) {
   const { request, status, body } = reply(outcome(fields), tookMs);
   expect(request).toBe(9);
-  return { status, body: JSON.parse(body) };
+  return { status, body: JSON.parse(typeof body === 'string' ? body : [...bulkPieces(body)].join('')) };
 }
 
 test('_json and _multi: counts of the stream', () => {
@@ -56,7 +93,10 @@ test('_bulk: one item an action in order, under its own name', () => {
       errorReason: 'no updates',
     },
   ];
-  const { status, body } = parsed({ format: BodyFormat.BULK, successful: 2, failed: 1, items }, 12.6);
+  const { status, body } = parsed(
+    { format: BodyFormat.BULK, successful: 2, failed: 1, items: encoded(items) },
+    12.6,
+  );
   expect(status).toBe(200);
   expect(body).toMatchObject({ took: 13, errors: true });
   expect(body.items.map((item: object) => Object.keys(item))).toEqual([['index'], ['create'], ['update']]);
@@ -77,7 +117,7 @@ test('_bulk: one item an action in order, under its own name', () => {
 
 test('_bulk without a failure says so', () => {
   const items = [{ action: 'index', stream: 'logs', status: 201 }];
-  expect(parsed({ format: BodyFormat.BULK, items }).body.errors).toBe(false);
+  expect(parsed({ format: BodyFormat.BULK, items: encoded(items) }).body.errors).toBe(false);
   expect(parsed({ format: BodyFormat.BULK }).body).toMatchObject({ errors: false, items: [] });
 });
 
@@ -87,4 +127,56 @@ test('a refused body is its own status, 400 when nothing else is said', () => {
     status: 413,
     body: { code: 413, message: 'too long' },
   });
+});
+
+test('the items are read as they were written', () => {
+  const items = [
+    { action: 'index', stream: 'a', id: '1', status: 201, count: 3 },
+    { action: 'create', stream: 'ü', id: undefined, status: 201, count: 1_000_000 },
+    { action: 'delete', stream: 'a', id: '', status: 422, errorType: 't', errorReason: 'r', count: 1 },
+  ];
+  expect([...bulkRuns(encoded(items))]).toEqual(items);
+});
+
+test('a long answer comes in pieces of bounded size, whole', () => {
+  const items = encoded([
+    { action: 'create', stream: 'a', status: 201, count: 200_000 },
+    { action: 'create', stream: 'a', status: 400, errorType: 't', errorReason: 'r' },
+  ]);
+  const { body } = reply(outcome({ format: BodyFormat.BULK, successful: 200_000, failed: 1, items }), 0);
+  if (typeof body === 'string') throw new Error('made at once');
+  const pieces = [...bulkPieces(body)];
+  expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(70_000);
+  const whole = JSON.parse(pieces.join(''));
+  expect([whole.items.length, whole.errors, whole.items.at(-1).create.status]).toEqual([200_001, true, 400]);
+});
+
+test.each([
+  ['took', '{"took":3}'],
+  [
+    'errors,items.*.error',
+    '{"errors":true,"items":[{"create":{"error":{"type":"t","reason":"r","index_uuid":"0","shard":"1","index":"b"}}}]}',
+  ],
+  ['items.*.status', '{"items":[{"index":{"status":201}},{"create":{"status":400}}]}'],
+  ['items.index._id,took', '{"took":3,"items":[{"index":{"_id":"1"}}]}'],
+  ['**.type', '{"items":[{"create":{"error":{"type":"t"}}}]}'],
+  ['items.**.t*e', '{"items":[{"create":{"error":{"type":"t"}}}]}'],
+  ['-items', '{"took":3,"errors":true}'],
+  [
+    '-took,-items.*._*,-items.*.error.*,-**.result',
+    '{"errors":true,"items":[{"index":{"status":201}},{"create":{"status":400}}]}',
+  ],
+  ['items.*.error,-**.reason,-**.index*,-**.shard', '{"items":[{"create":{"error":{"type":"t"}}}]}'],
+  ['nothing', '{}'],
+  [' , errors , ', '{"errors":true}'],
+])('filter_path=%s', (filterPath, expected) => {
+  const items = encoded([
+    { action: 'index', stream: 'a', id: '1', status: 201 },
+    { action: 'create', stream: 'b', status: 400, errorType: 't', errorReason: 'r' },
+  ]);
+  const { body } = reply(
+    outcome({ format: BodyFormat.BULK, successful: 1, failed: 1, items, filterPath }),
+    3,
+  );
+  expect(body).toBe(expected);
 });

@@ -13,7 +13,9 @@ pub fn bytes(error: impl Display) -> napi::Error {
 /// A scan that failed; what the statement is to blame for is an error of the statement.
 pub fn scan(error: ScanError) -> napi::Error {
     match error {
-        ScanError::Overflow(_) | ScanError::Function { .. } => sql(SqlError::of_scan(&error)),
+        ScanError::Overflow(_) | ScanError::Function { .. } | ScanError::Pattern(_) | ScanError::Limit(_) => {
+            sql(SqlError::of_scan(&error))
+        }
         other => bytes(other),
     }
 }

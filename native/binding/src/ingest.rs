@@ -2,7 +2,7 @@
 
 use crate::failure;
 use basalt_block::{BlockHeader, EncodeOptions, encode_block};
-use basalt_shred::{BodyFormat, BulkAction, Outcome, ShredLimits, ShredRequest, shred};
+use basalt_shred::{BodyFormat, Outcome, ShredLimits, ShredRequest, shred};
 use napi::bindgen_prelude::{Int32Array, Uint8Array};
 use napi_derive::napi;
 use std::io::Read;
@@ -31,26 +31,17 @@ pub struct IngestGroup {
 #[napi(object)]
 pub struct IngestOutcome {
     pub rejected: Option<String>,
+    pub is_too_large: bool,
     pub successful: u32,
     pub failed: u32,
     pub errors: Vec<RecordError>,
-    pub items: Vec<BulkItem>,
+    pub items: Uint8Array,
 }
 
 #[napi(object)]
 pub struct RecordError {
     pub record: u32,
     pub message: String,
-}
-
-#[napi(object)]
-pub struct BulkItem {
-    pub action: String,
-    pub stream: String,
-    pub id: Option<String>,
-    pub status: u32,
-    pub error_type: Option<String>,
-    pub error_reason: Option<String>,
 }
 
 #[napi(catch_unwind)]
@@ -133,6 +124,10 @@ fn shred_requests<'a>(
 
 fn outcome(outcome: Outcome) -> IngestOutcome {
     IngestOutcome {
+        is_too_large: outcome
+            .rejected
+            .as_ref()
+            .is_some_and(|rejection| rejection.is_too_large),
         rejected: outcome.rejected.map(|rejection| rejection.message),
         successful: outcome.successful,
         failed: outcome.failed,
@@ -144,25 +139,7 @@ fn outcome(outcome: Outcome) -> IngestOutcome {
                 message: error.message,
             })
             .collect(),
-        items: outcome.items.into_iter().map(bulk_item).collect(),
-    }
-}
-
-fn bulk_item(item: basalt_shred::BulkItem) -> BulkItem {
-    let (error_type, error_reason) = item.error.unzip();
-    let action = match item.action {
-        BulkAction::Index => "index",
-        BulkAction::Create => "create",
-        BulkAction::Update => "update",
-        BulkAction::Delete => "delete",
-    };
-    BulkItem {
-        action: action.to_string(),
-        stream: item.stream,
-        id: item.id,
-        status: item.status.into(),
-        error_type,
-        error_reason,
+        items: Uint8Array::from(outcome.items.into_bytes()),
     }
 }
 

@@ -102,7 +102,7 @@ impl<'a> Selection<'a> {
         let removal = match selection.removal {
             Some(request) => {
                 let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
-                Some(RowMatcher::compile(&request).map_err(failure::bytes)?)
+                Some(RowMatcher::compile(&request).map_err(failure::scan)?)
             }
             None => None,
         };
@@ -188,7 +188,7 @@ pub fn merge_blocks(
 pub fn count_matches(fds: Int32Array, offsets: Float64Array, request: String) -> napi::Result<f64> {
     let sources: Vec<FileSource> = fds.iter().map(|fd| FileSource::from_fd(*fd)).collect();
     let request: ScanRequest = serde_json::from_str(&request).map_err(failure::bytes)?;
-    let matcher = RowMatcher::compile(&request).map_err(failure::bytes)?;
+    let matcher = RowMatcher::compile(&request).map_err(failure::scan)?;
     let mut rows = 0u64;
     for MergeInput { source, offset, .. } in merge_inputs(&sources, &offsets, &vec![0; sources.len()])? {
         let total = BlockReader::open(source, offset).map_err(failure::bytes)?.header().rows;
@@ -197,7 +197,7 @@ pub fn count_matches(fds: Int32Array, offsets: Float64Array, request: String) ->
             offset,
             header: None,
         };
-        let matches = matcher.matching_rows(&part, total).map_err(failure::bytes)?;
+        let matches = matcher.matching_rows(&part, total).map_err(failure::scan)?;
         rows += matches.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
     }
     Ok(rows as f64)

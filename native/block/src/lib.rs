@@ -36,7 +36,7 @@ pub use check::{Finding, SegmentCheck, check_segment};
 pub use column::{Batch, Column, ColumnType, Strings, Text, Validity, Values};
 pub use cursor::Damage;
 pub use error::BlockError;
-pub use header::{BlockHeader, Bound, ChunkFamily, ColumnEntry};
+pub use header::{BLOCK_ROWS_MAX, BlockHeader, Bound, ChunkFamily, ColumnEntry};
 pub use header_view::{ColumnView, HeaderView};
 pub use inspect::{BlockInspection, ColumnInspection, inspect_block};
 pub use merge::{MergeInput, RowSelection, TimeCut, bits_of, merge_blocks, merge_selected, rows_by_bucket};

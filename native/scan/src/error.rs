@@ -6,8 +6,10 @@ use std::fmt;
 
 #[derive(Debug)]
 pub enum ScanError {
-    /// The request contradicts itself: an unknown column, a literal of another type, a pattern that does not compile.
+    /// The request contradicts itself: an unknown column, a literal of another type.
     Request(String),
+    /// A pattern of the caller's that does not compile, or not within the memory that one may take.
+    Pattern(String),
     /// The block at byte `offset` of its source cannot be read.
     Block { offset: u64, error: BlockError },
     /// The answer would be larger than a stated limit; the text names the limit and what to do.
@@ -28,7 +30,7 @@ impl fmt::Display for ScanError {
             Self::Request(text) => write!(f, "invalid scan request: {text}"),
             Self::Block { offset, error } => write!(f, "block at byte {offset}: {error}"),
             Self::Function { name, what } => write!(f, "aggregate function {name}: {what}"),
-            Self::Limit(text) => f.write_str(text),
+            Self::Limit(text) | Self::Pattern(text) => f.write_str(text),
             Self::Overflow(what) => write!(f, "integer overflow: {what} is beyond the integers; cast to double"),
             Self::Cancelled => f.write_str("the query was cancelled"),
             Self::Internal(text) => write!(f, "internal error in a scan: {text}"),

@@ -75,6 +75,9 @@ fn shred_array(
     } else {
         loop {
             at = cursor.space(read_one(parser, group, at, outcome)?);
+            if outcome.is_overfull() {
+                return Ok(());
+            }
             match cursor.peek(at) {
                 b',' => at = cursor.space(at + 1),
                 b']' => break,
@@ -133,6 +136,9 @@ fn shred_objects(
             });
         }
         end = read_one(parser, group, next, outcome)?;
+        if outcome.is_overfull() {
+            return Ok(());
+        }
     }
 }
 

@@ -2,18 +2,18 @@
 
 use crate::body::{EMPTY_BODY, text_start};
 use crate::bulk_action::{ActionError, ActionLine, read_action};
+use crate::bulk_items::ItemError;
 use crate::column_builder::Value;
 use crate::cursor::{Cursor, line_end};
 use crate::group::ID_COLUMN;
 use crate::lines::{Lines, read_line};
-use crate::outcome::{BulkAction, BulkItem, Outcome};
+use crate::outcome::{BulkAction, Outcome};
 use crate::problem::Problem;
 use crate::record::{RecordParser, Scratch};
 use crate::request::ShredRequest;
 use crate::shredder::Groups;
 use crate::stream_name::normalize_stream;
 
-const CREATED: u16 = 201;
 const BAD_REQUEST: u16 = 400;
 const UNPROCESSABLE: u16 = 422;
 
@@ -82,6 +82,9 @@ pub(crate) fn shred_bulk(
             },
         };
         count(action, result, outcome);
+        if outcome.is_overfull() {
+            break;
+        }
     }
     if outcome.records() == 0 {
         Err(EMPTY_BODY.to_owned())
@@ -89,8 +92,6 @@ pub(crate) fn shred_bulk(
         Ok(())
     }
 }
-
-type ItemError = (u16, &'static str, String);
 
 fn refusal(reason: &str) -> ItemError {
     (BAD_REQUEST, "illegal_argument_exception", reason.to_owned())
@@ -146,20 +147,18 @@ fn read_document(
 }
 
 fn count(action: &Action, result: Result<(), ItemError>, outcome: &mut Outcome) {
-    let mut item = BulkItem {
-        action: action.line.action,
-        stream: action.stream.clone(),
-        id: action.line.id.clone(),
-        status: CREATED,
-        error: None,
-    };
-    match result {
-        Ok(()) => outcome.successful += 1,
-        Err((status, kind, reason)) => {
-            outcome.fail(outcome.records(), &reason);
-            item.status = status;
-            item.error = Some((kind.to_owned(), reason));
+    let error = match result {
+        Ok(()) => {
+            outcome.successful += 1;
+            None
         }
-    }
-    outcome.items.push(item);
+        Err(error) => {
+            outcome.fail(outcome.records(), &error.2);
+            Some(error)
+        }
+    };
+    let line = &action.line;
+    outcome
+        .items
+        .push(line.action, &action.stream, line.id.as_deref(), error);
 }

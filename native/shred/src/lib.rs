@@ -12,6 +12,7 @@
 mod body;
 mod bulk;
 mod bulk_action;
+mod bulk_items;
 mod canonical;
 mod column_builder;
 mod cursor;
@@ -41,9 +42,10 @@ mod text_append;
 mod text_builder;
 mod timestamp;
 
+pub use bulk_items::BulkItems;
 pub use canonical::canonical_float;
-pub use limits::ShredLimits;
-pub use outcome::{BulkAction, BulkItem, Group, Outcome, RecordError, Rejection, Shredded};
+pub use limits::{RECORDS_MAX, ShredLimits};
+pub use outcome::{BulkAction, Group, Outcome, RecordError, Rejection, Shredded};
 pub use request::{BodyFormat, ClosedStream, ShredRequest};
 pub use shredder::shred;
 pub use stream_name::normalize_stream;

@@ -31,6 +31,9 @@ pub(crate) const FLATTEN_LEVELS_MAX: usize = 64;
 /// make names many times larger than the body.
 pub(crate) const NAME_BYTES_MAX: usize = 512;
 
+/// Records of one body: as many rows as a block may have.
+pub const RECORDS_MAX: u32 = basalt_block::BLOCK_ROWS_MAX as u32;
+
 /// Bytes of all bodies of one call. Text offsets are 32 bits, and a cell's text is at most twice the bytes its record
 /// spends on it (`1e20` in the smallest possible record), so columns stay below 4 GiB.
 pub(crate) const BODIES_BYTES_MAX: usize = 1 << 30;

@@ -98,6 +98,9 @@ pub(crate) fn shred_lines(
                 lines.leave(line_end(bytes, start));
             }
         }
+        if outcome.is_overfull() {
+            break;
+        }
     }
     first_error
 }

@@ -1,5 +1,7 @@
 //! What comes out of the shredder.
 
+use crate::bulk_items::BulkItems;
+use crate::limits::RECORDS_MAX;
 use basalt_block::Batch;
 
 /// The rows of all requests, and what became of each request (same order as the requests).
@@ -26,13 +28,15 @@ pub struct Outcome {
     pub failed: u32,
     /// The first ten and the last, in order.
     pub errors: Vec<RecordError>,
-    /// `Bulk` only: one per action, in request order.
-    pub items: Vec<BulkItem>,
+    /// `Bulk` only: what became of each action, in request order.
+    pub items: BulkItems,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     pub message: String,
+    /// The body is not wrong, but more than is taken at once.
+    pub is_too_large: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,26 +55,32 @@ pub enum BulkAction {
     Delete,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BulkItem {
-    pub action: BulkAction,
-    /// Normalised.
-    pub stream: String,
-    pub id: Option<String>,
-    /// 201 stored; 422 its time cannot be parsed; 400 anything else.
-    pub status: u16,
-    /// Type and reason.
-    pub error: Option<(String, String)>,
-}
-
 const ERRORS_FIRST: usize = 10;
 
 impl Outcome {
     pub(crate) fn refuse(message: String) -> Self {
         Self {
-            rejected: Some(Rejection { message }),
+            rejected: Some(Rejection {
+                message,
+                is_too_large: false,
+            }),
             ..Self::default()
         }
+    }
+
+    pub(crate) fn refuse_size(message: String) -> Self {
+        let mut outcome = Self::refuse(message);
+        outcome
+            .rejected
+            .iter_mut()
+            .for_each(|rejection| rejection.is_too_large = true);
+        outcome
+    }
+
+    /// There are more records than a body may have: what walks over the body can stop, it is refused.
+    #[inline(always)]
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.records() > RECORDS_MAX
     }
 
     /// Counts a failed record, keeping the first ten errors and the last.

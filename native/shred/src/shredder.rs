@@ -4,7 +4,7 @@ use crate::body::{EMPTY_BODY, shred_json, text_start};
 use crate::bulk::shred_bulk;
 use crate::cursor::Cursor;
 use crate::group::GroupBuilder;
-use crate::limits::{BODIES_BYTES_MAX, ShredLimits};
+use crate::limits::{BODIES_BYTES_MAX, RECORDS_MAX, ShredLimits};
 use crate::lines::shred_lines;
 use crate::outcome::{Group, Outcome, Shredded};
 use crate::record::{RecordParser, Scratch};
@@ -24,14 +24,20 @@ pub fn shred(requests: &[ShredRequest], now_us: i64, limits: &ShredLimits, close
     for request in requests {
         bytes = bytes.saturating_add(request.body.len());
         if bytes > BODIES_BYTES_MAX {
-            outcomes.push(Outcome::refuse(format!(
+            outcomes.push(Outcome::refuse_size(format!(
                 "more than {BODIES_BYTES_MAX} bytes in one batch of requests"
             )));
             continue;
         }
-        groups.begin_request();
+        groups.begin_request(request.body.len());
         let mut outcome = Outcome::default();
         outcomes.push(match shred_request(request, &mut groups, &mut scratch, &mut outcome) {
+            Ok(()) if outcome.is_overfull() => {
+                groups.roll_back_request();
+                Outcome::refuse_size(format!(
+                    "the body has more than {RECORDS_MAX} records; send smaller batches"
+                ))
+            }
             Ok(()) => outcome,
             Err(message) => {
                 groups.roll_back_request();
@@ -104,6 +110,8 @@ pub(crate) struct Groups<'a> {
     /// The groups that the request at hand touched.
     touched: Vec<usize>,
     last: usize,
+    /// Of the request at hand, at most.
+    records_max: usize,
 }
 
 impl<'a> Groups<'a> {
@@ -120,12 +128,16 @@ impl<'a> Groups<'a> {
             index: HashMap::new(),
             touched: Vec::new(),
             last: 0,
+            records_max: 0,
         }
     }
 
     /// The group of a stream, for rows of the request at hand.
     pub fn get(&mut self, organization: u32, stream: &str) -> &mut GroupBuilder<'a> {
-        let is_it = |group: &GroupBuilder| group.organization == organization && group.stream == stream;
+        let records_max = self.records_max;
+        let is_it = |group: &GroupBuilder| {
+            group.organization == organization && group.stream == stream && has_place(group, records_max)
+        };
         if !self.groups.get(self.last).is_some_and(is_it) {
             self.last = self.find_or_add(organization, stream);
         }
@@ -140,8 +152,13 @@ impl<'a> Groups<'a> {
     fn find_or_add(&mut self, organization: u32, stream: &str) -> usize {
         let place = self.groups.len();
         match self.index.get_mut(stream) {
-            Some(places) => match places.iter().find(|(other, _)| *other == organization) {
-                Some(&(_, place)) => return place,
+            Some(places) => match places.iter_mut().find(|(other, _)| *other == organization) {
+                Some((_, last)) => {
+                    if has_place(&self.groups[*last], self.records_max) {
+                        return *last;
+                    }
+                    *last = place;
+                }
                 None => places.push((organization, place)),
             },
             None => {
@@ -158,7 +175,9 @@ impl<'a> Groups<'a> {
         place
     }
 
-    fn begin_request(&mut self) {
+    fn begin_request(&mut self, body_bytes: usize) {
+        // A record has two bytes at least, and what parts it from the next one.
+        self.records_max = (body_bytes / 3 + 1).min(RECORDS_MAX as usize);
         for place in self.touched.drain(..) {
             self.groups[place].request_mark = None;
         }
@@ -183,4 +202,11 @@ impl<'a> Groups<'a> {
             })
             .collect()
     }
+}
+
+/// A block may have as many rows as a body records: what could become more goes on in another group of the same stream.
+#[inline(always)]
+fn has_place(group: &GroupBuilder, records_max: usize) -> bool {
+    let rows = group.rows();
+    rows == 0 || group.request_mark.is_some() || rows + records_max <= RECORDS_MAX as usize
 }

@@ -2,7 +2,7 @@
 //! itself). Follows Arrow's `like` and `ilike` kernels, so a filter answers the same in a scan and above it; in particular
 //! case beyond ASCII is ignored by simple case folding.
 
-use super::matcher::{FullCase, Matcher, build_regex, finder};
+use super::matcher::{Expression, FullCase, Matcher, REGEX_BYTES_MAX, build_regex, finder, shortened};
 use crate::error::ScanError;
 
 enum Piece {
@@ -16,10 +16,10 @@ pub fn compile_like(pattern: &str, ignore_case: bool) -> Result<Matcher, ScanErr
     if !ignore_case {
         return match plain(&pieces) {
             Some(matcher) => Ok(matcher),
-            None => Ok(Matcher::Regex(build_regex(&expression(&pieces), false, true)?)),
+            None => Ok(Matcher::Regex(compile(pattern, &pieces, false)?)),
         };
     }
-    let full = build_regex(&expression(&pieces), true, true)?;
+    let full = compile(pattern, &pieces, true)?;
     // A pattern that is not ASCII may still match ASCII text: the Kelvin sign folds to k.
     let ascii = if pattern.is_ascii() {
         plain(&parse(&pattern.to_ascii_lowercase()))
@@ -32,6 +32,18 @@ pub fn compile_like(pattern: &str, ignore_case: bool) -> Result<Matcher, ScanErr
             full: FullCase::Regex(full),
         },
         None => Matcher::Regex(full),
+    })
+}
+
+fn compile(pattern: &str, pieces: &[Piece], ignore_case: bool) -> Result<Expression, ScanError> {
+    // Only the memory of a compiled pattern can be wrong with it: the expression is ours.
+    build_regex(&expression(pieces), ignore_case, true).map_err(|_| {
+        ScanError::Pattern(format!(
+            "the LIKE pattern {:?} has {} characters and needs more than {} MiB compiled; shorten it, or write fewer wildcards",
+            shortened(pattern),
+            pattern.chars().count(),
+            REGEX_BYTES_MAX >> 20
+        ))
     })
 }
 
@@ -170,6 +182,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn very_many_wildcards_are_refused_by_name() {
+        for pattern in ["_".repeat(100_000), "a_%".repeat(50_000)] {
+            let error = compile_like(&pattern, true).err().unwrap();
+            assert!(matches!(error, ScanError::Pattern(_)));
+            assert!(error.to_string().contains("the LIKE pattern"), "{error}");
+        }
+        assert!(compile_like(&"%a".repeat(100_000), false).is_ok());
+        assert!(compile_like(&"%".repeat(100_000), true).is_ok());
     }
 
     #[test]

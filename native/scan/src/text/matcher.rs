@@ -149,12 +149,12 @@ pub fn build_regex(pattern: &str, ignore_case: bool, dot_matches_newline: bool) 
         .dfa_size_limit(REGEX_BYTES_MAX)
         .build()
         .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => ScanError::Request(format!(
+            regex::Error::CompiledTooBig(_) => ScanError::Pattern(format!(
                 "the regular expression {:?} needs more than {} MiB compiled; shorten it or lower its repetition counts",
                 shortened(pattern),
                 REGEX_BYTES_MAX >> 20
             )),
-            other => ScanError::Request(format!("the regular expression {:?} is invalid: {other}", shortened(pattern))),
+            other => ScanError::Pattern(format!("the regular expression {:?} is invalid: {other}", shortened(pattern))),
         })?;
     Ok(Expression {
         regex,
@@ -163,7 +163,7 @@ pub fn build_regex(pattern: &str, ignore_case: bool, dot_matches_newline: bool) 
     })
 }
 
-fn shortened(pattern: &str) -> String {
+pub fn shortened(pattern: &str) -> String {
     const SHOWN_CHARS: usize = 100;
     match pattern.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}...", &pattern[..end]),

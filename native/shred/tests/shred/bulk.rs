@@ -1,8 +1,9 @@
 //! Bulk bodies.
 
 use crate::cells::{Cell, NOW, Row, check_all, rows_of};
+use basalt_shred::BodyFormat;
 use basalt_shred::BodyFormat::Bulk;
-use basalt_shred::{BulkAction, Outcome, ShredLimits, ShredRequest, shred};
+use basalt_shred::{BulkAction, Outcome, RECORDS_MAX, ShredLimits, ShredRequest, shred};
 
 fn shred_bulk(body: impl AsRef<[u8]>, stream: &str) -> (Vec<(String, Vec<Row>)>, Outcome) {
     let request = ShredRequest {
@@ -19,6 +20,70 @@ fn shred_bulk(body: impl AsRef<[u8]>, stream: &str) -> (Vec<(String, Vec<Row>)>,
         .map(|group| (group.stream.clone(), rows_of(&group.batch)))
         .collect();
     (groups, shredded.outcomes.remove(0))
+}
+
+#[derive(Debug, Clone)]
+struct Item {
+    action: BulkAction,
+    stream: String,
+    id: Option<String>,
+    status: u16,
+    error: Option<(String, String)>,
+}
+
+/// Reads the entries as they are documented (src/bulk_items.rs), each as often as its run is long.
+fn items_of(outcome: &Outcome) -> Vec<Item> {
+    let bytes = outcome.items.clone().into_bytes();
+    let mut at = 0;
+    let mut items = Vec::new();
+    let mut stream = String::new();
+    fn number(bytes: &[u8], at: &mut usize) -> usize {
+        let mut value = 0;
+        for shift in (0..).step_by(7) {
+            let byte = bytes[*at];
+            *at += 1;
+            value |= usize::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        value
+    }
+    fn string(bytes: &[u8], at: &mut usize) -> String {
+        let length = number(bytes, at);
+        *at += length;
+        String::from_utf8(bytes[*at - length..*at].to_vec()).unwrap()
+    }
+    while at < bytes.len() {
+        let flags = bytes[at];
+        at += 1;
+        let run = number(&bytes, &mut at);
+        if flags & 16 == 0 {
+            stream = string(&bytes, &mut at);
+        }
+        let id = (flags & 4 != 0).then(|| string(&bytes, &mut at));
+        let (mut status, mut error) = (201, None);
+        if flags & 8 != 0 {
+            status = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+            at += 2;
+            error = Some((string(&bytes, &mut at), string(&bytes, &mut at)));
+        }
+        let action = match flags & 3 {
+            0 => BulkAction::Index,
+            1 => BulkAction::Create,
+            2 => BulkAction::Update,
+            _ => BulkAction::Delete,
+        };
+        let item = Item {
+            action,
+            stream: stream.clone(),
+            id,
+            status,
+            error,
+        };
+        items.extend(std::iter::repeat_n(item, run));
+    }
+    items
 }
 
 fn text(value: &str) -> Option<Cell> {
@@ -49,8 +114,8 @@ fn documents_go_to_their_streams() {
         Some(&Cell::Int(1_700_000_000_000_000))
     );
     assert_eq!(groups[1].1[1].get("_id").cloned(), text("17"));
-    let items: Vec<_> = outcome
-        .items
+    let all = items_of(&outcome);
+    let items: Vec<_> = all
         .iter()
         .map(|item| (item.action, item.stream.as_str(), item.id.as_deref(), item.status))
         .collect();
@@ -86,8 +151,8 @@ fn items_fail_alone() {
         groups[0].1.iter().map(|row| row["a"].clone()).collect::<Vec<_>>(),
         [Cell::Int(1), Cell::Int(2)]
     );
-    let errors: Vec<_> = outcome
-        .items
+    let all = items_of(&outcome);
+    let errors: Vec<_> = all
         .iter()
         .map(|item| {
             (
@@ -155,8 +220,8 @@ fn items_fail_alone() {
             (400, Some(("mapper_parsing_exception", "the document line is missing"))),
         ]
     );
-    assert_eq!(outcome.items[4].action, BulkAction::Delete);
-    assert_eq!(outcome.items[4].id.as_deref(), Some("gone"));
+    assert_eq!(all[4].action, BulkAction::Delete);
+    assert_eq!(all[4].id.as_deref(), Some("gone"));
     let records: Vec<u32> = outcome.errors.iter().map(|error| error.record).collect();
     assert_eq!(records, [1, 2, 3, 4, 5, 6, 7, 9]);
 }
@@ -205,7 +270,7 @@ fn unusable_action_lines_refuse_the_body() {
     ] {
         let (groups, outcome) = shred_bulk(format!("{good}{line}\n{{\"a\":2}}\n"), "s");
         assert!(groups.is_empty(), "{line}");
-        assert!(outcome.items.is_empty() && outcome.successful == 0, "{line}");
+        assert!(items_of(&outcome).is_empty() && outcome.successful == 0, "{line}");
         assert_eq!(outcome.rejected.unwrap().message, message, "{line}");
     }
     for body in ["", "\n \r\n"] {
@@ -231,7 +296,45 @@ fn no_default_stream() {
     );
     assert_eq!((groups.len(), groups[0].0.as_str()), (1, "x"));
     assert_eq!(
-        outcome.items.iter().map(|item| item.status).collect::<Vec<_>>(),
+        items_of(&outcome).iter().map(|item| item.status).collect::<Vec<_>>(),
         [400, 201]
     );
+}
+
+#[test]
+fn more_records_than_a_block_has_rows_are_refused_and_those_of_others_stay() {
+    let many = "{}\n".repeat(RECORDS_MAX as usize + 1);
+    let most = "{}\n".repeat(RECORDS_MAX as usize);
+    let bulk = "{\"index\":{}}\n{}\n".repeat(RECORDS_MAX as usize + 1);
+    let array = format!("[{}{{}}]", "{},".repeat(RECORDS_MAX as usize));
+    let bodies = [
+        ("{\"a\":1}", BodyFormat::Json),
+        (many.as_str(), BodyFormat::Multi),
+        (array.as_str(), BodyFormat::Json),
+        (many.as_str(), BodyFormat::Json),
+        (bulk.as_str(), BodyFormat::Bulk),
+        (most.as_str(), BodyFormat::Multi),
+        ("{\"a\":2}", BodyFormat::Json),
+    ];
+    let requests: Vec<_> = bodies
+        .iter()
+        .map(|(body, format)| ShredRequest {
+            body: body.as_bytes(),
+            format: *format,
+            organization: 1,
+            stream: "s",
+        })
+        .collect();
+    let shredded = shred(&requests, NOW, &ShredLimits::default(), &[]);
+    let refused: Vec<_> = shredded
+        .outcomes
+        .iter()
+        .map(|outcome| outcome.rejected.as_ref().map(|rejection| rejection.is_too_large))
+        .collect();
+    assert_eq!(
+        refused,
+        [None, Some(true), Some(true), Some(true), Some(true), None, None]
+    );
+    let rows: Vec<_> = shredded.groups.iter().map(|group| group.batch.rows).collect();
+    assert_eq!(rows, [1, RECORDS_MAX as usize, 1]);
 }
