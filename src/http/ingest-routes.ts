@@ -57,8 +57,8 @@ export function checkOrganization(name: string): void {
 }
 
 /** The members of the answer that an Elasticsearch client wants. @throws BasaltError 400 */
-function filterPath({ query }: Exchange, format: BodyFormat): string {
-  const path = format === BodyFormat.BULK ? (query.get('filter_path') ?? '').replaceAll('\0', '') : '';
+function filterPath({ query }: Exchange): string {
+  const path = (query.get('filter_path') ?? '').replaceAll('\0', '');
   if (path.length <= FILTER_CHARACTERS_MAX) return path;
   throw requestError(400, `filter_path is longer than ${FILTER_CHARACTERS_MAX} characters`);
 }
@@ -98,11 +98,9 @@ function receive(
       hint: `supported: ${[...ENCODINGS.keys()].filter(Boolean).join(', ')}`,
     });
   }
-  const head = {
-    format,
-    encoding,
-    name: Buffer.from(`${organization}\0${stream}\0${filterPath(exchange, format)}`),
-  };
+  const filter = format === BodyFormat.BULK ? filterPath(exchange) : '';
+  const name = Buffer.from(`${organization}\0${stream}${filter === '' ? '' : `\0${filter}`}`);
+  const head = { format, encoding, name };
   const refuse = (error: unknown) => replyError(exchange, error, true);
   const body = ingest.begin(
     head,

@@ -1,6 +1,6 @@
 /**
- * `filter_path`, by which Elasticsearch clients ask for some members of an answer only: paths with dots, separated by commas; `*` stands for any
- * name or a part of one, `**` for any number of levels, a `-` in front leaves out what the path names. Lists are passed through.
+ * `filter_path`, by which Elasticsearch clients ask for some members of an answer only: paths with dots, separated by commas; `*` stands
+ * for any name or a part of one, `**` for any number of levels, a `-` in front leaves out what the path names. Lists are passed through.
  */
 type Path = string[];
 

@@ -34,7 +34,7 @@ export interface RequestHead {
   request: number;
   format: BodyFormat;
   encoding: BodyEncoding;
-  /** `organization NUL stream NUL filter_path` in UTF-8, stored in front of the body. */
+  /** `organization NUL stream`, and `NUL filter_path` where there is one, in UTF-8, stored in front of the body. */
   name: Uint8Array;
 }
 

@@ -34,7 +34,7 @@ export const STATEMENTS = [
   "SELECT count(*) FROM a WHERE match_all('request 1*') OR NOT ok OR sparse IS NULL",
   "SELECT re_match(message, 'to+k \\\\d+'), regexp_replace(message, '(\\\\d+)', '<$1>', 'g') FROM a WHERE str_match(level, 'err')",
   'SELECT n, big, big + 1, n / 0.5, n % 7, CAST(f AS BIGINT), round(f, 2) FROM a WHERE big > 4611686018427387903',
-  "SELECT json_get(tags, 0), cast_to_arr(tags), substr(message, 3, 9), lpad(level, 10, '*') FROM a",
+  "SELECT cast_to_arr(tags), substr(message, 3, 9), lpad(level, 10, '*') FROM a",
   'WITH w AS (SELECT level, max(n) AS m FROM a GROUP BY level) SELECT a.n FROM a JOIN w ON a.level = w.level AND a.n = w.m',
   'SELECT level, n, row_number() OVER (PARTITION BY level ORDER BY n DESC) AS r FROM a ORDER BY level, r LIMIT 20',
   "SELECT date_trunc('minute', to_timestamp_micros(_timestamp)), min(_timestamp) FROM a GROUP BY 1",

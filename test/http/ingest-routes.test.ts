@@ -38,6 +38,7 @@ function setUp(writeError?: Error) {
       path,
       contentEncoding,
       contentLength: 5,
+      query: new URLSearchParams(),
       reply: (status: number, body: string, options?: ReplyOptions) =>
         replies.push({ status, body, options }),
       onBody: (listener: typeof piece) => {

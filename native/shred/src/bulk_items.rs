@@ -1,8 +1,8 @@
 //! What became of each action of a bulk body, as bytes: a body may have millions of them, nearly all alike.
 //!
-//! A run of actions with the same outcome is one entry: a byte of flags (bits 0 and 1 the action, 2: has an id, 3: failed, 4: the stream of the
-//! entry before), the length of the run, then what the flags say: stream, id, status (16 bits, little-endian), type and reason of the
-//! error. Lengths are varints (LEB128), texts their bytes behind their length. `src/protocols/bulk-items.ts` reads it.
+//! A run of actions with the same outcome is one entry: a byte of flags (bits 0 and 1 the action, 2: has an id, 3: failed, 4: the stream
+//! of the entry before), the length of the run, then what the flags say: stream, id, status (16 bits, little-endian), type and reason of
+//! the error. Lengths are varints (LEB128), texts their bytes behind their length. `src/protocols/bulk-items.ts` reads it.
 
 use crate::outcome::BulkAction;
 
