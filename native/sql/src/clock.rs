@@ -11,7 +11,7 @@ use datafusion::logical_expr::expr::Between;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, Volatility};
 
-use crate::rules::is_event_time;
+use crate::rules::is_time_column;
 
 /// For so long after its moment, microseconds, a plan may be used; no round number, so that what is cut to hours or days does not pass for
 /// something that rises evenly.
@@ -62,13 +62,15 @@ fn is_bound(part: &Expr) -> Result<bool> {
             left,
             op: Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq,
             right,
-        }) => (is_event_time(left) && is_moment(right)) || (is_event_time(right) && is_moment(left)),
+        }) => (is_time_column(left) && is_moment(right)) || (is_time_column(right) && is_moment(left)),
         Expr::Between(Between {
             expr,
             negated: false,
             low,
             high,
-        }) => is_event_time(expr) && (is_moment(low) || !reads_clock(low)?) && (is_moment(high) || !reads_clock(high)?),
+        }) => {
+            is_time_column(expr) && (is_moment(low) || !reads_clock(low)?) && (is_moment(high) || !reads_clock(high)?)
+        }
         _ => false,
     })
 }

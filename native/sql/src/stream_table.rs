@@ -21,6 +21,9 @@ use crate::pushdown::time_range::split_time;
 /// The column of event time: int64 microseconds, never null.
 pub(crate) const TIME_COLUMN: &str = "_timestamp";
 
+/// In the metadata of a field: its int64 values are event times. The planner hands it on with the values, through names and subqueries.
+pub(crate) const TIME_TAG: &str = "basalt.event_time";
+
 /// One stream, bounded by the time range of the request.
 #[derive(Debug)]
 pub(crate) struct StreamTable {
@@ -86,7 +89,9 @@ impl StreamTable {
                 column.column_type
             };
             if types.insert(column.name.clone(), column_type).is_none() {
-                fields.push(Field::new(&column.name, Columns::arrow(column_type), !is_time));
+                let field = Field::new(&column.name, Columns::arrow(column_type), !is_time);
+                let tags = is_time.then(|| (TIME_TAG.to_owned(), String::new()));
+                fields.push(field.with_metadata(tags.into_iter().collect()));
             }
         }
         StreamTable {

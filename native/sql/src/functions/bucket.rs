@@ -120,8 +120,10 @@ pub(super) fn time_type(function: &str, data_type: &DataType) -> Result<DataType
         | DataType::LargeUtf8
         | DataType::Utf8View
         | DataType::Null => Ok(BUCKET_TYPE),
-        other => {
-            let text = format!("no compatible data type: {function} needs a time, not {other}");
+        _ => {
+            let text = format!(
+                "no compatible data type: {function} needs a time, not a value of another kind: write {function} of cast_to_timestamp(…)"
+            );
             Err(SqlError::new(TYPE_MISMATCH, text).into())
         }
     }

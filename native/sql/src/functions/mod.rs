@@ -6,6 +6,7 @@ mod checked;
 mod constants;
 mod date_format;
 mod docs;
+mod extreme;
 mod fuzzy;
 mod histogram;
 mod json_array;
@@ -18,6 +19,7 @@ mod re_match;
 mod re_matches;
 mod row_function;
 mod shown;
+mod span;
 mod spath;
 mod str_match;
 mod sum;
@@ -45,6 +47,7 @@ pub(crate) use opaque::opaque;
 pub(crate) use pattern::compile;
 pub(crate) use re_match::re_match;
 pub(crate) use shown::{SHOWN, shown};
+pub(crate) use span::{is_span, span_micros, span_times};
 pub(crate) use str_match::str_match_ignore_case;
 
 pub(crate) const CONTAINS: &str = "str_match";
@@ -100,6 +103,7 @@ pub(crate) fn aggregate() -> Vec<Arc<AggregateUDF>> {
         "approx_percentile_cont" | "approx_median" => aggregate_of(percentile::Sketched(function)),
         "percentile_cont" => aggregate_of(percentile::Unordered(function)),
         "sum" => aggregate_of(sum::CheckedSum(function)),
+        "max" | "min" => aggregate_of(extreme::OfItsInput(function)),
         _ => function,
     });
     let ours = [

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUD
 use super::bucket::time_type;
 use super::docs::wrong_form;
 use super::text::{answer, as_text};
+use super::to_micros::by_magnitude;
 use crate::rules::time_of_text;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -84,11 +85,11 @@ impl ScalarUDFImpl for TimeRange {
     }
 }
 
-/// The microseconds of a bound, which may be spelled as digits; `None` for null.
+/// The microseconds of a bound; `None` for null. Digits are seconds, milliseconds, microseconds or nanoseconds, by their number.
 fn bound(text: &ScalarValue) -> Result<Option<i64>> {
     match text.try_as_str().flatten().map(str::trim) {
         Some(text) => match text.parse() {
-            Ok(micros) => Ok(Some(micros)),
+            Ok(time) => Ok(by_magnitude(time)),
             Err(_) => time_of_text(text).map(Some),
         },
         None => Ok(None),

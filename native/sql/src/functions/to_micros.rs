@@ -88,7 +88,7 @@ fn micros(values: &ArrayRef) -> Int64Array {
 }
 
 /// Seconds, milliseconds, microseconds or nanoseconds, whichever gives a time of these years.
-fn by_magnitude(value: i64) -> Option<i64> {
+pub(super) fn by_magnitude(value: i64) -> Option<i64> {
     match value.unsigned_abs() {
         0..100_000_000_000 => value.checked_mul(1_000_000),
         100_000_000_000..100_000_000_000_000 => value.checked_mul(1_000),

@@ -71,7 +71,7 @@ fn states(aggregate: &AggregateExec) -> Result<SchemaRef> {
 fn groups(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec<Group>>> {
     let mut groups = Vec::new();
     for (expr, _) in aggregate.group_expr().expr() {
-        match group(&through.resolve(expr)?) {
+        match group(&through.resolve(expr)?, through) {
             Some(group) => groups.push(group),
             None => return Ok(None),
         }
@@ -79,13 +79,17 @@ fn groups(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec<Gro
     Ok(Some(groups))
 }
 
-fn group(expr: &Arc<dyn PhysicalExpr>) -> Option<Group> {
+fn group(expr: &Arc<dyn PhysicalExpr>, through: &Through) -> Option<Group> {
     if let Some(column) = expr.downcast_ref::<Column>() {
         return Some(Group::Column {
             column: column.name().to_owned(),
         });
     }
     let Bucket { column, steps } = bucket(expr)?;
+    // A text that is cast to a timestamp is one too, but no number that a scan could divide.
+    if through.leaf.column_type(column) != Some(RequestType::Int64) {
+        return None;
+    }
     Some(Group::Bucket {
         column: column.to_owned(),
         width: steps.width_us,
@@ -221,7 +225,9 @@ fn ordered(argument: &Arc<dyn PhysicalExpr>, through: &Through) -> Option<String
         Some(column) => {
             (through.leaf.column_type(column.name())? != RequestType::Json).then(|| column.name().to_owned())
         }
-        None => time_source(argument).map(str::to_owned),
+        None => time_source(argument)
+            .filter(|name| through.leaf.column_type(name) == Some(RequestType::Int64))
+            .map(str::to_owned),
     }
 }
 

@@ -2,6 +2,7 @@
 //! patterns and of arithmetic.
 
 mod bags;
+mod frames;
 mod integers;
 mod match_all;
 mod micros;
@@ -10,6 +11,7 @@ mod patterns;
 mod placeholder;
 mod rewrite;
 mod shown;
+mod spans;
 mod stoppable;
 mod time;
 mod unnest;
@@ -20,7 +22,7 @@ mod zeros;
 pub(crate) use bags::BagRule;
 pub(crate) use integers::CheckIntegers;
 pub(crate) use match_all::MatchAllRule;
-pub(crate) use micros::{is_event_time, time_of_text};
+pub(crate) use micros::{is_time_column, time_of_text};
 pub(crate) use patterns::PatternRule;
 pub(crate) use placeholder::{PlaceholderPlanner, PlaceholderRule};
 pub(crate) use shown::ShownRule;

@@ -2,20 +2,23 @@
 //! intervals as if it were one of them. The other side is converted, never the column, so a bound on it reaches the leaf.
 //! In the same passes texts that are compared with numbers are put right (see `numbers`).
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{DFSchema, Result};
 use datafusion::config::ConfigOptions;
-use datafusion::logical_expr::expr::{Cast, InList, ScalarFunction};
+use datafusion::logical_expr::expr::{Cast, InList, ScalarFunction, TryCast};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Between, Case, Expr, ExprSchemable, LogicalPlan, binary_expr};
+use datafusion::logical_expr::{Between, Case, Expr, ExprSchemable, LogicalPlan, binary_expr, lit};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::micros::{comparable, is_event_time, is_time, timestamp};
+use super::frames;
+use super::micros::{as_time, comparable, is_event_time, is_time, timestamp};
 use super::numbers;
 use super::rewrite::rewrite_expressions;
+use super::spans;
+use crate::functions::{is_span, span_micros, span_times};
 use crate::{distinct_from, functions};
 
 /// Binary operators, while the text is resolved: their types are checked there already.
@@ -36,7 +39,9 @@ impl ExprPlanner for TimePlanner {
             | BinaryOperator::LtEq
             | BinaryOperator::Gt
             | BinaryOperator::GtEq => {
-                if let Some(right) = comparable(&expr.left, &expr.right, schema)? {
+                if let Some((left, right)) = spans::comparable(&expr.left, &expr.right, schema) {
+                    (expr.left, expr.right) = (left, right);
+                } else if let Some(right) = comparable(&expr.left, &expr.right, schema)? {
                     expr.right = right;
                 } else if let Some(left) = comparable(&expr.right, &expr.left, schema)? {
                     expr.left = left;
@@ -48,6 +53,15 @@ impl ExprPlanner for TimePlanner {
             BinaryOperator::Minus if [&expr.right, &expr.left].iter().all(|side| counts(side, schema)) => {
                 expr.left = signed(expr.left);
                 expr.right = signed(expr.right);
+            }
+            BinaryOperator::Multiply | BinaryOperator::Divide => {
+                let divided = expr.op == BinaryOperator::Divide;
+                if is_scaled(&expr.left, &expr.right, schema) {
+                    return Ok(PlannerResult::Planned(span_times(expr.left, expr.right, divided)));
+                }
+                if !divided && is_scaled(&expr.right, &expr.left, schema) {
+                    return Ok(PlannerResult::Planned(span_times(expr.right, expr.left, divided)));
+                }
             }
             BinaryOperator::Plus | BinaryOperator::Minus => {
                 if computes_with_time(&expr.left, &expr.right, schema) {
@@ -67,6 +81,13 @@ impl ExprPlanner for TimePlanner {
     }
 }
 
+/// Whether the one is a span of time and the other a number. A literal alone is looked at first: it is what nearly all chains consist of.
+fn is_scaled(span: &Expr, number: &Expr, schema: &DFSchema) -> bool {
+    has_time(span, schema)
+        && span.get_type(schema).is_ok_and(|span| is_span(&span))
+        && number.get_type(schema).is_ok_and(|number| number.is_numeric())
+}
+
 fn counts(expr: &Expr, schema: &DFSchema) -> bool {
     matches!(expr.get_type(schema), Ok(DataType::UInt64))
 }
@@ -75,13 +96,17 @@ fn signed(number: Expr) -> Expr {
     Expr::Cast(Cast::new(Box::new(number), DataType::Int64))
 }
 
-/// An int64 that is added to or subtracted from an interval or a time can only be microseconds. Of a long chain the type is not asked
+/// An int64 that is added to or subtracted from an interval or a timestamp can only be microseconds; beside a date it is days, unless it is
+/// an event time. Of a long chain the type is not asked
 /// for at each of its operators, where no part of it can be a time.
 fn computes_with_time(number: &Expr, other: &Expr, schema: &DFSchema) -> bool {
     !matches!(number, Expr::Literal(..))
         && has_time(other, schema)
         && matches!(number.get_type(schema), Ok(DataType::Int64))
-        && other.get_type(schema).is_ok_and(|other| is_time_or_interval(&other))
+        && other.get_type(schema).is_ok_and(|other| match other {
+            DataType::Date32 | DataType::Date64 => is_event_time(number, schema),
+            other => is_time_or_interval(&other),
+        })
 }
 
 /// Whether an operand of the operators at the top is a time or an interval.
@@ -96,7 +121,7 @@ fn has_time(mut expr: &Expr, schema: &DFSchema) -> bool {
 }
 
 fn is_time_or_interval(data_type: &DataType) -> bool {
-    is_time(data_type) || matches!(data_type, DataType::Interval(_))
+    is_time(data_type) || is_span(data_type)
 }
 
 /// What is not a binary operator: BETWEEN, IN, CASE and casts of the event time.
@@ -122,6 +147,27 @@ impl AnalyzerRule for TimeRule {
 
     fn name(&self) -> &str {
         "TimeRule"
+    }
+}
+
+fn is_int64_time(expr: &Expr, schema: &DFSchema) -> bool {
+    is_event_time(expr, schema) && matches!(expr.get_type(schema), Ok(DataType::Int64))
+}
+
+/// `date_part('epoch', span)` with its fraction, which the kernel cuts off.
+fn epoch_of_span(call: ScalarFunction, schema: &DFSchema) -> Transformed<Expr> {
+    match (call.name(), call.args.as_slice()) {
+        ("date_part", [Expr::Literal(part, _), span])
+            if part
+                .try_as_str()
+                .flatten()
+                .is_some_and(|part| part.eq_ignore_ascii_case("epoch"))
+                && span.get_type(schema).is_ok_and(|span| is_span(&span)) =>
+        {
+            let micros = Cast::new(Box::new(span_micros(span.clone())), DataType::Float64);
+            Transformed::yes(Expr::Cast(micros) / lit(1e6))
+        }
+        _ => Transformed::no(Expr::ScalarFunction(call)),
     }
 }
 
@@ -168,6 +214,13 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             low,
             high,
         }) => {
+            if let (Some((subject, low)), Some((_, high))) = (
+                spans::comparable(&expr, &low, schema),
+                spans::comparable(&expr, &high, schema),
+            ) {
+                let between = Between::new(Box::new(subject), negated, Box::new(low), Box::new(high));
+                return Ok(Transformed::yes(Expr::Between(between)));
+            }
             let new_low = comparable(&expr, &low, schema)?;
             let new_high = comparable(&expr, &high, schema)?;
             let number = numbers::spelled(&expr, &low, &high, schema);
@@ -206,11 +259,20 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 Transformed::no(in_list)
             })
         }
+        Expr::WindowFunction(mut call) => {
+            let changed = frames::count_in_micros(&mut call, schema)?;
+            let call = Expr::WindowFunction(call);
+            Ok(if changed {
+                Transformed::yes(call)
+            } else {
+                Transformed::no(call)
+            })
+        }
         Expr::InSubquery(found) => numbers::found(found, schema),
         Expr::Case(case) => searched(case, schema),
         Expr::ScalarFunction(mut call) if READS_NUMBERS.contains(&call.name()) => {
             let changed = match call.args.first_mut() {
-                Some(time) if is_event_time(time) && matches!(time.get_type(schema), Ok(DataType::Int64)) => {
+                Some(time) if is_event_time(time, schema) && matches!(time.get_type(schema), Ok(DataType::Int64)) => {
                     *time = timestamp(time.clone());
                     true
                 }
@@ -223,13 +285,18 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 Transformed::no(call)
             })
         }
-        // The planner reads a number that is cast to a timestamp as seconds.
-        Expr::Cast(Cast { expr, field }) if is_event_time(&expr) => match field.data_type() {
-            DataType::Timestamp(TimeUnit::Second, None) if matches!(expr.get_type(schema), Ok(DataType::Int64)) => {
-                Ok(Transformed::yes(timestamp(*expr)))
-            }
-            _ => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
-        },
+        Expr::ScalarFunction(call) => Ok(epoch_of_span(call, schema)),
+        Expr::Cast(Cast { expr, field }) if is_int64_time(&expr, schema) => {
+            let time = as_time(expr.as_ref().clone(), field.data_type());
+            Ok(time.map_or_else(|| Transformed::no(Expr::Cast(Cast { expr, field })), Transformed::yes))
+        }
+        Expr::TryCast(TryCast { expr, field }) if is_int64_time(&expr, schema) => {
+            let time = as_time(expr.as_ref().clone(), field.data_type());
+            Ok(time.map_or_else(
+                || Transformed::no(Expr::TryCast(TryCast { expr, field })),
+                Transformed::yes,
+            ))
+        }
         other => Ok(Transformed::no(other)),
     }
 }
