@@ -1,6 +1,7 @@
 /**
- * A disk that refuses: calls fail with EIO or ENOSPC (injected by strace). Nothing may be acknowledged after it; the process ends with code
- * 74 and says why, or refuses to start; and the next start has every acknowledged record. A merge that fails only has to be repeated.
+ * A disk that refuses: calls fail with EIO or ENOSPC (injected by strace). After a failed sync, or a write that failed otherwise than for want of
+ * room, nothing may be acknowledged; the process ends with code 74 and says why, or refuses to start; and the next start has every
+ * acknowledged record. A full disk refuses one batch. A merge that fails only has to be repeated.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -30,7 +31,6 @@ const FAULTS: Fault[] = [
   { call: 'fdatasync', error: 'EIO', when: '1' },
   { call: 'fdatasync', error: 'EIO', when: '2' },
   { call: 'fdatasync', error: 'EIO', when: '7' },
-  { call: 'pwritev', error: 'ENOSPC', when: '3' },
   { call: 'fsync', error: 'EIO', when: '1' },
   { call: 'fsync', error: 'EIO', when: '4' },
 ];
@@ -104,6 +104,32 @@ describe.skipIf(!canTrace())('with strace, where it is installed and may trace',
       expect(await ledger.compare(server.client)).toMatchObject({ lost: 0, duplicated: 0, invented: 0 });
       expect(await server.client.number('SELECT count(*) FROM before')).toBe(1);
       await server.client.store('after', [{ n: 1 }]);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test('a full disk refuses a batch with 507 and its reason, and the next one is taken', async () => {
+    const server = await usedServer();
+    const ledger = new Ledger(seed, 'ledger');
+    try {
+      const fault: Fault = { call: 'pwritev', error: 'ENOSPC', when: '3+4' };
+      await server.launch({ wrapper: tracer(join(server.dataDir, 'trace'), fault) });
+      await ledger.send(server.client, { connections: 1, requestsMax: REQUESTS }).finished;
+      expect(server.running).toBe(true);
+      expect(await ledger.compare(server.client)).toMatchObject({ lost: 0, duplicated: 0, invented: 0 });
+      const refused = [];
+      for (let turn = 0; turn < 8; turn++) {
+        const reply = await server.client.ingest('nearly', '_json', '[{"n":1}]');
+        if (reply.status === 200) continue;
+        refused.push(reply);
+        expect(reply.text).toContain('the disk is full: nothing of this request was stored');
+        expect([reply.status, reply.headers.get('retry-after')]).toEqual([507, '5']);
+      }
+      expect(refused.length).toBeGreaterThan(0);
+      await server.restart('SIGKILL', {});
+      expect(await ledger.compare(server.client)).toMatchObject({ lost: 0, duplicated: 0, invented: 0 });
+      expect(await server.client.number('SELECT count(*) FROM nearly')).toBe(8 - refused.length);
     } finally {
       await server.stop();
     }
