@@ -2,8 +2,8 @@
  * One ingest worker's WAL file: appends frames and makes them durable. Lifecycle: EMPTY → OPEN → (rotated: EMPTY …) | FAILED.
  *
  * A full disk refuses a write before anything was promised: what there is of the batch is cut off, and the next one may find room.
- * After any other failed write, and after a failed sync, the kernel may have dropped the dirty pages, so a retry could report success over lost data. The
- * writer then stays FAILED for good; the process ends and recovery decides what the file really holds.
+ * After any other failed write, and after a failed sync, the kernel may have dropped the dirty pages, so a retry could report success over
+ * lost data. The writer then stays FAILED for good; the process ends and recovery decides what the file really holds.
  */
 import {
   closeSync,

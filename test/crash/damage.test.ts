@@ -124,8 +124,11 @@ test('a WAL file that ends in the middle of a batch is cut there, and what was a
     const missing = await missingAfterCheck();
     expect(missing.length).toBeGreaterThan(0);
     expect(missing.length % BATCH_RECORDS).toBe(0);
-    expect(server.log).toContain(`${missing.length - missingBefore} rows in`);
-    expect(server.log).toContain('acknowledged records are lost');
+    // What is lost already is told no second time, and its bytes are nobody's.
+    const more = missing.length - missingBefore;
+    expect(server.log).toContain(
+      more > 0 ? `default/damaged: ${more} rows in` : 'dropped the unacknowledged end of a WAL file',
+    );
     missingBefore = missing.length;
     await server.kill();
   }
