@@ -147,7 +147,7 @@ export class BatchDrainer {
           successful: 0,
           failed: 0,
         });
-        Object.assign(outcome, { errors: [], items: [] });
+        outcome.errors = [];
       }
       return [];
     }
