@@ -21,7 +21,6 @@ const REASONS: Record<number, string> = {
   500: 'Internal Server Error',
   501: 'Not Implemented',
   503: 'Service Unavailable',
-  507: 'Insufficient Storage',
 };
 
 export interface ReplyOptions {

@@ -16,8 +16,7 @@ const ENCODINGS = new Map<string, BodyEncoding>([
   ['zstd', BodyEncoding.ZSTD],
 ]);
 
-/** Of answers that a worker made: seconds after which a retry makes sense. */
-const RETRY_AFTER: Record<number, string> = { 503: '1', 507: '5' };
+const RETRY_LATER: ReplyOptions = { headers: { 'retry-after': '1' } };
 
 const NAME_CHARACTERS_MAX = 256;
 const FILTER_CHARACTERS_MAX = 1024;
@@ -107,9 +106,7 @@ function receive(
     head,
     exchange.contentLength,
     ({ status, body: answer }) => {
-      const retryAfter = RETRY_AFTER[status];
-      const answerOptions = retryAfter ? { headers: { 'retry-after': retryAfter } } : options;
-      if (typeof answer === 'string') exchange.reply(status, answer, answerOptions);
+      if (typeof answer === 'string') exchange.reply(status, answer, status === 503 ? RETRY_LATER : options);
       else sendPieces(exchange, bulkPieces(answer), options);
     },
     refuse,

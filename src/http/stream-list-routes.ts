@@ -14,6 +14,10 @@ const ARROW_NAMES: Record<ColumnType, string> = {
   bool: 'Boolean',
   string: 'Utf8',
   json: 'Utf8',
+  decimal: 'Decimal128(20, 0)',
+  decimalfloat: 'Float64',
+  textnumber: 'Utf8',
+  textbool: 'Utf8',
 };
 
 const BYTES_PER_MB = 1024 * 1024;

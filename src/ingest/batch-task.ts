@@ -11,7 +11,6 @@ export interface IngestWorkerData {
   /** One Int32 word: once it is raised, each worker goes on in a new WAL file. */
   walEpoch: SharedArrayBuffer;
   walDirectory: string;
-  journalDirectory: string;
   /** Distinguishes this process's WAL files from those of earlier ones. */
   bootId: string;
 }
@@ -24,11 +23,8 @@ export interface DurableBlock {
   rows: number;
   timeMin: number;
   timeMax: number;
-  /** The file that its frame was written for. */
+  /** Where the block (not its frame) lies. */
   walFile: string;
-  /** The file that it lies in, where that is another: a copy that a start found. */
-  liesIn?: string;
-  /** Of the block, not its frame. */
   offset: number;
   blockBytes: number;
   /** The block's header bytes, for pruning. */
@@ -49,6 +45,9 @@ export interface RequestOutcome {
   successful: number;
   failed: number;
   errors: RecordError[];
+  /** Stored records of which something is told, and the first ten and the last of what is. */
+  warned: number;
+  warnings: RecordError[];
   /** `_bulk` only: what became of each action (protocols/bulk-items.ts). */
   items: Uint8Array;
   /** `_bulk` only: which members of the answer are wanted; '' for all. */
@@ -66,6 +65,8 @@ export interface Reply {
 export interface BulkAnswer {
   tookMs: number;
   failed: number;
+  warned: number;
+  warnings: RecordError[];
   items: Uint8Array;
   filterPath: string;
 }
@@ -81,8 +82,6 @@ export interface BatchResult {
   syncMs: number;
   /** Closed WAL file, if the batch ended one. */
   closedWalFile?: string;
-  /** Writes of the journal that failed. */
-  journalFailures: number;
   /** The file appended to and its size; absent when the batch stored nothing. */
   walFile?: string;
   /** Value of the epoch word when that file was begun. */

@@ -14,7 +14,7 @@ import {
   SHARED_BATCH_BYTES,
   WAL_BYTES_MAX,
 } from '../config/limits.js';
-import { type BasaltError, overloaded, requestError } from '../errors/index.js';
+import { overloaded, requestError } from '../errors/index.js';
 import type { RequestHead, RingProducer } from '../ring/producer.js';
 import type { BatchResult, Reply } from './batch-task.js';
 
@@ -63,8 +63,6 @@ export class IngestFrontEnd {
     private readonly walBytes: () => number,
     private readonly observer: IngestObserver,
     private readonly heapBytesMax = HEAP_BODY_BYTES_MAX,
-    /** Why no record can be taken now: the disk is full. */
-    private readonly diskRefusal: () => BasaltError | undefined = () => undefined,
   ) {}
 
   /** Requests that were published and are not answered yet. */
@@ -88,7 +86,7 @@ export class IngestFrontEnd {
 
   /**
    * Admits a body.
-   * @throws BasaltError 413 when it is too long, 503 when there is no room for it, 507 when the disk is full
+   * @throws BasaltError 413 when it is too long, 503 when there is no room for it
    */
   begin(
     head: BodyHead,
@@ -97,8 +95,6 @@ export class IngestFrontEnd {
     refuse: Body['refuse'],
   ): Body {
     if (expectedBytes !== undefined) this.checkLength(head, expectedBytes);
-    const refusal = this.diskRefusal();
-    if (refusal) throw refusal;
     if (this.walBytes() > WAL_BYTES_MAX) {
       throw overloaded(
         'the WAL is full: merges have fallen behind',

@@ -38,6 +38,9 @@ export interface IngestOutcome {
   failed: number;
   /** The first ten and the last. */
   errors: RecordError[];
+  /** Stored records of which something is told, and the first ten and the last of what is. */
+  warned: number;
+  warnings: RecordError[];
   /** `_bulk` only: what became of each action, as protocols/bulk-items.ts reads it. */
   items: Uint8Array;
 }
@@ -264,6 +267,8 @@ export interface RunProgress {
   satisfied: boolean[];
   /** Complete requests of deferred leaves, each to be answered in place of what the leaf asked before. */
   requests: { leaf: number; request: RequestText }[];
+  /** What was left out so far since it is not of the type that the statement asks for, in words. */
+  leftOut: string[];
 }
 
 export type RowFormat = 'objects' | 'arrays' | 'csv' | 'ndjson';

@@ -8,9 +8,17 @@ const PIECE_CHARACTERS = 64 * 1024;
 
 const SHARDS = { total: 1, successful: 1, failed: 0 };
 
-export function* bulkPieces({ tookMs, failed, items, filterPath }: BulkAnswer): Generator<string> {
+export function* bulkPieces({
+  tookMs,
+  failed,
+  warned,
+  warnings,
+  items,
+  filterPath,
+}: BulkAnswer): Generator<string> {
   const filter = FilterPath.parse(filterPath);
-  const top = { took: Math.round(tookMs), errors: failed > 0 };
+  const told = warned > 0 ? { warned, warnings } : {};
+  const top = { took: Math.round(tookMs), errors: failed > 0, ...told };
   const head = JSON.stringify(filter ? (filter.apply(top) ?? {}) : top).slice(0, -1);
   const ofItems = filter?.under('items');
   const open = `${head === '{' ? '' : ','}"items":[`;

@@ -16,7 +16,7 @@ export function reply(outcome: RequestOutcome, tookMs: number): Reply {
 
 /** `_json` and `_multi`: one status entry for the stream of the URL, with the last error as the API has it, and all kept ones beside it. */
 function jsonReply(outcome: RequestOutcome): Reply {
-  const { request, stream, successful, failed, errors } = outcome;
+  const { request, stream, successful, failed, errors, warned, warnings } = outcome;
   const last = errors.at(-1);
   const body = {
     code: 200,
@@ -27,6 +27,8 @@ function jsonReply(outcome: RequestOutcome): Reply {
         failed,
         error: last?.message,
         errors: errors.length > 0 ? errors : undefined,
+        warned: warned > 0 ? warned : undefined,
+        warnings: warned > 0 ? warnings : undefined,
       },
     ],
   };
@@ -35,10 +37,10 @@ function jsonReply(outcome: RequestOutcome): Reply {
 
 /** Longer ones are made where they are sent, piece by piece. */
 function bulkReply(
-  { request, successful, failed, items, filterPath }: RequestOutcome,
+  { request, successful, failed, warned, warnings, items, filterPath }: RequestOutcome,
   tookMs: number,
 ): Reply {
-  const answer = { tookMs, failed, items, filterPath };
+  const answer = { tookMs, failed, warned, warnings, items, filterPath };
   const body = successful + failed > ITEMS_AT_ONCE_MAX ? answer : [...bulkPieces(answer)].join('');
   return { request, status: 200, body };
 }

@@ -5,7 +5,17 @@ import type { ColumnType } from '../storage/schema.js';
 
 const FIXED_BYTES = 64;
 const ENTRY_BYTES = 64;
-const TYPES: (ColumnType | undefined)[] = [undefined, 'int64', 'float64', 'bool', 'string', 'json'];
+const TYPES: (ColumnType | undefined)[] = [
+  undefined,
+  'int64',
+  'float64',
+  'bool',
+  'string',
+  'json',
+  'decimal',
+  'textnumber',
+  'textbool',
+];
 
 export interface ZoneMap {
   type: ColumnType;

@@ -43,6 +43,8 @@ export interface QueryResult {
   leaves: Leaf[];
   /** The width of the first `histogram()` of the statement. */
   histogramSeconds: number | undefined;
+  /** What was left out since it is not of the type that the statement asks for, in words. */
+  leftOut: string[];
 }
 
 /** Over all leaves of a query. Rows that a cached answer stands for are not scanned. */
@@ -115,6 +117,7 @@ class QueryExecution {
   };
   private readonly pieces: Uint8Array[] = [];
   private rows = 0;
+  private leftOut: string[] = [];
   private readonly totals: ScanTotals = {
     rowsScanned: 0,
     rowsCached: 0,
@@ -177,6 +180,7 @@ class QueryExecution {
         scans: this.totals,
         leaves: this.leaves,
         histogramSeconds: plan.histogramSeconds,
+        leftOut: this.leftOut,
       };
       if (!plan.analyze) return result;
       const operators = await this.task<string>({ kind: 'explain', run: this.runHandle as number });
@@ -308,6 +312,7 @@ class QueryExecution {
       this.finishedLeaves.delete(leaf);
     }
     this.rows += feed.rows;
+    this.leftOut = feed.leftOut;
     if (feed.bytes.length > 0) await this.give(feed.bytes);
     return feed;
   }

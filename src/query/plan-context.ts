@@ -1,5 +1,5 @@
 /** What the planner must know of the world: a mirror of PlanContext in native/sql/src/context.rs. */
-import type { ColumnType } from '../storage/schema.js';
+import { type ColumnType, isText } from '../storage/schema.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
 
 /** What the planner is told of a stream. */
@@ -79,9 +79,6 @@ function describe({ name, schema, expiredBefore }: PlannedStream): PlanContext['
   // By name: a restart forgets the order in which blocks brought them, and `SELECT *` must not tell.
   const named = [...schema].sort(([a], [b]) => (a < b ? -1 : 1));
   const columns = named.map(([column, type]) => ({ name: column, type }));
-  const fullTextColumns = FULL_TEXT_COLUMNS.filter((column) => {
-    const type = schema.get(column);
-    return type === 'string' || type === 'json';
-  });
+  const fullTextColumns = FULL_TEXT_COLUMNS.filter((column) => isText(schema.get(column)));
   return { name, columns, startTime: expiredBefore ?? null, fullTextColumns };
 }

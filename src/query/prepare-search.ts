@@ -13,8 +13,6 @@ export interface PreparedSearch {
   parts: StatementParts;
   /** For `function_error`. */
   notes: string[];
-  /** Rows that were acknowledged are lost of a stream that it names. */
-  hasLosses: boolean;
   /** Set when the range was narrowed. */
   newRange: TimeRange | undefined;
   histogram: UiHistogram | undefined;
@@ -26,16 +24,14 @@ export interface PreparationOptions {
   maxRangeHours: number;
   /** Set when the statement is to be replaced. */
   histogram: UiHistogram | undefined;
-  /** What is to be told of losses (`src/storage/losses.ts`). */
-  losses: string[];
 }
 
 export function prepareSearch(body: SearchBody, options: PreparationOptions): PreparedSearch {
   const { query } = body;
-  const { organization, maxRangeHours, histogram, losses } = options;
+  const { organization, maxRangeHours, histogram } = options;
   const asked = { startTime: query.start_time, endTime: query.end_time };
   const newRange = narrowed(asked, maxRangeHours);
-  const notes: string[] = [...losses];
+  const notes: string[] = [];
   if (newRange) notes.push(rangeNote(maxRangeHours));
   if (query.query_fn) notes.push('query_fn was not applied: this server runs no VRL functions');
   const sql = histogram?.sql ?? query.sql;
@@ -56,14 +52,7 @@ export function prepareSearch(body: SearchBody, options: PreparationOptions): Pr
     format: rowFormat(body),
     useCache: body.use_cache,
   };
-  return {
-    statement,
-    parts: statementParts(query.sql),
-    notes,
-    hasLosses: losses.length > 0,
-    newRange,
-    histogram,
-  };
+  return { statement, parts: statementParts(query.sql), notes, newRange, histogram };
 }
 
 /** What the run of a search adds to its notes. */
@@ -102,7 +91,7 @@ export function membersOfStatement(
 ): Partial<AnswerMembers> {
   const { parts, newRange, histogram } = prepared;
   return {
-    isPartial: newRange !== undefined || prepared.hasLosses,
+    isPartial: newRange !== undefined,
     newRange,
     orderBy: orderBy(parts, leaves),
     ...(histogram && {

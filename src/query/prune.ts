@@ -110,7 +110,7 @@ function compareMayMatch(cmp: string, value: Value, map: ZoneMap): boolean {
 
 function literalValue(literal: Literal): Value {
   if ('int64' in literal) return literal.int64;
-  if ('float64' in literal) return literal.float64;
+  if ('float64' in literal) return Number(literal.float64);
   if ('bool' in literal) return literal.bool;
   return Buffer.from(literal.string);
 }

@@ -5,7 +5,8 @@
 import type { RequestText } from '../native/index.js';
 import type { ColumnType } from '../storage/schema.js';
 
-export type Literal = { int64: number } | { float64: number } | { bool: boolean } | { string: string };
+/** A float is the text of one, which both sides read to the same bits. */
+export type Literal = { int64: number } | { float64: string } | { bool: boolean } | { string: string };
 
 export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>=';
 

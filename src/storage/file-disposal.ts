@@ -8,8 +8,6 @@ export interface Disposal {
   path: string;
   /** Where it goes instead of being removed. */
   moveTo?: string;
-  /** What must have happened before it may go. */
-  before?: () => Promise<unknown>;
   /** Runs when the file is gone. */
   onGone: () => void;
 }
@@ -44,9 +42,8 @@ export class FileDisposals {
   }
 
   private async perform(disposal: Disposal): Promise<void> {
-    const { path, moveTo, before } = disposal;
+    const { path, moveTo } = disposal;
     try {
-      await before?.();
       if (moveTo === undefined) await unlink(path);
       else await rename(path, moveTo);
     } catch (error) {

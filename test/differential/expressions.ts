@@ -29,6 +29,8 @@ export interface Scope {
   floats: string[];
   texts: string[];
   bools: string[];
+  /** Texts with numbers among them: where a number is wanted they are what DuckDB has over a cast. */
+  drifted: string[];
   time: string;
   /** No two rows have the same. */
   id: string;
@@ -41,6 +43,7 @@ export function eventScope(prefix = ''): Scope {
     floats: all(['f', 'g', 'w']),
     texts: all(['level', 'host', 'message', 'x']),
     bools: all(['b']),
+    drifted: all(['x']),
     time: `${prefix}_timestamp`,
     id: `${prefix}id`,
   };
@@ -53,6 +56,7 @@ export function userScope(prefix = ''): Scope {
     floats: all(['score']),
     texts: all(['label', 'level']),
     bools: [],
+    drifted: [],
     time: `${prefix}_timestamp`,
     id: `${prefix}uid`,
   };
@@ -64,9 +68,20 @@ export function joined(left: Scope, right: Scope): Scope {
     floats: [...left.floats, ...right.floats],
     texts: [...left.texts, ...right.texts],
     bools: [...left.bools, ...right.bools],
+    drifted: [...left.drifted, ...right.drifted],
     time: left.time,
     id: `${left.id}, ${right.id}`,
   };
+}
+
+/** A drifted field where a number is wanted. */
+function numbers(name: string): string {
+  return both(name, `TRY_CAST(${name} AS DOUBLE)`);
+}
+
+/** As `min` and `max` take it. */
+function ordered({ drifted }: Scope, name: string): string {
+  return drifted.includes(name) ? numbers(name) : name;
 }
 
 export class Expressions {
@@ -80,7 +95,7 @@ export class Expressions {
     return this.random.pick([
       `count(*) > ${this.random.int(0, 40)}`,
       `sum(${this.random.pick(scope.ints)}) > 0`,
-      `min(${this.random.pick(scope.texts)}) IS NOT NULL`,
+      `min(${ordered(scope, this.random.pick(scope.texts))}) IS NOT NULL`,
       `avg(${this.random.pick(scope.floats)}) < 50e0`,
     ]);
   }
@@ -95,8 +110,15 @@ export class Expressions {
       `count(${any})`,
       `sum(${number})`,
       `avg(${number})`,
-      `min(${any})`,
-      `max(${any})`,
+      `min(${ordered(scope, any)})`,
+      `max(${ordered(scope, any)})`,
+      ...scope.drifted.flatMap((name) => [
+        `sum(${numbers(name)})`,
+        `avg(${numbers(name)})`,
+        `max(${numbers(name)} * 2)`,
+        `median(${numbers(name)})`,
+        `stddev(${numbers(name)})`,
+      ]),
       `min(${scope.time})`,
       `max(${scope.time})`,
       `count(DISTINCT ${any})`,
@@ -171,6 +193,7 @@ export class Expressions {
       () => `(${inner()} * ${random.int(-9, 9)}e0)`,
       () => `(${inner()} / ${random.pick(['2', '4', '-8', '3'])}e0)`,
       () => `abs(${inner()})`,
+      () => (scope.drifted.length > 0 ? `(${numbers(random.pick(scope.drifted))} + 0)` : inner()),
       () => `floor(${inner()})`,
       () => `coalesce(${inner()}, 0.5e0)`,
       () => `sqrt(abs(${inner()}))`,

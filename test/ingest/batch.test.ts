@@ -32,8 +32,7 @@ class Bench {
       sequence: this.sequence,
       walEpoch: new SharedArrayBuffer(4),
       walDirectory: walDirectory ?? this.folder,
-      journalDirectory: this.folder,
-      bootId: 'b00700000001',
+      bootId: 'boot',
     };
     this.drainer = new BatchDrainer(data, 1);
   }
@@ -246,8 +245,7 @@ test('two workers give out every sequence once', () => {
     sequence: bench.sequence,
     walEpoch: new SharedArrayBuffer(4),
     walDirectory: bench.folder,
-    journalDirectory: bench.folder,
-    bootId: 'b00700000001',
+    bootId: 'boot',
   };
   const producer = new RingProducer(ring, 16);
   const second = new BatchDrainer(data, 2);

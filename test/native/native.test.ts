@@ -70,7 +70,7 @@ describe('ingestBatch', () => {
       [2, 0],
       [1, 0],
     ]);
-    expect(groups[0]?.schema).toBe('_timestamp:int64,a:string');
+    expect(groups[0]?.schema).toBe('_timestamp:int64,a:textnumber');
     expect(groups[0]).toMatchObject({ timeMin: T, timeMax: T });
   });
 

@@ -48,6 +48,8 @@ function outcome(fields: Partial<RequestOutcome>): RequestOutcome {
     successful: 0,
     failed: 0,
     errors: [],
+    warned: 0,
+    warnings: [],
     items: new Uint8Array(),
     filterPath: '',
     ...fields,

@@ -155,6 +155,7 @@ class FakeQueryPool {
       queuedBytes: each(0),
       satisfied: each(false),
       requests: [],
+      leftOut: [],
       ...special,
     };
   }

@@ -8,7 +8,7 @@ import { type IngestGroup, scan } from '../../src/native/index.js';
 import { BlockHeaderView } from '../../src/query/block-header.js';
 import { blockTest, insideTime, overlapsTime } from '../../src/query/prune.js';
 import type { ScanRequest } from '../../src/query/scan-request.js';
-import { type ColumnType, parseSchema, widenType } from '../../src/storage/schema.js';
+import { type ColumnType, isText, parseSchema, widenType } from '../../src/storage/schema.js';
 import { encodeRecords, readRows } from '../native/encoded.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'basalt-prune-'));
@@ -104,7 +104,7 @@ function floatText(value: number): string {
 
 const literals = {
   int64: integers.map((value) => `{"int64":${value}}`),
-  float64: floats.map((value) => `{"float64":${floatText(value)}}`),
+  float64: floats.map((value) => `{"float64":"${floatText(value)}"}`),
   bool: fc.boolean().map((value) => `{"bool":${value}}`),
   string: strings.map((value) => `{"string":${JSON.stringify(value)}}`),
 };
@@ -133,7 +133,7 @@ const batch = fc.array(record, { minLength: 1, maxLength: 6 }).map((records) => 
 
 /** What a filter can say of a column, given the type that it has in the stream. */
 function leafOf(column: string, type: ColumnType): fc.Arbitrary<string> {
-  const literal = literals[type === 'json' ? 'string' : type];
+  const literal = literals[isText(type) ? 'string' : (type as 'int64' | 'float64' | 'bool')];
   const cmp = fc.constantFrom('=', '!=', '<', '<=', '>', '>=');
   const compare = fc
     .tuple(cmp, literal)
@@ -179,7 +179,9 @@ function streamTypes(schema: string, wider: Record<string, ColumnType | null>): 
     const type = block.get(name);
     if (!type) continue;
     const other = wider[name];
-    types.set(name, other ? widenType(type, other) : type);
+    const widened = other ? widenType(type, other) : type;
+    // As scans answer it.
+    types.set(name, isText(widened) && widened !== 'json' ? 'string' : widened);
   }
   return types;
 }

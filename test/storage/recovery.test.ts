@@ -36,15 +36,7 @@ function walBytes(
       'logs',
     );
     const sequence = index + 10;
-    const home = { boot: 'b00700000001', worker: 1, file: 0, frame: index };
-    const header = encodeFrame({
-      sequence,
-      organization: 'org',
-      stream,
-      rows,
-      blockBytes: block.length,
-      home,
-    });
+    const header = encodeFrame({ sequence, organization: 'org', stream, rows, blockBytes: block.length });
     parts.push(header, block);
     frames.push({
       frameAt: at,
@@ -174,7 +166,7 @@ test('a flip of any bit of the file header loses no frame, and is reported', () 
 
 test('bytes in a damaged region that look like a frame do not end the search', () => {
   const decoy = Buffer.alloc(64, 0xff);
-  for (const at of [0, 13, 40]) FRAME_MAGIC.copy(decoy, at);
+  for (const at of [0, 13, 40]) decoy.writeUInt32LE(FRAME_MAGIC, at);
   const { bytes, frames } = walBytes(['a', 'b']);
   const second = frames[1] as Written;
   const spliced = Buffer.concat([bytes.subarray(0, second.frameAt), decoy, bytes.subarray(second.frameAt)]);
@@ -206,7 +198,6 @@ test('a frame that disagrees with its block is damage', () => {
     stream: 's',
     rows,
     blockBytes: block.length + 8,
-    home: { boot: 'b00700000001', worker: 1, file: 0, frame: 0 },
   });
   const spliced = Buffer.concat([
     bytes.subarray(0, first.frameAt),

@@ -8,7 +8,17 @@ import {
   widenType,
 } from '../../src/storage/schema.js';
 
-const types: ColumnType[] = ['bool', 'int64', 'float64', 'json', 'string'];
+const types: ColumnType[] = [
+  'bool',
+  'int64',
+  'decimal',
+  'float64',
+  'decimalfloat',
+  'json',
+  'string',
+  'textbool',
+  'textnumber',
+];
 const anyType = fc.constantFrom(...types);
 
 test('widening is commutative, associative and idempotent, so the order of blocks does not matter', () => {
@@ -26,9 +36,19 @@ test('widening is commutative, associative and idempotent, so the order of block
 test('the table of types', () => {
   expect(widenType('bool', 'int64')).toBe('int64');
   expect(widenType('int64', 'float64')).toBe('float64');
-  expect(widenType('float64', 'string')).toBe('string');
-  for (const other of ['bool', 'int64', 'float64', 'string'] as const)
-    expect(widenType('json', other)).toBe('string');
+  expect(widenType('int64', 'decimal')).toBe('decimal');
+  expect(widenType('bool', 'decimal')).toBe('decimal');
+  expect(widenType('float64', 'decimal')).toBe('decimalfloat');
+  expect(widenType('json', 'string')).toBe('string');
+  // A text that holds others is known to: they are still numbers and booleans.
+  for (const text of ['string', 'json'] as const) {
+    for (const number of ['int64', 'float64', 'decimal', 'decimalfloat'] as const)
+      expect(widenType(text, number)).toBe('textnumber');
+    expect(widenType(text, 'bool')).toBe('textbool');
+  }
+  expect(widenType('textbool', 'int64')).toBe('textnumber');
+  expect(widenType('textnumber', 'bool')).toBe('textnumber');
+  expect(widenType('textbool', 'json')).toBe('textbool');
 });
 
 test('parses what blocks carry', () => {

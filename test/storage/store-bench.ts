@@ -60,7 +60,6 @@ export class StoreBench {
         walEpoch,
         bootId,
         walDirectory: this.layout.wal,
-        journalDirectory: this.layout.journal,
       },
       1,
     );

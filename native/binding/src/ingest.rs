@@ -35,6 +35,8 @@ pub struct IngestOutcome {
     pub successful: u32,
     pub failed: u32,
     pub errors: Vec<RecordError>,
+    pub warned: u32,
+    pub warnings: Vec<RecordError>,
     pub items: Uint8Array,
 }
 
@@ -131,15 +133,17 @@ fn outcome(outcome: Outcome) -> IngestOutcome {
         rejected: outcome.rejected.map(|rejection| rejection.message),
         successful: outcome.successful,
         failed: outcome.failed,
-        errors: outcome
-            .errors
-            .into_iter()
-            .map(|error| RecordError {
-                record: error.record,
-                message: error.message,
-            })
-            .collect(),
+        errors: outcome.errors.into_iter().map(record_error).collect(),
+        warned: outcome.warned,
+        warnings: outcome.warnings.into_iter().map(record_error).collect(),
         items: Uint8Array::from(outcome.items.into_bytes()),
+    }
+}
+
+fn record_error(error: basalt_shred::RecordError) -> RecordError {
+    RecordError {
+        record: error.record,
+        message: error.message,
     }
 }
 

@@ -78,6 +78,7 @@ pub struct RunProgress {
     pub queued_bytes: Vec<f64>,
     pub satisfied: Vec<bool>,
     pub requests: Vec<LeafRequest>,
+    pub left_out: Vec<String>,
 }
 
 #[napi(object)]
@@ -242,6 +243,7 @@ pub fn advance_run(run: u32) -> napi::Result<RunProgress> {
             output_rows: progress.output_rows as f64,
             queued_bytes: progress.queued_bytes.iter().map(|bytes| *bytes as f64).collect(),
             satisfied: progress.leaf_satisfied,
+            left_out: progress.left_out,
             requests: progress
                 .requests
                 .iter()

@@ -122,7 +122,7 @@ fn check_against_header(directory: &Directory, entry: &ColumnEntry, rows: usize)
     if entries as usize > rows {
         return Err(Damage(format!("{entries} dictionary entries for {rows} rows")));
     }
-    let is_text = matches!(entry.column_type, ColumnType::String | ColumnType::Json);
+    let is_text = entry.column_type.is_text();
     let has_entries = entry.family != ChunkFamily::Values;
     if entries != entry.distinct || (entries > 0) != has_entries || (has_entries && !is_text) {
         return Err(Damage(format!(

@@ -1,6 +1,6 @@
 //! The decoded form of rows: typed columns of equal length.
 
-/// The five column types. The numbers are on disk; 0 is reserved so that zeroed bytes never pass.
+/// The column types. The numbers are on disk; 0 is reserved so that zeroed bytes never pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum ColumnType {
@@ -10,6 +10,12 @@ pub enum ColumnType {
     String = 4,
     /// JSON text of an array, or of an object below the flattening depth.
     Json = 5,
+    /// Whole numbers of which some do not fit an int64 (but 64 bits without a sign), as decimal digits; or `true` and `false` for 1 and 0.
+    Decimal = 6,
+    /// Text of values of which some were sent as numbers, and some may have been booleans.
+    TextNumber = 7,
+    /// Text of values of which some were sent as booleans.
+    TextBool = 8,
 }
 
 impl ColumnType {
@@ -20,6 +26,9 @@ impl ColumnType {
             3 => Self::Bool,
             4 => Self::String,
             5 => Self::Json,
+            6 => Self::Decimal,
+            7 => Self::TextNumber,
+            8 => Self::TextBool,
             _ => return None,
         })
     }
@@ -32,6 +41,17 @@ impl ColumnType {
             Self::Bool => "bool",
             Self::String => "string",
             Self::Json => "json",
+            Self::Decimal => "decimal",
+            Self::TextNumber => "textnumber",
+            Self::TextBool => "textbool",
+        }
+    }
+
+    /// Whether the values are held as strings.
+    pub fn is_text(self) -> bool {
+        match self {
+            Self::Int64 | Self::Float64 | Self::Bool => false,
+            Self::String | Self::Json | Self::Decimal | Self::TextNumber | Self::TextBool => true,
         }
     }
 }
@@ -116,6 +136,24 @@ impl Validity {
     }
 }
 
+/// The types whose strings spell values of other types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelled {
+    Decimal,
+    TextNumber,
+    TextBool,
+}
+
+impl Spelled {
+    pub fn column_type(self) -> ColumnType {
+        match self {
+            Self::Decimal => ColumnType::Decimal,
+            Self::TextNumber => ColumnType::TextNumber,
+            Self::TextBool => ColumnType::TextBool,
+        }
+    }
+}
+
 /// The values of one column, one per row; a null row holds a placeholder (0, false, or the empty string; with a
 /// dictionary any code in range) that readers must not look at.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,6 +163,7 @@ pub enum Values {
     Bool(Vec<bool>),
     String(Strings),
     Json(Strings),
+    Spelled(Spelled, Strings),
 }
 
 impl Values {
@@ -135,6 +174,7 @@ impl Values {
             Self::Bool(_) => ColumnType::Bool,
             Self::String(_) => ColumnType::String,
             Self::Json(_) => ColumnType::Json,
+            Self::Spelled(spelled, _) => spelled.column_type(),
         }
     }
 
@@ -143,7 +183,15 @@ impl Values {
             Self::Int64(values) => values.len(),
             Self::Float64(values) => values.len(),
             Self::Bool(values) => values.len(),
-            Self::String(strings) | Self::Json(strings) => strings.len(),
+            Self::String(strings) | Self::Json(strings) | Self::Spelled(_, strings) => strings.len(),
+        }
+    }
+
+    /// The strings, of a type that is held as such.
+    pub fn strings(&self) -> Option<&Strings> {
+        match self {
+            Self::String(strings) | Self::Json(strings) | Self::Spelled(_, strings) => Some(strings),
+            Self::Int64(_) | Self::Float64(_) | Self::Bool(_) => None,
         }
     }
 

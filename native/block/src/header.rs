@@ -358,7 +358,7 @@ fn parse_bound(column_type: ColumnType, slot: u64, truncated: bool, content: &[u
         ColumnType::Int64 => Bound::Int64(slot as i64),
         ColumnType::Float64 => Bound::Float64(f64::from_bits(slot)),
         ColumnType::Bool => Bound::Bool(slot & 0xFF != 0),
-        ColumnType::String | ColumnType::Json => {
+        ColumnType::String | ColumnType::Json | ColumnType::Decimal | ColumnType::TextNumber | ColumnType::TextBool => {
             let bytes = heap_part(content, slot as u32, (slot >> 32) as u16)?.to_vec();
             if std::str::from_utf8(&bytes).is_err() {
                 return Err(Damage::new("a bound is not UTF-8"));

@@ -145,8 +145,8 @@ fn encoding_name(column_type: ColumnType, family: ChunkFamily, id: u8) -> &'stat
         ColumnType::Int64 => name_of::<Ints>(id),
         ColumnType::Float64 => name_of::<Floats>(id),
         ColumnType::Bool => name_of::<Bools>(id),
-        ColumnType::String | ColumnType::Json if family == ChunkFamily::Values => name_of::<Texts>(id),
-        ColumnType::String | ColumnType::Json => name_of::<Codes>(id),
+        _ if family == ChunkFamily::Values => name_of::<Texts>(id),
+        _ => name_of::<Codes>(id),
     }
 }
 

@@ -33,7 +33,7 @@ mod template;
 pub mod writer;
 
 pub use check::{Finding, SegmentCheck, check_segment};
-pub use column::{Batch, Column, ColumnType, Strings, Text, Validity, Values};
+pub use column::{Batch, Column, ColumnType, Spelled, Strings, Text, Validity, Values};
 pub use cursor::Damage;
 pub use error::BlockError;
 pub use header::{BLOCK_ROWS_MAX, BlockHeader, Bound, ChunkFamily, ColumnEntry};

@@ -3,7 +3,7 @@
 use crate::check::check_chunk;
 use crate::chunk_reader;
 pub use crate::chunk_reader::{Chunk, Page, PageValues, open as open_chunk};
-use crate::column::{Batch, Column, ColumnType, Strings, Text, Validity, Values};
+use crate::column::{Batch, Column, ColumnType, Spelled, Strings, Text, Validity, Values};
 use crate::error::BlockError;
 use crate::header::{self, BlockHeader, FIXED_BYTES};
 use crate::index::ChunkFilter;
@@ -183,8 +183,9 @@ pub(crate) fn decode_column<S: ReadAt + ?Sized>(
         }
         append_values(&mut values, &page.values);
     }
-    if let Values::String(Strings::Dictionary { entries, .. }) | Values::Json(Strings::Dictionary { entries, .. }) =
-        &mut values
+    if let Values::String(Strings::Dictionary { entries, .. })
+    | Values::Json(Strings::Dictionary { entries, .. })
+    | Values::Spelled(_, Strings::Dictionary { entries, .. }) = &mut values
         && let Some(dictionary) = chunk.into_dictionary()
     {
         *entries = dictionary;
@@ -213,6 +214,9 @@ fn empty_values(column_type: ColumnType, has_dictionary: bool, rows: usize) -> V
         ColumnType::Bool => Values::Bool(Vec::with_capacity(rows)),
         ColumnType::String => Values::String(strings()),
         ColumnType::Json => Values::Json(strings()),
+        ColumnType::Decimal => Values::Spelled(Spelled::Decimal, strings()),
+        ColumnType::TextNumber => Values::Spelled(Spelled::TextNumber, strings()),
+        ColumnType::TextBool => Values::Spelled(Spelled::TextBool, strings()),
     }
 }
 
@@ -234,15 +238,17 @@ fn append_values(values: &mut Values, page: &PageValues) {
         (Values::Int64(all), PageValues::Int64(part)) => all.extend_from_slice(part),
         (Values::Float64(all), PageValues::Float64(part)) => all.extend_from_slice(part),
         (Values::Bool(all), PageValues::Bool(part)) => all.extend_from_slice(part),
-        (Values::String(strings) | Values::Json(strings), part) => match (strings, part) {
-            (Strings::Dictionary { codes, .. }, PageValues::Codes(part)) => codes.extend_from_slice(part),
-            (Strings::Plain(all), PageValues::Text(part)) => {
-                let base = all.bytes.len() as u32;
-                all.bytes.extend_from_slice(&part.bytes);
-                all.offsets.extend(part.offsets[1..].iter().map(|offset| base + offset));
+        (Values::String(strings) | Values::Json(strings) | Values::Spelled(_, strings), part) => {
+            match (strings, part) {
+                (Strings::Dictionary { codes, .. }, PageValues::Codes(part)) => codes.extend_from_slice(part),
+                (Strings::Plain(all), PageValues::Text(part)) => {
+                    let base = all.bytes.len() as u32;
+                    all.bytes.extend_from_slice(&part.bytes);
+                    all.offsets.extend(part.offsets[1..].iter().map(|offset| base + offset));
+                }
+                _ => unreachable!("a chunk gives pages of one kind"),
             }
-            _ => unreachable!("a chunk gives pages of one kind"),
-        },
+        }
         _ => unreachable!("a chunk gives pages of its column's type"),
     }
 }

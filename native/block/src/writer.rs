@@ -154,7 +154,7 @@ fn prepare<'a>(column: &'a Column, rows: usize, options: &EncodeOptions) -> Resu
         Values::Int64(values) => (Stored::Int64(values), None),
         Values::Float64(values) => (Stored::Float64(values), None),
         Values::Bool(values) => (Stored::Bool(values), None),
-        Values::String(strings) | Values::Json(strings) => {
+        Values::String(strings) | Values::Json(strings) | Values::Spelled(_, strings) => {
             prepare_strings(strings, validity, rows - nulls, options).map_err(broken)?
         }
     };

@@ -95,6 +95,7 @@ fn request_type(column_type: ColumnType) -> RequestType {
         ColumnType::Bool => RequestType::Bool,
         ColumnType::String => RequestType::String,
         ColumnType::Json => RequestType::Json,
+        ColumnType::Decimal | ColumnType::TextNumber | ColumnType::TextBool => RequestType::String,
     }
 }
 

@@ -26,6 +26,7 @@ pub fn cast_between(from: ColumnType, to: RequestType) -> Option<Cast> {
     match (from, to) {
         (From::Int64, To::Int64) | (From::Float64, To::Float64) | (From::Bool, To::Bool) => Some(Cast::Same),
         (From::String | From::Json, To::String | To::Json) => Some(Cast::Same),
+        (From::Decimal | From::TextNumber | From::TextBool, To::String) => Some(Cast::Same),
         (From::Int64, To::Float64) => Some(Cast::Int64ToFloat64),
         (From::Bool, To::Int64) => Some(Cast::BoolToInt64),
         (From::Bool, To::Float64) => Some(Cast::BoolToFloat64),

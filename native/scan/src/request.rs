@@ -123,15 +123,34 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// A typed constant. JSON: `{"int64":5}`, `{"float64":1.5}`, `{"bool":true}`, `{"string":"x"}`.
+/// A typed constant. JSON: `{"int64":5}`, `{"float64":"1.5"}`, `{"bool":true}`, `{"string":"x"}`. A float is a text, since readers of
+/// JSON numbers need not round as a reader of Rust's floats does, and one unit in the last place finds other rows.
 /// NaN and infinities never appear (the planner leaves such filters above the leaf).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Literal {
     Int64(i64),
+    #[serde(with = "float_text")]
     Float64(f64),
     Bool(bool),
     String(String),
+}
+
+/// A float as the shortest text that reads back as the same bits.
+mod float_text {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+    use std::borrow::Cow;
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{value:?}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|_| D::Error::custom(format!("{text:?} is no number")))
+    }
 }
 
 /// As the last name in `project` it stands for a column of int64 that no stream can have: places of rows in order of arrival, rising. It

@@ -96,7 +96,7 @@ fn rows_with_every_filter() {
             "filter": {"op": "and", "args": [
                 {"op": "or", "args": [{"op": "constant", "value": false}]},
                 {"op": "compare", "column": "i", "cmp": "<=", "value": {"int64": -5}},
-                {"op": "compare", "column": "f", "cmp": "!=", "value": {"float64": 1.5}},
+                {"op": "compare", "column": "f", "cmp": "!=", "value": {"float64": "1.5"}},
                 {"op": "compare", "column": "b", "cmp": "=", "value": {"bool": true}},
                 {"op": "in", "column": "s", "values": [{"string": "x"}], "negated": true},
                 {"op": "like", "column": "s", "pattern": "a%", "negated": false, "ignoreCase": true},
@@ -182,5 +182,43 @@ fn unknown_fields_and_kinds_are_errors() {
         r#"{"op": "compare", "column": "i", "cmp": "=", "value": {"decimal": 1}}"#,
     ] {
         assert!(serde_json::from_str::<Filter>(json).is_err(), "{json}");
+    }
+}
+
+#[test]
+fn floats_come_back_bit_for_bit() {
+    let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        bits
+    };
+    let random = (0..20_000).flat_map(|_| {
+        let bits = next();
+        let unit = (bits >> 11) as f64 / (1u64 << 53) as f64;
+        [f64::from_bits(bits), unit, unit * 1e3, unit * 1e5, -unit * 1e9]
+    });
+    let extremes = [
+        0.0,
+        -0.0,
+        f64::MIN_POSITIVE,
+        5e-324,
+        2.225_073_858_507_201e-308,
+        f64::MAX,
+        f64::MIN,
+        f64::EPSILON,
+        940.976_001_087_999_1,
+        0.000_938_575_714_826_583_9,
+        1e22,
+        1e23,
+        9_007_199_254_740_993.0,
+    ];
+    for value in random.chain(extremes).filter(|value| value.is_finite()) {
+        let json = serde_json::to_string(&Literal::Float64(value)).unwrap();
+        match serde_json::from_str(&json) {
+            Ok(Literal::Float64(back)) => assert_eq!(back.to_bits(), value.to_bits(), "{json}"),
+            other => panic!("{json}: {other:?}"),
+        }
     }
 }

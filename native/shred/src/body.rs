@@ -152,6 +152,7 @@ fn read_one(
     match parser.read(group, at) {
         Ok((end, time)) => {
             group.commit(time);
+            parser.tell(outcome);
             outcome.successful += 1;
             Ok(end)
         }

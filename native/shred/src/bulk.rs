@@ -81,6 +81,9 @@ pub(crate) fn shred_bulk(
                 }
             },
         };
+        if result.is_ok() {
+            parser.tell(outcome);
+        }
         count(action, result, outcome);
         if outcome.is_overfull() {
             break;

@@ -16,6 +16,38 @@ pub(crate) enum Value<'v> {
     Float(f64),
     String(&'v [u8]),
     Json(&'v [u8]),
+    /// Digits of a whole number that fits 64 bits without a sign.
+    Decimal(&'v [u8]),
+    /// The text of a number that fits no type.
+    Number(&'v [u8]),
+}
+
+impl Value<'_> {
+    /// What a text of this value is; `None` of null.
+    fn kind(self) -> Option<Kind> {
+        Some(match self {
+            Value::Null => return None,
+            Value::Bool(_) => Kind::Bool,
+            Value::Int(_) => Kind::Int,
+            Value::Float(_) => Kind::Float,
+            Value::String(_) => Kind::String,
+            Value::Json(_) => Kind::Json,
+            Value::Decimal(_) => Kind::Decimal,
+            Value::Number(_) => Kind::Number,
+        })
+    }
+}
+
+/// What a sender wrote, whatever it is kept as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bool,
+    Int,
+    Float,
+    Decimal,
+    Number,
+    String,
+    Json,
 }
 
 pub(crate) enum Data {
@@ -37,6 +69,7 @@ pub(crate) enum Other {
     Text {
         start: usize,
         end: usize,
+        kind: Kind,
     },
 }
 
@@ -88,7 +121,7 @@ impl ColumnBuilder {
         match (&mut self.data, value) {
             (Data::Int(values), Value::Int(value)) if values.len() == row => values.push(value),
             (Data::Float(values), Value::Float(value)) if values.len() == row => values.push(value),
-            (Data::Text(text), Value::String(value)) if text.len() == row => text.push(value, false),
+            (Data::Text(text), Value::String(value)) if text.len() == row => text.push(value, Kind::String),
             _ => return self.put_any(row, value),
         }
         if let Some(present) = &mut self.present {
@@ -109,8 +142,9 @@ impl ColumnBuilder {
                 Value::Bool(_) => Data::Bool(Vec::new()),
                 Value::Int(_) => Data::Int(Vec::new()),
                 Value::Float(_) => Data::Float(Vec::new()),
-                Value::String(_) | Value::Null => Data::Text(TextBuilder::new(false)),
-                Value::Json(_) => Data::Text(TextBuilder::new(true)),
+                Value::String(_) | Value::Null | Value::Json(_) | Value::Decimal(_) | Value::Number(_) => {
+                    Data::Text(TextBuilder::new())
+                }
             };
             self.typed_row = row;
         }
@@ -209,17 +243,19 @@ fn mask_tail(present: &mut [u64], rows: usize) {
 
 fn append_text(text: &mut TextBuilder, value: Value) {
     let mut number = Vec::new();
+    let Some(kind) = value.kind() else { return };
     match value {
-        Value::String(value) => text.push(value, false),
-        Value::Json(value) => text.push(value, true),
-        Value::Bool(value) => text.push(canonical_bool(value), false),
+        Value::String(value) | Value::Json(value) | Value::Decimal(value) | Value::Number(value) => {
+            text.push(value, kind)
+        }
+        Value::Bool(value) => text.push(canonical_bool(value), kind),
         Value::Int(value) => {
             canonical_int(value, &mut number);
-            text.push(&number, false);
+            text.push(&number, kind);
         }
         Value::Float(value) => {
             canonical_float(value, &mut number);
-            text.push(&number, false);
+            text.push(&number, kind);
         }
         Value::Null => {}
     }
@@ -227,16 +263,18 @@ fn append_text(text: &mut TextBuilder, value: Value) {
 
 impl Others {
     fn push(&mut self, row: usize, value: Value) {
+        let Some(kind) = value.kind() else { return };
         let other = match value {
             Value::Bool(value) => Other::Bool(value),
             Value::Int(value) => Other::Int(value),
             Value::Float(value) => Other::Float(value),
-            Value::String(value) | Value::Json(value) => {
+            Value::String(value) | Value::Json(value) | Value::Decimal(value) | Value::Number(value) => {
                 let start = self.bytes.len();
                 self.bytes.extend_from_slice(value);
                 Other::Text {
                     start,
                     end: self.bytes.len(),
+                    kind,
                 }
             }
             Value::Null => return,

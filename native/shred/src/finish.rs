@@ -1,9 +1,11 @@
 //! Settling the type of a column and giving it the form of a batch.
 //!
-//! Types widen over the whole batch: bool to int to float; anything together with text becomes a string.
+//! Types widen over the whole batch: bool to int to float, and to digits where an int64 is too small; anything together with text becomes
+//! a text that is known to hold numbers, or booleans.
 
 use crate::canonical::{canonical_bool, canonical_float, canonical_int};
-use crate::column_builder::{ColumnBuilder, Data, Other, Others};
+use crate::column_builder::{ColumnBuilder, Data, Kind, Other, Others};
+use crate::text_builder::Kinds;
 use basalt_block::{Column, Strings, Text, Validity, Values};
 
 impl ColumnBuilder {
@@ -47,11 +49,25 @@ fn plain(data: Data) -> Option<Values> {
 }
 
 fn widen(data: Data, others: &Others, validity: Option<&Validity>) -> Values {
-    let any = |wanted: fn(&Other) -> bool| others.values.iter().any(|(_, other)| wanted(other));
-    if any(|other| matches!(other, Other::Text { .. })) {
-        return Values::String(Strings::Plain(to_text(&data, others, validity)));
+    let mut kinds = Kinds::default();
+    match data {
+        Data::Int(_) => kinds.add(Kind::Int),
+        Data::Float(_) => kinds.add(Kind::Float),
+        Data::Bool(_) => kinds.add(Kind::Bool),
+        Data::Untyped | Data::Text(_) => {}
     }
-    if matches!(data, Data::Float(_)) || any(|other| matches!(other, Other::Float(_))) {
+    for (_, other) in &others.values {
+        kinds.add(match other {
+            Other::Bool(_) => Kind::Bool,
+            Other::Int(_) => Kind::Int,
+            Other::Float(_) => Kind::Float,
+            Other::Text { kind, .. } => *kind,
+        });
+    }
+    if kinds.is_text() || kinds.has(Kind::Decimal) {
+        return kinds.values(Strings::Plain(to_text(&data, others, validity)));
+    }
+    if kinds.has(Kind::Float) {
         return Values::Float64(to_floats(data, others));
     }
     Values::Int64(to_ints(data, others))
@@ -109,7 +125,7 @@ fn to_text(data: &Data, others: &Others, validity: Option<&Validity>) -> Text {
                 (Some(&(_, Other::Bool(value))), _) => into.extend_from_slice(canonical_bool(value)),
                 (Some(&(_, Other::Int(value))), _) => canonical_int(value, into),
                 (Some(&(_, Other::Float(value))), _) => canonical_float(value, into),
-                (Some(&(_, Other::Text { start, end })), _) => into.extend_from_slice(&others.bytes[start..end]),
+                (Some(&(_, Other::Text { start, end, .. })), _) => into.extend_from_slice(&others.bytes[start..end]),
                 (None, Data::Int(values)) => canonical_int(values[row], into),
                 (None, Data::Float(values)) => canonical_float(values[row], into),
                 (None, Data::Bool(values)) => into.extend_from_slice(canonical_bool(values[row])),

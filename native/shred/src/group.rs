@@ -4,6 +4,7 @@ use crate::column_builder::{ColumnBuilder, Value};
 use crate::flatten::name_of;
 use crate::limits::NAME_BYTES_MAX;
 use crate::overflow::OVERFLOW_COLUMN;
+use crate::record_store::ODD_TIME_COLUMN;
 use crate::slots::{LOOSE, OVERFLOW, SlotTable, UNRESOLVED};
 use basalt_block::column::TIME_COLUMN;
 use basalt_block::{Batch, Column, Values};
@@ -158,7 +159,7 @@ impl<'a> GroupBuilder<'a> {
     }
 
     fn may_create(&self, name: &str) -> bool {
-        if name == ID_COLUMN || name == OVERFLOW_COLUMN {
+        if name == ID_COLUMN || name == OVERFLOW_COLUMN || name == ODD_TIME_COLUMN {
             return true;
         }
         match self.closed {

@@ -86,6 +86,7 @@ pub(crate) fn shred_lines(
         match checked.and_then(|()| read_line(parser, group, start)) {
             Ok((end, time)) => {
                 group.commit(time);
+                parser.tell(outcome);
                 outcome.successful += 1;
                 lines.leave(end);
             }

@@ -11,7 +11,9 @@ use crate::problem::SyntaxError;
 pub(crate) enum Number {
     Int(i64),
     Float(f64),
-    /// Outside the range of its type; kept as its text.
+    /// A whole number that fits 64 bits, but no int64; kept as its digits.
+    Digits,
+    /// Outside of all ranges; kept as its text.
     Text,
 }
 
@@ -95,10 +97,12 @@ pub(crate) fn read_number(bytes: &[u8], at: usize) -> Option<(Number, usize)> {
 
 #[cold]
 fn read_long_int(text: &[u8]) -> Number {
-    std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .map_or(Number::Text, Number::Int)
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    match (text.parse(), text.parse::<u64>()) {
+        (Ok(value), _) => Number::Int(value),
+        (Err(_), Ok(_)) => Number::Digits,
+        (Err(_), Err(_)) => Number::Text,
+    }
 }
 
 /// A number with a fraction or an exponent: `whole` is the value of its `count` leading digits, which end at `at`.

@@ -28,6 +28,10 @@ pub struct Outcome {
     pub failed: u32,
     /// The first ten and the last, in order.
     pub errors: Vec<RecordError>,
+    /// Of the stored records: those that something is told of.
+    pub warned: u32,
+    /// The first ten and the last of what is told, in order.
+    pub warnings: Vec<RecordError>,
     /// `Bulk` only: what became of each action, in request order.
     pub items: BulkItems,
 }
@@ -88,6 +92,16 @@ impl Outcome {
         self.failed += 1;
         self.errors.truncate(ERRORS_FIRST);
         self.errors.push(RecordError {
+            record,
+            message: format!("record {record}: {message}"),
+        });
+    }
+
+    /// Counts a stored record of which something is told.
+    pub(crate) fn warn(&mut self, record: u32, message: &str) {
+        self.warned += 1;
+        self.warnings.truncate(ERRORS_FIRST);
+        self.warnings.push(RecordError {
             record,
             message: format!("record {record}: {message}"),
         });

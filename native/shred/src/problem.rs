@@ -1,5 +1,7 @@
 //! What can be wrong with a body or a record, and how it is told.
 
+use crate::skip::not_a_number;
+
 /// Text that is not JSON: what should have been at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SyntaxError {
@@ -70,6 +72,9 @@ pub(crate) enum Problem {
     LoneSurrogate {
         at: usize,
     },
+    NotANumber {
+        at: usize,
+    },
     TooLarge {
         bytes: usize,
         bytes_max: usize,
@@ -95,6 +100,13 @@ impl Problem {
             Self::TooDeep { depth_max } => format!("nested deeper than {depth_max} levels"),
             Self::LoneSurrogate { at } => {
                 format!("the escape at byte {at} is half of a surrogate pair, which is no character")
+            }
+            Self::NotANumber { at } => {
+                let end = not_a_number(bytes, *at).unwrap_or(*at);
+                let word = String::from_utf8_lossy(&bytes[*at..end]);
+                format!(
+                    "{word} at byte {at} is no JSON value: send null or a text in its place, or leave the field out"
+                )
             }
             Self::TooLarge { bytes, bytes_max } => format!("{bytes} bytes long, the limit is {bytes_max}"),
             Self::Timestamp(reason) => format!("Can't parse timestamp: {reason}"),

@@ -7,9 +7,11 @@ use crate::cursor::Cursor;
 use crate::duplicate::without_duplicates;
 use crate::group::GroupBuilder;
 use crate::limits::{FLATTEN_LEVELS_MAX, ShredLimits};
+use crate::outcome::Outcome;
 use crate::overflow::Overflow;
 use crate::problem::{Problem, SyntaxError, kind_of};
 use crate::skip::Flaw;
+use std::ops::Range;
 
 /// Why the single pass gave up.
 pub(crate) enum Fail {
@@ -56,6 +58,10 @@ pub(crate) struct RecordParser<'s, 'b> {
     /// The event time of the record at hand, if it has one; or why it is none. A later value replaces both.
     pub time_us: Option<i64>,
     pub time_problem: Option<String>,
+    /// Where a `_timestamp` that means no time stands; the record is stored with the time of its arrival, and the value beside it.
+    pub odd_time: Option<Range<usize>>,
+    /// What is to be told of the record that was read, though it is stored.
+    pub warning: Option<String>,
     pub record_start: usize,
     /// Duplicate keys were removed from the text.
     pub is_unique: bool,
@@ -70,6 +76,8 @@ impl<'s, 'b> RecordParser<'s, 'b> {
             scratch,
             time_us: None,
             time_problem: None,
+            odd_time: None,
+            warning: None,
             record_start: 0,
             is_unique: false,
         }
@@ -112,6 +120,7 @@ impl<'s, 'b> RecordParser<'s, 'b> {
             },
             (Some(Flaw::TooDeep), _) => Problem::TooDeep { depth_max },
             (Some(Flaw::LoneSurrogate { at }), _) => Problem::LoneSurrogate { at },
+            (Some(Flaw::NotANumber { at }), _) => Problem::NotANumber { at },
             (None, Fail::Timestamp(reason)) => Problem::Timestamp(reason),
             (None, Fail::Names) => Problem::Names,
             (None, Fail::Duplicate) => return self.read_unique(group, start, end),
@@ -132,9 +141,19 @@ impl<'s, 'b> RecordParser<'s, 'b> {
         let mut parser = RecordParser::new(cursor, self.limits, self.now_us, self.scratch);
         parser.is_unique = true;
         match parser.read(group, 0) {
-            Ok((_, time)) => Ok((end, time)),
+            Ok((_, time)) => {
+                self.warning = parser.warning.take();
+                Ok((end, time))
+            }
             Err(Refusal::Syntax(error)) => Err(Refusal::Syntax(error)),
             Err(Refusal::Record { problem, .. }) => Err(Refusal::Record { end, problem }),
+        }
+    }
+
+    /// Tells the outcome what there is to tell of the record that was stored, which is the next one that it counts.
+    pub fn tell(&mut self, outcome: &mut Outcome) {
+        if let Some(warning) = self.warning.take() {
+            outcome.warn(outcome.records(), &warning);
         }
     }
 

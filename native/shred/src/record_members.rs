@@ -16,6 +16,8 @@ impl RecordParser<'_, '_> {
         let cursor = self.cursor;
         self.time_us = None;
         self.time_problem = None;
+        self.odd_time = None;
+        self.warning = None;
         self.record_start = start;
         self.scratch.frames.clear();
         self.scratch.prefix.clear();
@@ -39,18 +41,16 @@ impl RecordParser<'_, '_> {
                 b'-' | b'0'..=b'9' => self.read_number(group, slot, row, value_start)?,
                 b'{' => {
                     let inner = cursor.space(value_start + 1);
-                    if cursor.peek(inner) != b'}' && self.scratch.frames.len() + 1 < self.levels() {
+                    let is_time = group.slots.get(slot).column == TIME;
+                    if cursor.peek(inner) != b'}' && !is_time && self.scratch.frames.len() + 1 < self.levels() {
                         self.open(group, slot, row, parent)?;
                         parent = if slot == LOOSE { NO_PARENT } else { slot };
                         at = inner;
                         continue;
                     }
-                    self.read_json(group, slot, row, value_start, cursor.peek(inner) == b'}')?
+                    self.read_json(group, slot, row, value_start)?
                 }
-                b'[' => {
-                    let inner = cursor.space(value_start + 1);
-                    self.read_json(group, slot, row, value_start, cursor.peek(inner) == b']')?
-                }
+                b'[' => self.read_json(group, slot, row, value_start)?,
                 _ => self.read_literal(group, slot, row, value_start)?,
             };
             // After a value: the next member, or the end of one object or more.
@@ -152,7 +152,8 @@ impl RecordParser<'_, '_> {
         let value = match number {
             Number::Int(value) => Value::Int(value),
             Number::Float(value) => Value::Float(value),
-            Number::Text => Value::String(&bytes[start..end]),
+            Number::Digits => Value::Decimal(&bytes[start..end]),
+            Number::Text => Value::Number(&bytes[start..end]),
         };
         self.store(group, slot, row, value, start..end)?;
         Ok(end)
@@ -171,16 +172,9 @@ impl RecordParser<'_, '_> {
         stored
     }
 
-    /// An array, or an object below the flattening depth: its text as sent. Empty ones count as null.
+    /// An array, or an object that is empty or below the flattening depth: its text as sent.
     #[inline(never)]
-    fn read_json(
-        &mut self,
-        group: &mut GroupBuilder,
-        slot: u32,
-        row: usize,
-        start: usize,
-        is_empty: bool,
-    ) -> Result<usize, Fail> {
+    fn read_json(&mut self, group: &mut GroupBuilder, slot: u32, row: usize, start: usize) -> Result<usize, Fail> {
         let depth = self.scratch.frames.len() + 1;
         let skipped = self
             .cursor
@@ -189,12 +183,7 @@ impl RecordParser<'_, '_> {
         if skipped.flaw.is_some() {
             return Err(Fail::Unclear);
         }
-        let value = if is_empty {
-            Value::Null
-        } else {
-            Value::Json(&self.cursor.bytes[start..skipped.end])
-        };
-        self.check_null(group, slot, row, value)?;
+        let value = Value::Json(&self.cursor.bytes[start..skipped.end]);
         self.store(group, slot, row, value, start..skipped.end)?;
         Ok(skipped.end)
     }

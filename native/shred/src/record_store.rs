@@ -2,11 +2,15 @@
 
 use crate::column_builder::Value;
 use crate::group::GroupBuilder;
+use crate::number::{Number, read_number};
 use crate::overflow::OVERFLOW_COLUMN;
 use crate::record::{Fail, Frame, RecordParser};
 use crate::slots::{LOOSE, OVERFLOW, TIME, UNRESOLVED};
-use crate::timestamp::{time_of_float, time_of_int, time_of_text};
+use crate::timestamp::{is_time, time_of_float, time_of_int, time_of_text};
 use std::ops::Range;
+
+/// Where a `_timestamp` goes that means no time.
+pub(crate) const ODD_TIME_COLUMN: &str = "_timestamp_sent";
 
 impl RecordParser<'_, '_> {
     /// A null that takes a value away may itself be overridden by an object, so only unique keys let it.
@@ -41,7 +45,7 @@ impl RecordParser<'_, '_> {
     fn has_value(&self, group: &GroupBuilder, slot: u32, row: usize) -> bool {
         match group.slots.get(slot).column {
             OVERFLOW => !self.scratch.overflow.is_empty(),
-            TIME => self.time_us.is_some() || self.time_problem.is_some(),
+            TIME => self.time_us.is_some() || self.time_problem.is_some() || self.odd_time.is_some(),
             column => group
                 .columns
                 .get(column as usize)
@@ -83,7 +87,11 @@ impl RecordParser<'_, '_> {
         let mut column = group.slots.get(slot).column;
         if column == TIME {
             let time = read_time(value);
-            self.time_us = time.as_ref().ok().copied().flatten();
+            self.odd_time = matches!(time, Ok(Time::None)).then_some(sent);
+            self.time_us = match time {
+                Ok(Time::At(time)) => Some(time),
+                _ => None,
+            };
             self.time_problem = time.err();
             return Ok(());
         }
@@ -119,6 +127,9 @@ impl RecordParser<'_, '_> {
         if let Some(reason) = self.time_problem.take() {
             return Err(Fail::Timestamp(reason));
         }
+        if let Some(sent) = self.odd_time.take() {
+            self.keep_odd_time(group, sent);
+        }
         if !self.scratch.overflow.is_empty() {
             self.scratch.text.clear();
             if self.scratch.overflow.write(self.cursor.bytes, &mut self.scratch.text) {
@@ -127,15 +138,51 @@ impl RecordParser<'_, '_> {
         }
         Ok(())
     }
+
+    /// A `_timestamp` that means no time is kept in a field of its own.
+    #[cold]
+    fn keep_odd_time(&mut self, group: &mut GroupBuilder, sent: Range<usize>) {
+        let bytes = self.cursor.bytes;
+        let text = &bytes[sent];
+        let value = match read_number(text, 0) {
+            Some((Number::Float(value), _)) => Value::Float(value),
+            _ => Value::Json(text),
+        };
+        group.put_named(ODD_TIME_COLUMN, value);
+        let shown: String = String::from_utf8_lossy(text).chars().take(64).collect();
+        self.warning = Some(format!(
+            "_timestamp {shown} is no time: the record has the time of its arrival, and the value is in the field {ODD_TIME_COLUMN}"
+        ));
+    }
 }
 
-fn read_time(value: Value) -> Result<Option<i64>, String> {
+/// What a `_timestamp` means.
+enum Time {
+    At(i64),
+    Now,
+    /// Nothing, but the record is good without.
+    None,
+}
+
+fn read_time(value: Value) -> Result<Time, String> {
+    let or_now = |time: Option<i64>| time.map_or(Time::Now, Time::At);
     match value {
-        Value::Null => Ok(None),
-        Value::Int(value) => Ok(time_of_int(value)),
-        Value::Float(value) => Ok(time_of_float(value)),
-        Value::String(text) => time_of_text(text),
+        Value::Null => Ok(Time::Now),
+        Value::Int(value) => Ok(or_now(time_of_int(value))),
+        Value::Float(value) if is_time(value) => Ok(or_now(time_of_float(value))),
+        Value::Float(_) => Ok(Time::None),
+        Value::String(text) | Value::Decimal(text) | Value::Number(text) => time_of_text(text).map(or_now),
         Value::Bool(value) => Err(format!("{value} is no date and time")),
-        Value::Json(_) => Err("an array or an object is no date and time".to_owned()),
+        Value::Json(text) if is_object(text) || is_empty(text) => Ok(Time::None),
+        Value::Json(_) => Err("an array is no date and time".to_owned()),
     }
+}
+
+fn is_object(text: &[u8]) -> bool {
+    text.first() == Some(&b'{')
+}
+
+/// Of an array: it means nothing, as null does.
+fn is_empty(text: &[u8]) -> bool {
+    text[1..].trim_ascii_start().len() == 1
 }

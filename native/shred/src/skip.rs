@@ -12,7 +12,13 @@ use crate::string_end::string_end;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flaw {
     TooDeep,
-    LoneSurrogate { at: usize },
+    LoneSurrogate {
+        at: usize,
+    },
+    /// `NaN` or `Infinity`, which some senders write for what JSON has no number for.
+    NotANumber {
+        at: usize,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +84,7 @@ impl Cursor<'_> {
                     open.pop();
                 }
                 b'"' => at = self.skip_string(at, &mut flaw)?,
-                _ => at = self.skip_scalar(at)?,
+                _ => at = self.skip_scalar(at, &mut flaw)?,
             }
             while open.depth > 0 {
                 at = self.space(at);
@@ -158,7 +164,11 @@ impl Cursor<'_> {
         }
     }
 
-    fn skip_scalar(self, at: usize) -> Result<usize, SyntaxError> {
+    fn skip_scalar(self, at: usize, flaw: &mut Option<Flaw>) -> Result<usize, SyntaxError> {
+        if let Some(end) = not_a_number(self.bytes, at) {
+            *flaw = flaw.or(Some(Flaw::NotANumber { at }));
+            return Ok(end);
+        }
         match self.peek(at) {
             b't' => self.literal(at, b"true"),
             b'f' => self.literal(at, b"false"),
@@ -171,6 +181,17 @@ impl Cursor<'_> {
             expected: "a value",
         })
     }
+}
+
+/// The end of a word for what is no number, in any case and with a sign.
+pub(crate) fn not_a_number(bytes: &[u8], at: usize) -> Option<usize> {
+    let start = at + usize::from(matches!(bytes.get(at), Some(b'-' | b'+')));
+    let word = bytes.get(start..)?;
+    let length = word.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let is_one = ["nan", "inf", "infinity"]
+        .iter()
+        .any(|known| word[..length].eq_ignore_ascii_case(known.as_bytes()));
+    is_one.then_some(start + length)
 }
 
 #[cfg(test)]

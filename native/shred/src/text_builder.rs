@@ -1,15 +1,17 @@
-//! A column of strings or of JSON text while it is built.
+//! A column of strings, of JSON text or of digits while it is built.
 
+use crate::column_builder::Kind;
 use crate::dictionary::DictionaryBuilder;
 use crate::text_append::append;
-use basalt_block::{Strings, Text, Values};
+use basalt_block::{Spelled, Strings, Text, Values};
 
 pub(crate) struct TextBuilder {
     store: Store,
-    is_json: bool,
-    /// The first row of a JSON column whose value is not JSON text: it makes the column one of strings.
-    mixed_from: Option<usize>,
+    /// The first row with a value of each kind.
+    first: [Option<usize>; KINDS],
 }
+
+const KINDS: usize = Kind::Json as usize + 1;
 
 enum Store {
     Dictionary(Box<DictionaryBuilder>),
@@ -17,11 +19,10 @@ enum Store {
 }
 
 impl TextBuilder {
-    pub fn new(is_json: bool) -> Self {
+    pub fn new() -> Self {
         Self {
             store: Store::Dictionary(Box::new(DictionaryBuilder::new())),
-            is_json,
-            mixed_from: None,
+            first: [None; KINDS],
         }
     }
 
@@ -34,9 +35,9 @@ impl TextBuilder {
     }
 
     #[inline(always)]
-    pub fn push(&mut self, value: &[u8], is_json: bool) {
-        if self.is_json && !is_json && self.mixed_from.is_none() {
-            self.mixed_from = Some(self.len());
+    pub fn push(&mut self, value: &[u8], kind: Kind) {
+        if self.first[kind as usize].is_none() {
+            self.first[kind as usize] = Some(self.len());
         }
         match &mut self.store {
             Store::Plain(text) => append(text, value),
@@ -60,7 +61,9 @@ impl TextBuilder {
     }
 
     pub fn truncate(&mut self, rows: usize) {
-        self.mixed_from = self.mixed_from.filter(|&row| row < rows);
+        for first in &mut self.first {
+            *first = first.filter(|&row| row < rows);
+        }
         match &mut self.store {
             Store::Dictionary(builder) => builder.truncate(rows),
             Store::Plain(text) => {
@@ -70,15 +73,71 @@ impl TextBuilder {
         }
     }
 
+    /// The kinds of values that there are.
+    fn kinds(&self) -> Kinds {
+        Kinds(self.first.map(|first| first.is_some()))
+    }
+
     pub fn finish(self) -> Values {
+        let kinds = self.kinds();
         let strings = match self.store {
             Store::Dictionary(builder) => builder.finish(),
             Store::Plain(text) => Strings::Plain(text),
         };
-        if self.is_json && self.mixed_from.is_none() {
-            Values::Json(strings)
-        } else {
+        kinds.values(strings)
+    }
+}
+
+/// Which kinds of values a column has met, by [`Kind`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kinds([bool; KINDS]);
+
+impl Kinds {
+    pub fn add(&mut self, kind: Kind) {
+        self.0[kind as usize] = true;
+    }
+
+    pub fn has(self, kind: Kind) -> bool {
+        self.0[kind as usize]
+    }
+
+    /// Whether values of these kinds together are text.
+    pub fn is_text(self) -> bool {
+        self.has(Kind::String) || self.has(Kind::Json) || self.has(Kind::Number)
+    }
+
+    fn has_number(self) -> bool {
+        [Kind::Int, Kind::Float, Kind::Decimal, Kind::Number]
+            .into_iter()
+            .any(|kind| self.has(kind))
+    }
+
+    /// Values of these kinds that are kept as their texts.
+    pub fn values(self, strings: Strings) -> Values {
+        if !self.is_text() {
+            return match self.has(Kind::Float) {
+                true => Values::Float64(floats(&strings)),
+                false => Values::Spelled(Spelled::Decimal, strings),
+            };
+        }
+        if self.has_number() {
+            Values::Spelled(Spelled::TextNumber, strings)
+        } else if self.has(Kind::Bool) {
+            Values::Spelled(Spelled::TextBool, strings)
+        } else if self.has(Kind::String) {
             Values::String(strings)
+        } else {
+            Values::Json(strings)
         }
     }
+}
+
+/// Numbers, and truth values as 1 and 0; 0 where there is no value.
+fn floats(strings: &Strings) -> Vec<f64> {
+    let value = |row| match std::str::from_utf8(strings.get(row)) {
+        Ok("true") => 1.0,
+        Ok(text) => text.parse().unwrap_or(0.0),
+        Err(_) => 0.0,
+    };
+    (0..strings.len()).map(value).collect()
 }

@@ -18,6 +18,11 @@ pub(crate) fn time_of_int(value: i64) -> Option<i64> {
     })
 }
 
+/// Whether a float is in the range of integers of 64 bits, in which all times are.
+pub(crate) fn is_time(value: f64) -> bool {
+    value.abs() < i64::MAX as f64
+}
+
 /// As [`time_of_int`], to the nearest microsecond.
 pub(crate) fn time_of_float(value: f64) -> Option<i64> {
     let scaled = match value.abs() {
@@ -43,7 +48,7 @@ pub(crate) fn time_of_text(text: &[u8]) -> Result<Option<i64>, String> {
         return match number {
             Number::Int(value) => Ok(time_of_int(value)),
             Number::Float(value) => Ok(time_of_float(value)),
-            Number::Text => Err(format!("{} is out of range", shown(text))),
+            Number::Digits | Number::Text => Err(format!("{} is out of range", shown(text))),
         };
     }
     let text_utf8 = std::str::from_utf8(text).unwrap_or_default();

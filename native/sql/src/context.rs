@@ -1,7 +1,10 @@
 //! What a statement is planned against: the streams it may name, the time range and the paging of the request.
 
 use basalt_scan::request::RequestType;
+use datafusion::arrow::datatypes::DataType;
 use serde::{Deserialize, Serialize};
+
+use crate::digits::DECIMAL;
 
 /// The surroundings of one statement, as plain data (JSON in camelCase).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -62,5 +65,50 @@ pub struct StreamInfo {
 pub struct ColumnInfo {
     pub name: String,
     #[serde(rename = "type")]
-    pub column_type: RequestType,
+    pub column_type: FieldType,
+}
+
+/// The type of a field: what all its values are, or what texts are among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FieldType {
+    Int64,
+    Float64,
+    Bool,
+    String,
+    Json,
+    /// Whole numbers, some of them from 2^63 up.
+    Decimal,
+    /// Numbers, some of them fractions and some whole ones from 2^63 up.
+    DecimalFloat,
+    /// Texts and numbers, maybe booleans.
+    TextNumber,
+    /// Texts and booleans.
+    TextBool,
+}
+
+impl FieldType {
+    /// The type in which scans answer it.
+    pub fn scanned(self) -> RequestType {
+        match self {
+            Self::Int64 => RequestType::Int64,
+            Self::Float64 => RequestType::Float64,
+            Self::Bool => RequestType::Bool,
+            Self::String | Self::Decimal | Self::DecimalFloat | Self::TextNumber | Self::TextBool => {
+                RequestType::String
+            }
+            Self::Json => RequestType::Json,
+        }
+    }
+
+    /// The type that statements see.
+    pub(crate) fn arrow(self) -> DataType {
+        match self {
+            Self::Int64 => DataType::Int64,
+            Self::Float64 | Self::DecimalFloat => DataType::Float64,
+            Self::Bool => DataType::Boolean,
+            Self::Decimal => DECIMAL,
+            Self::String | Self::Json | Self::TextNumber | Self::TextBool => DataType::Utf8,
+        }
+    }
 }

@@ -11,7 +11,9 @@ mod bags;
 mod catalog;
 mod clock;
 mod context;
+mod digits;
 mod distinct_from;
+mod drift;
 mod encode;
 mod error;
 mod function_list;
@@ -33,7 +35,7 @@ mod suggest;
 mod wide;
 
 pub use clock::ClockBounds;
-pub use context::{ColumnInfo, PlanContext, StreamInfo};
+pub use context::{ColumnInfo, FieldType, PlanContext, StreamInfo};
 pub use encode::{Export, ExportFormat, Format};
 pub use error::{
     CANCELLED, EXECUTION, FIELD_NOT_FOUND, FULL_TEXT_NOT_FOUND, FUNCTION_NOT_FOUND, INVALID_PARAMETER, INVALID_SQL,

@@ -24,6 +24,7 @@ use crate::apart::{is_collision, tell_apart};
 use crate::bags::number_rows;
 use crate::clock::{self, ClockBounds, Timeless};
 use crate::context::PlanContext;
+use crate::drift;
 use crate::encode::{Export, ExportFormat};
 use crate::error::{INVALID_SQL, SqlError};
 use crate::functions::{HISTOGRAM, Histogram};
@@ -132,7 +133,7 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
             None => error,
         }
     };
-    let mut logical = resolve(&mut parsed, &state, wide::is_wide(context)).map_err(failed)?;
+    let mut logical = resolve(&mut parsed, &state, context).map_err(failed)?;
     if context.default_order {
         logical = newest_first(logical).map_err(failed)?;
     }
@@ -164,12 +165,14 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
     Ok((plan, bounds_only))
 }
 
-/// Resolves names; `is_wide`: of streams with very many fields. Expressions that are given one name are told apart.
+/// Resolves names. Expressions that are given one name are told apart.
 /// Where `timestamp` is no column, it is tried as a name of the event time: so a real column, an alias
 /// or a subquery's column of that name always wins.
-fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<LogicalPlan, DataFusionError> {
-    if is_wide && let Some(narrowed) = wide::narrowed(&parsed.query) {
-        let statement = statement(Box::new(narrowed))?;
+fn resolve(parsed: &mut Parsed, state: &SessionState, context: &PlanContext) -> Result<LogicalPlan, DataFusionError> {
+    if wide::is_wide(context)
+        && let Some(narrowed) = wide::narrowed(&parsed.query)
+    {
+        let statement = statement(Box::new(narrowed), context)?;
         // What is wrong with the statement is told of the statement as it was written.
         if let Ok(plan) = basalt_sql_resolve::resolve(state, statement)
             && let Some(plan) = wide::widened(&plan)?
@@ -183,7 +186,7 @@ fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<L
         if collision.is_some() {
             tell_apart(&mut query);
         }
-        let error = match basalt_sql_resolve::resolve(state, statement(query)?) {
+        let error = match basalt_sql_resolve::resolve(state, statement(query, context)?) {
             Ok(plan) => break plan,
             Err(error) => error,
         };
@@ -206,7 +209,8 @@ fn resolve(parsed: &mut Parsed, state: &SessionState, is_wide: bool) -> Result<L
 }
 
 /// The query without what the planner refuses or gets wrong.
-fn statement(mut query: Box<ast::Query>) -> Result<Statement, DataFusionError> {
+fn statement(mut query: Box<ast::Query>, context: &PlanContext) -> Result<Statement, DataFusionError> {
+    drift::mark(&mut query, context);
     rename_shadows(&mut query);
     number_rows(&mut query)?;
     Ok(Statement::Statement(Box::new(ast::Statement::Query(query))))

@@ -39,7 +39,7 @@ use crate::functions::{self, Histogram};
 use crate::pushdown::PushIntoLeaf;
 use crate::rules::{
     BagRule, CheckIntegers, MatchAllRule, OneZero, PatternRule, PlaceholderPlanner, PlaceholderRule, ShownRule,
-    StopJoinFilters, TimePlanner, TimeRule, UnnestPlanner, UnnestRule, YieldInJoins,
+    StopJoinFilters, TimePlanner, TimeRule, UnnestPlanner, UnnestRule, YieldInJoins, ZeroLiterals,
 };
 
 /// Rows in a batch of the residual plan.
@@ -94,7 +94,7 @@ fn build() -> Result<SessionState, SqlError> {
         .with_catalog_list(Arc::new(Catalogs(Streams::new(&PlanContext::default()))))
         .with_expr_planners(planners)
         .with_relation_planners(vec![Arc::new(UnnestPlanner)])
-        .with_scalar_functions(functions::scalar().into_iter().chain([functions::shown()]).collect())
+        .with_scalar_functions(functions::scalar().into_iter().chain(functions::unwritten()).collect())
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
         .with_aggregate_functions(functions::aggregate())
         .with_window_functions(SessionStateDefaults::default_window_functions())
@@ -151,6 +151,7 @@ fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(MatchAllRule),
         Arc::new(ResolveGroupingFunction::new()),
         Arc::new(TypeCoercion::new()),
+        Arc::new(ZeroLiterals),
         Arc::new(CheckIntegers),
     ]
 }

@@ -12,7 +12,8 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::context::{ColumnInfo, StreamInfo};
+use crate::context::{ColumnInfo, FieldType, StreamInfo};
+use crate::digits;
 use crate::leaf::LeafExec;
 use crate::pushdown::combine::all_of;
 use crate::pushdown::filter::translate;
@@ -76,20 +77,16 @@ impl StreamTable {
     pub fn new(stream: &StreamInfo, bounds: TimeRange, next_leaf: Arc<AtomicUsize>) -> Self {
         let time = ColumnInfo {
             name: TIME_COLUMN.to_owned(),
-            column_type: RequestType::Int64,
+            column_type: FieldType::Int64,
         };
         let listed = stream.columns.iter().any(|column| column.name == TIME_COLUMN);
         let mut types = HashMap::with_capacity(stream.columns.len() + 1);
         let mut fields = Vec::with_capacity(stream.columns.len() + 1);
         for column in (!listed).then_some(&time).into_iter().chain(&stream.columns) {
             let is_time = column.name == TIME_COLUMN;
-            let column_type = if is_time {
-                RequestType::Int64
-            } else {
-                column.column_type
-            };
-            if types.insert(column.name.clone(), column_type).is_none() {
-                let field = Field::new(&column.name, Columns::arrow(column_type), !is_time);
+            let column_type = if is_time { FieldType::Int64 } else { column.column_type };
+            if types.insert(column.name.clone(), column_type.scanned()).is_none() {
+                let field = Field::new(&column.name, column_type.arrow(), !is_time);
                 let tags = is_time.then(|| (TIME_TAG.to_owned(), String::new()));
                 fields.push(field.with_metadata(tags.into_iter().collect()));
             }
@@ -103,6 +100,22 @@ impl StreamTable {
             next_leaf,
             rows: stream.rows,
         }
+    }
+
+    /// Columns of the stream as a scan answers them.
+    fn scanned(&self, schema: &SchemaRef) -> SchemaRef {
+        let differs = |field: &Field| match self.columns.get(field.name()) {
+            Some(scanned) if Columns::arrow(scanned) != *field.data_type() => Some(Columns::arrow(scanned)),
+            _ => None,
+        };
+        if schema.fields().iter().all(|field| differs(field).is_none()) {
+            return Arc::clone(schema);
+        }
+        let fields = schema.fields().iter().map(|field| match differs(field) {
+            Some(scanned) => Arc::new(Field::new(field.name(), scanned, field.is_nullable())),
+            None => Arc::clone(field),
+        });
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
     /// The columns that `match_all` searches: those of the stream's list that exist and hold text.
@@ -167,8 +180,8 @@ impl TableProvider for StreamTable {
             },
         };
         let id = self.next_leaf.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(
-            LeafExec::new(id, request, Arc::clone(&self.columns), schema).with_stream_rows(self.rows),
-        ))
+        let columns = Arc::clone(&self.columns);
+        let leaf = LeafExec::new(id, request, columns, self.scanned(&schema)).with_stream_rows(self.rows);
+        digits::read(Arc::new(leaf), &schema)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::has_dictionary;
 use super::order::Run;
-use crate::column::{Column, ColumnType, Strings, Text, Validity, Values};
+use crate::column::{Column, ColumnType, Spelled, Strings, Text, Validity, Values};
 use crate::dictionary::{Interner, entries_max};
 
 /// The column of each input, `None` where it lacks it. All have the same type.
@@ -38,6 +38,9 @@ pub fn column(name: &str, column_type: ColumnType, sources: &Sources<'_>, runs: 
         })),
         ColumnType::String => Values::String(strings(sources, runs, rows)),
         ColumnType::Json => Values::Json(strings(sources, runs, rows)),
+        ColumnType::Decimal => Values::Spelled(Spelled::Decimal, strings(sources, runs, rows)),
+        ColumnType::TextNumber => Values::Spelled(Spelled::TextNumber, strings(sources, runs, rows)),
+        ColumnType::TextBool => Values::Spelled(Spelled::TextBool, strings(sources, runs, rows)),
     };
     Column {
         name: name.to_owned(),
@@ -95,10 +98,7 @@ fn validity(sources: &Sources<'_>, runs: &[Run], rows: usize) -> Option<Validity
 }
 
 fn strings_of(column: &Column) -> Option<&Strings> {
-    match &column.values {
-        Values::String(strings) | Values::Json(strings) => Some(strings),
-        _ => None,
-    }
+    column.values.strings()
 }
 
 fn plain_text(column: &Column) -> Option<&Text> {

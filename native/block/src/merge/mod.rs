@@ -323,8 +323,5 @@ pub(crate) fn read_times(reader: &Reader<'_>, offset: u64) -> Result<Vec<i64>, B
 
 /// Whether strings are held through a dictionary.
 fn has_dictionary(values: &Values) -> bool {
-    matches!(
-        values,
-        Values::String(Strings::Dictionary { .. }) | Values::Json(Strings::Dictionary { .. })
-    )
+    matches!(values.strings(), Some(Strings::Dictionary { .. }))
 }

@@ -150,6 +150,28 @@ fn time_batch(times: Vec<i64>) -> Batch {
     }
 }
 
+#[test]
+fn texts_that_spell_other_values_keep_their_type() {
+    let mut batch = time_batch((0..6).collect());
+    let texts = ["7", "-", "7", "true", "0.5", "7"];
+    for spelled in [Spelled::Decimal, Spelled::TextBool, Spelled::TextNumber] {
+        let mut column = text_column(spelled.column_type().name(), &texts);
+        if let Values::String(strings) = column.values {
+            column.values = Values::Spelled(spelled, strings);
+        }
+        batch.columns.push(column);
+    }
+    let block = encode_block(&batch, &EncodeOptions::wal(1)).unwrap();
+    let back = decode_block(&block[..], 0).unwrap();
+    for column in &batch.columns {
+        let found = back.columns.iter().find(|found| found.name == column.name).unwrap();
+        assert_eq!(found.values.column_type(), column.values.column_type());
+        for row in 0..batch.rows {
+            assert_eq!(cell(found, row), cell(column, row), "{}", column.name);
+        }
+    }
+}
+
 fn text_column(name: &str, strings: &[&str]) -> Column {
     let mut text = Text::default();
     strings.iter().for_each(|string| text.push(string.as_bytes()));

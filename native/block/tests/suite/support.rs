@@ -195,6 +195,7 @@ pub fn cell(column: &Column, row: usize) -> Cell {
         Values::Bool(values) => Cell::Bool(values[row]),
         Values::String(strings) => Cell::Text(ColumnType::String, strings.get(row).to_vec()),
         Values::Json(strings) => Cell::Text(ColumnType::Json, strings.get(row).to_vec()),
+        Values::Spelled(spelled, strings) => Cell::Text(spelled.column_type(), strings.get(row).to_vec()),
     }
 }
 

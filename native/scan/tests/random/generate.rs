@@ -1,6 +1,6 @@
 //! Random streams: blocks whose columns come and go and change type, and requests over them.
 
-use basalt_block::{Batch, Column, Strings, Text, Validity, Values};
+use basalt_block::{Batch, Column, Spelled, Strings, Text, Validity, Values};
 use basalt_scan::request::*;
 
 /// splitmix64.
@@ -174,8 +174,10 @@ fn blank_nulls(values: &mut Values, validity: &Validity) {
             Values::Int64(values) => values[row] = 0,
             Values::Float64(values) => values[row] = 0.0,
             Values::Bool(values) => values[row] = false,
-            Values::String(Strings::Dictionary { .. }) | Values::Json(Strings::Dictionary { .. }) => {}
-            Values::String(strings) | Values::Json(strings) => {
+            Values::String(Strings::Dictionary { .. })
+            | Values::Json(Strings::Dictionary { .. })
+            | Values::Spelled(_, Strings::Dictionary { .. }) => {}
+            Values::String(strings) | Values::Json(strings) | Values::Spelled(_, strings) => {
                 let mut text = Text::default();
                 for other in 0..strings.len() {
                     text.push(if other == row { b"" } else { strings.get(other) });
@@ -245,13 +247,20 @@ pub fn batch(random: &mut Random, rows: usize) -> Batch {
                 Values::Bool((0..rows).map(|_| random.chance(percent)).collect())
             }
             b'j' => Values::Json(strings(random, rows, true, b's')),
-            kind => Values::String(strings(random, rows, false, kind)),
+            kind => {
+                let strings = strings(random, rows, false, kind);
+                // A block may know that some of its texts were numbers.
+                match *name != "tags" && random.chance(20) {
+                    true => Values::Spelled(Spelled::TextNumber, strings),
+                    false => Values::String(strings),
+                }
+            }
         };
         let validity = validity(random, rows);
         if let Some(validity) = &validity {
             if rows > 2000 && !matches!(values, Values::Int64(_) | Values::Float64(_) | Values::Bool(_)) {
                 // Rewriting the text for each null row would take long; a dictionary needs no placeholder.
-                if let Values::String(strings) | Values::Json(strings) = &mut values
+                if let Values::String(strings) | Values::Json(strings) | Values::Spelled(_, strings) = &mut values
                     && let Strings::Plain(text) = strings
                 {
                     *strings = with_dictionary(text);

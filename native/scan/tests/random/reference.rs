@@ -37,7 +37,7 @@ fn cell(batch: &Batch, row: usize, wanted: &ColumnRef) -> Value {
         (Values::Bool(values), RequestType::Float64) => Value::Float64(values[row] as i64 as f64),
         (Values::Bool(values), _) if text => Value::Text(values[row].to_string()),
         (Values::Bool(values), _) => Value::Bool(values[row]),
-        (Values::String(strings) | Values::Json(strings), _) => {
+        (Values::String(strings) | Values::Json(strings) | Values::Spelled(_, strings), _) => {
             Value::Text(String::from_utf8(strings.get(row).to_vec()).unwrap())
         }
     }

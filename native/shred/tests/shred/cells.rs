@@ -1,7 +1,7 @@
 //! Reading batches cell by cell, and checking what every batch must hold.
 
 use basalt_block::column::TIME_COLUMN;
-use basalt_block::{Batch, Strings, Text, Validity, Values};
+use basalt_block::{Batch, Spelled, Strings, Text, Validity, Values};
 use basalt_shred::{BodyFormat, Outcome, ShredLimits, ShredRequest, Shredded, shred};
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,6 +14,7 @@ pub enum Cell {
     Bool(bool),
     String(String),
     Json(String),
+    Spelled(Spelled, String),
 }
 
 pub type Row = BTreeMap<String, Cell>;
@@ -34,6 +35,7 @@ pub fn rows_of(batch: &Batch) -> Vec<Row> {
                 Values::Bool(values) => Cell::Bool(values[row]),
                 Values::String(strings) => Cell::String(text(strings)),
                 Values::Json(strings) => Cell::Json(text(strings)),
+                Values::Spelled(spelled, strings) => Cell::Spelled(*spelled, text(strings)),
             };
             cells.insert(column.name.clone(), cell);
         }
@@ -63,7 +65,7 @@ fn check(batch: &Batch) {
         if let Some(validity) = &column.validity {
             check_validity(validity, batch.rows);
         }
-        if let Values::String(strings) | Values::Json(strings) = &column.values {
+        if let Some(strings) = column.values.strings() {
             check_strings(strings, column.validity.as_ref());
         }
     }

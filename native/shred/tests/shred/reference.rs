@@ -1,6 +1,7 @@
 //! The rules once more, slowly and on top of serde_json: what the rows of a stream must be.
 
 use crate::cells::{Cell, NOW, Row};
+use basalt_block::Spelled;
 use basalt_shred::canonical_float;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,10 @@ enum Value {
     Float(f64),
     Text(String),
     Json(String),
+    /// A whole number that fits 64 bits without a sign.
+    Digits(String),
+    /// A number that fits nothing.
+    Number(String),
 }
 
 /// Name, value and the value's text, in order.
@@ -74,7 +79,8 @@ fn flatten(text: &str, prefix: &str, level: usize, fields: &mut Fields) {
         }
         let name = format!("{prefix}{}", fold(key));
         let is_object = text.starts_with('{') && !text[1..].trim_start().starts_with('}');
-        if is_object && level < 3 {
+        let is_time = level == 1 && name == "_timestamp";
+        if is_object && level < 3 && !is_time {
             flatten(text, &format!("{name}_"), level + 1, fields);
         } else {
             fields.push((name, value_of(text), (*text).to_owned()));
@@ -88,13 +94,16 @@ fn value_of(text: &str) -> Value {
         b't' => Value::Bool(true),
         b'f' => Value::Bool(false),
         b'"' => Value::Text(serde_json::from_str(text).unwrap()),
-        b'{' | b'[' if text[1..].trim_start().len() == 1 => Value::Null,
         b'{' | b'[' => Value::Json(text.to_owned()),
         _ if text.contains(['.', 'e', 'E']) => match text.parse::<f64>().unwrap() {
             value if value.is_finite() => Value::Float(value),
-            _ => Value::Text(text.to_owned()),
+            _ => Value::Number(text.to_owned()),
         },
-        _ => text.parse().map_or_else(|_| Value::Text(text.to_owned()), Value::Int),
+        _ => match (text.parse(), text.parse::<u64>()) {
+            (Ok(value), _) => Value::Int(value),
+            (Err(_), Ok(_)) => Value::Digits(text.to_owned()),
+            (Err(_), Err(_)) => Value::Number(text.to_owned()),
+        },
     }
 }
 
@@ -125,7 +134,16 @@ fn time_of(value: &Value) -> Option<i64> {
                 None
             }
         }
-        Value::Bool(_) | Value::Json(_) => None,
+        Value::Bool(_) | Value::Json(_) | Value::Digits(_) | Value::Number(_) => None,
+    }
+}
+
+/// Whether it is no time, but does no harm to its record.
+fn is_odd_time(value: &Value) -> bool {
+    match value {
+        Value::Float(value) => value.abs() >= i64::MAX as f64,
+        Value::Json(text) => text.starts_with('{') || text[1..].trim_start() == "]",
+        _ => false,
     }
 }
 
@@ -143,12 +161,16 @@ impl Stream {
         let mut fields = Fields::new();
         flatten(text, "", 1, &mut fields);
         let mut time = NOW;
+        let mut odd = None;
         let mut row = BTreeMap::new();
         let mut overflow: Vec<(String, String)> = Vec::new();
         let mut columns = self.columns.clone();
         for (name, value, sent) in fields {
             if name == "_timestamp" {
-                let Some(value) = time_of(&value) else { return false };
+                odd = is_odd_time(&value).then(|| value.clone());
+                let Some(value) = odd.as_ref().map(|_| NOW).or_else(|| time_of(&value)) else {
+                    return false;
+                };
                 time = value;
                 continue;
             }
@@ -167,6 +189,10 @@ impl Stream {
                     overflow.push((name, sent));
                 }
             }
+        }
+        if let Some(odd) = odd {
+            columns.insert("_timestamp_sent".to_owned());
+            row.insert("_timestamp_sent".to_owned(), odd);
         }
         if !overflow.is_empty() {
             let members: Vec<String> = overflow
@@ -191,6 +217,8 @@ impl Stream {
                     Value::Float(_) => 2,
                     Value::Json(_) => 3,
                     Value::Text(_) | Value::Null => 4,
+                    Value::Digits(_) => 5,
+                    Value::Number(_) => 6,
                 });
             }
         }
@@ -207,26 +235,37 @@ impl Stream {
 }
 
 fn cell(value: &Value, kinds: &BTreeSet<u8>) -> Cell {
-    let is_text = kinds.contains(&4) || (kinds.contains(&3) && kinds.len() > 1);
+    let has = |wanted: &[u8]| wanted.iter().any(|kind| kinds.contains(kind));
+    let written = match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => {
+            let mut text = Vec::new();
+            canonical_float(*value, &mut text);
+            String::from_utf8(text).unwrap()
+        }
+        Value::Text(text) | Value::Json(text) | Value::Digits(text) | Value::Number(text) => text.clone(),
+        Value::Null => String::new(),
+    };
+    if has(&[3, 4, 6]) {
+        return match value {
+            _ if has(&[1, 2, 5, 6]) => Cell::Spelled(Spelled::TextNumber, written),
+            _ if has(&[0]) => Cell::Spelled(Spelled::TextBool, written),
+            _ if has(&[4]) => Cell::String(written),
+            _ => Cell::Json(written),
+        };
+    }
     match value {
-        _ if is_text => Cell::String(match value {
-            Value::Bool(value) => value.to_string(),
-            Value::Int(value) => value.to_string(),
-            Value::Float(value) => {
-                let mut text = Vec::new();
-                canonical_float(*value, &mut text);
-                String::from_utf8(text).unwrap()
-            }
-            Value::Text(text) | Value::Json(text) => text.clone(),
-            Value::Null => String::new(),
-        }),
-        Value::Bool(value) if kinds.contains(&2) => Cell::Float(f64::from(*value)),
-        Value::Bool(value) if kinds.contains(&1) => Cell::Int(i64::from(*value)),
+        Value::Bool(value) if has(&[2]) => Cell::Float(f64::from(*value)),
+        _ if has(&[2]) => Cell::Float(
+            written
+                .parse()
+                .unwrap_or_else(|_| unreachable!("{written} is a number")),
+        ),
+        _ if has(&[5]) => Cell::Spelled(Spelled::Decimal, written),
+        Value::Bool(value) if has(&[1]) => Cell::Int(i64::from(*value)),
         Value::Bool(value) => Cell::Bool(*value),
-        Value::Int(value) if kinds.contains(&2) => Cell::Float(*value as f64),
         Value::Int(value) => Cell::Int(*value),
-        Value::Float(value) => Cell::Float(*value),
-        Value::Json(text) => Cell::Json(text.clone()),
-        Value::Text(_) | Value::Null => unreachable!("text makes a column text"),
+        _ => unreachable!("{written} has one of the kinds above"),
     }
 }

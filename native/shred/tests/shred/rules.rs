@@ -1,6 +1,7 @@
 //! The rules of flattening, typing and time, one table each.
 
 use crate::cells::{Cell, NOW, Row, only_row, shred_limited, shred_one};
+use basalt_block::Spelled;
 use basalt_shred::{BodyFormat, ShredLimits};
 
 fn text(value: &str) -> Cell {
@@ -9,6 +10,15 @@ fn text(value: &str) -> Cell {
 
 fn json(value: &str) -> Cell {
     Cell::Json(value.to_owned())
+}
+
+/// A number that no type holds, or one among texts.
+fn number(value: &str) -> Cell {
+    Cell::Spelled(Spelled::TextNumber, value.to_owned())
+}
+
+fn digits(value: &str) -> Cell {
+    Cell::Spelled(Spelled::Decimal, value.to_owned())
 }
 
 fn row<const N: usize>(cells: [(&str, Cell); N]) -> Row {
@@ -30,22 +40,22 @@ fn values() {
         ("-0", Some(Cell::Int(0))),
         ("9223372036854775807", Some(Cell::Int(i64::MAX))),
         ("-9223372036854775808", Some(Cell::Int(i64::MIN))),
-        ("9223372036854775808", Some(text("9223372036854775808"))),
+        ("9223372036854775808", Some(digits("9223372036854775808"))),
         (
             "123456789012345678901234567890",
-            Some(text("123456789012345678901234567890")),
+            Some(number("123456789012345678901234567890")),
         ),
         ("1.0", Some(Cell::Float(1.0))),
         ("1e3", Some(Cell::Float(1000.0))),
-        ("1e999", Some(text("1e999"))),
-        ("-1.5E+999", Some(text("-1.5E+999"))),
+        ("1e999", Some(number("1e999"))),
+        ("-1.5E+999", Some(number("-1.5E+999"))),
         ("true", Some(Cell::Bool(true))),
         ("false", Some(Cell::Bool(false))),
         ("null", None),
-        ("{}", None),
-        ("{ \n }", None),
-        ("[]", None),
-        ("[ ]", None),
+        ("{}", Some(json("{}"))),
+        ("{ \n }", Some(json("{ \n }"))),
+        ("[]", Some(json("[]"))),
+        ("[ ]", Some(json("[ ]"))),
         ("\"\"", Some(text(""))),
         ("\"a b\"", Some(text("a b"))),
         (
@@ -70,9 +80,12 @@ fn flattening() {
             row([("a_b", Cell::Int(1)), ("a_c_d", Cell::Int(2))]),
         ),
         (r#"{"a":{"b":{"c":{"d": 1}}}}"#, row([("a_b_c", json(r#"{"d": 1}"#))])),
-        (r#"{"a":{"b":{"c":{}}}}"#, row([])),
+        (r#"{"a":{"b":{"c":{}}}}"#, row([("a_b_c", json("{}"))])),
         (r#"{"a":{"b":{"c":[{"d":1}]}}}"#, row([("a_b_c", json(r#"[{"d":1}]"#))])),
-        (r#"{"a":{"b":{}},"c":{"d":null},"e":1}"#, row([("e", Cell::Int(1))])),
+        (
+            r#"{"a":{"b":{}},"c":{"d":null},"e":1}"#,
+            row([("a_b", json("{}")), ("e", Cell::Int(1))]),
+        ),
         (
             r#"{"Kubernetes.Pod-Name":"x"}"#,
             row([("kubernetes_pod_name", text("x"))]),
@@ -137,6 +150,11 @@ fn widening() {
     let none = || None;
     let floats = |values: &[f64]| values.iter().map(|&value| Some(Cell::Float(value))).collect::<Vec<_>>();
     let texts = |values: &[&str]| values.iter().map(|value| Some(text(value))).collect::<Vec<_>>();
+    let numbers = |values: &[&str]| values.iter().map(|value| Some(number(value))).collect::<Vec<_>>();
+    let truths = |values: &[&str]| {
+        let truth = |value: &&str| Some(Cell::Spelled(Spelled::TextBool, (*value).to_owned()));
+        values.iter().map(truth).collect::<Vec<_>>()
+    };
     let ints = |values: &[i64]| values.iter().map(|&value| Some(Cell::Int(value))).collect::<Vec<_>>();
     assert_eq!(column(&["true", "5", "false"]), ints(&[1, 5, 0]));
     assert_eq!(column(&["5", "true"]), ints(&[5, 1]));
@@ -145,40 +163,63 @@ fn widening() {
     assert_eq!(column(&["1", "1.5"]), floats(&[1.0, 1.5]));
     assert_eq!(column(&["1.5", "9007199254740993"]), floats(&[1.5, 9007199254740992.0]));
     assert_eq!(column(&["false", "1", "2.5"]), floats(&[0.0, 1.0, 2.5]));
-    assert_eq!(column(&["1", "\"x\""]), texts(&["1", "x"]));
+    assert_eq!(column(&["1", "\"x\""]), numbers(&["1", "x"]));
     assert_eq!(
         column(&["\"x\"", "1", "true", "2.50", "[1, 2]"]),
-        texts(&["x", "1", "true", "2.5", "[1, 2]"])
+        numbers(&["x", "1", "true", "2.5", "[1, 2]"])
     );
     assert_eq!(
         column(&["1.0", "5", "1e21", "1e-7", "false", "null", "\"x\""]),
         [
-            &texts(&["1", "5", "1e+21", "1e-7", "false"])[..],
+            &numbers(&["1", "5", "1e+21", "1e-7", "false"])[..],
             &[none()],
-            &texts(&["x"])
+            &numbers(&["x"])
         ]
         .concat()
     );
     assert_eq!(
         column(&["9007199254740993", "1.5", "\"\""]),
-        texts(&["9007199254740993", "1.5", ""])
+        numbers(&["9007199254740993", "1.5", ""])
     );
     assert_eq!(column(&["[1]", "[2]"]), vec![Some(json("[1]")), Some(json("[2]"))]);
     assert_eq!(column(&["[1]", "\"[2]\""]), texts(&["[1]", "[2]"]));
-    assert_eq!(column(&["[1]", "7"]), texts(&["[1]", "7"]));
-    assert_eq!(column(&["7", "[1]"]), texts(&["7", "[1]"]));
+    assert_eq!(column(&["[1]", "7"]), numbers(&["[1]", "7"]));
+    assert_eq!(column(&["7", "[1]"]), numbers(&["7", "[1]"]));
     assert_eq!(
         column(&["true", "[1]", "null"]),
-        [&texts(&["true", "[1]"])[..], &[none()]].concat()
+        [&truths(&["true", "[1]"])[..], &[none()]].concat()
     );
     assert_eq!(
         column(&["null", "1", "null", "\"a\"", "null"]),
-        [none(), Some(text("1")), none(), Some(text("a")), none()]
+        [none(), Some(number("1")), none(), Some(number("a")), none()]
     );
     assert_eq!(
         column(&["5", "9223372036854775808"]),
-        texts(&["5", "9223372036854775808"])
+        vec![Some(digits("5")), Some(digits("9223372036854775808"))]
     );
+    assert_eq!(
+        column(&["18446744073709551615", "true", "-7"]),
+        vec![
+            Some(digits("18446744073709551615")),
+            Some(digits("true")),
+            Some(digits("-7"))
+        ]
+    );
+    assert_eq!(
+        column(&["18446744073709551615", "0.5", "true"]),
+        floats(&[18446744073709551615.0, 0.5, 1.0])
+    );
+    assert_eq!(
+        column(&["true", "9223372036854775808", "0.5"]),
+        floats(&[1.0, 9223372036854775808.0, 0.5])
+    );
+    assert_eq!(
+        column(&["9223372036854775808", "\"-\""]),
+        numbers(&["9223372036854775808", "-"])
+    );
+    assert_eq!(column(&["true", "\"-\""]), truths(&["true", "-"]));
+    assert_eq!(column(&["\"-\"", "false"]), truths(&["-", "false"]));
+    assert_eq!(column(&["\"-\"", "false", "7"]), numbers(&["-", "false", "7"]));
 }
 
 #[test]
@@ -229,7 +270,7 @@ fn timestamps() {
         rows[0],
         row([
             ("_timestamp", Cell::Int(NOW)),
-            ("_timestamp_a", Cell::Int(5)),
+            ("_timestamp_sent", json(r#"{"a":5}"#)),
             ("x__timestamp", Cell::Int(7))
         ])
     );
@@ -269,4 +310,58 @@ fn dictionaries_only_where_values_repeat() {
     };
     assert!(is_dictionary("level") && is_dictionary("pod"));
     assert!(!is_dictionary("id") && !is_dictionary("half"));
+}
+
+#[test]
+fn words_for_what_is_no_number_fail_their_record_alone() {
+    for word in ["NaN", "nan", "Infinity", "-Infinity", "inf", "-inf", "+Inf"] {
+        let records = format!("{{\"a\":1}},{{\"a\":{word}}},{{\"b\":[1,{{\"c\":{word}}}]}},{{\"a\":2}}");
+        for (body, format) in [
+            (format!("[{records}]"), BodyFormat::Json),
+            (
+                records.replace("},{\"a", "}\n{\"a").replace("},{\"b", "}\n{\"b"),
+                BodyFormat::Json,
+            ),
+            (
+                records.replace("},{\"a", "}\n{\"a").replace("},{\"b", "}\n{\"b"),
+                BodyFormat::Multi,
+            ),
+        ] {
+            let (rows, outcome) = shred_one(&body, format);
+            assert_eq!((outcome.rejected, outcome.failed, rows.len()), (None, 2, 2), "{body}");
+            let message = &outcome.errors[0].message;
+            assert!(message.contains(&format!("{word} at byte")), "{message}");
+            assert!(message.contains("send null or a text"), "{message}");
+        }
+    }
+    let (_, outcome) = shred_one("[{\"a\":nano}]", BodyFormat::Json);
+    assert!(outcome.rejected.is_some());
+}
+
+#[test]
+fn a_timestamp_that_is_no_time_is_told_and_kept() {
+    for (sent, kept) in [
+        ("1e30", Cell::Float(1e30)),
+        ("-1e300", Cell::Float(-1e300)),
+        (r#"{"$date": 5}"#, json(r#"{"$date": 5}"#)),
+        ("{}", json("{}")),
+        ("[]", json("[]")),
+    ] {
+        for body in [
+            format!(r#"[{{"a":1}},{{"_timestamp":{sent},"a":2}}]"#),
+            format!("{{\"a\":1}}\n{{\"_timestamp\":{sent},\"a\":2}}"),
+        ] {
+            let (rows, outcome) = shred_one(&body, BodyFormat::Json);
+            assert_eq!(
+                (outcome.rejected, outcome.failed, outcome.warned),
+                (None, 0, 1),
+                "{body}"
+            );
+            assert_eq!(outcome.warnings[0].record, 1);
+            let message = &outcome.warnings[0].message;
+            assert!(message.contains(&format!("_timestamp {sent} is no time")), "{message}");
+            assert_eq!(rows[1].get("_timestamp"), Some(&Cell::Int(NOW)), "{body}");
+            assert_eq!(rows[1].get("_timestamp_sent"), Some(&kept), "{body}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Result rows as text, or as files.
 
 mod csv;
+mod decimals;
 mod export;
 mod json;
 
@@ -24,6 +25,8 @@ pub enum Format {
 
 /// The rows of all batches, whose columns are called `names`.
 pub(crate) fn encode(batches: &[RecordBatch], names: &[String], format: Format) -> Result<Vec<u8>, ArrowError> {
+    let batches: Vec<RecordBatch> = batches.iter().map(decimals::whole).collect::<Result<_, _>>()?;
+    let batches = batches.as_slice();
     match format {
         Format::JsonObjects => json::encode(
             batches,

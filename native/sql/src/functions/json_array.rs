@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::Value;
 
+use super::exact_json;
 use super::row_function::Kind::{Int, Text};
 use super::row_function::{Call, Row, RowFunction};
 
@@ -25,7 +26,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 }
 
 fn items(text: &str) -> Option<Vec<Value>> {
-    match serde_json::from_str(text).ok()? {
+    match exact_json::parse(text)? {
         Value::Array(items) => Some(items),
         _ => None,
     }

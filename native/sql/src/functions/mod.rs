@@ -6,6 +6,8 @@ mod checked;
 mod constants;
 mod date_format;
 mod docs;
+mod drifted;
+mod exact_json;
 mod extreme;
 mod fuzzy;
 mod histogram;
@@ -40,6 +42,7 @@ use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, Scalar
 pub(crate) use checked::{checked, checked_negative, is_checked};
 pub use docs::FunctionInfo;
 pub(crate) use docs::{list, wrong_form};
+pub(crate) use drifted::{NUMBER_OF, TRUTH_OF, drifted, number_of};
 pub(crate) use fuzzy::fuzzy_match;
 pub(crate) use histogram::{HISTOGRAM, Histogram};
 pub(crate) use match_all::{FUZZY_MATCH_ALL, MATCH_ALL};
@@ -85,6 +88,16 @@ pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
         scalar_of(to_micros::ToMicros::new()),
     ]);
     functions
+}
+
+/// Functions that only this crate can call.
+pub(crate) fn unwritten() -> impl Iterator<Item = Arc<ScalarUDF>> {
+    drifted().into_iter().chain([shown()])
+}
+
+/// Whether it is one of these.
+pub(crate) fn is_unwritten(name: &str) -> bool {
+    [NUMBER_OF, TRUTH_OF, SHOWN].contains(&name)
 }
 
 fn scalar_of(function: impl ScalarUDFImpl + 'static) -> Arc<ScalarUDF> {

@@ -8,6 +8,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use serde_json::Value;
 
+use super::exact_json;
 use super::text::{Second, answer, arguments, two_texts};
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -61,7 +62,7 @@ impl ScalarUDFImpl for Spath {
 
 /// Text as it is, other values as JSON. Null where the text is no JSON, the path leads nowhere, or to null.
 fn value_at(text: &str, path: &[&str]) -> Option<String> {
-    let root: Value = serde_json::from_str(text).ok()?;
+    let root = exact_json::parse(text)?;
     let mut value = &root;
     for step in path {
         value = match value {

@@ -2,8 +2,11 @@
 //! patterns and of arithmetic.
 
 mod bags;
+mod booleans;
+mod drifted;
 mod frames;
 mod integers;
+mod json_numbers;
 mod match_all;
 mod micros;
 mod numbers;
@@ -17,6 +20,7 @@ mod time;
 mod unnest;
 mod wanted;
 mod yielding;
+mod zero_literals;
 mod zeros;
 
 pub(crate) use bags::BagRule;
@@ -30,4 +34,5 @@ pub(crate) use stoppable::StopJoinFilters;
 pub(crate) use time::{TimePlanner, TimeRule};
 pub(crate) use unnest::{UnnestPlanner, UnnestRule};
 pub(crate) use yielding::YieldInJoins;
+pub(crate) use zero_literals::ZeroLiterals;
 pub(crate) use zeros::OneZero;

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, ExprSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{Cast, InSubquery, TryCast};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder};
+use datafusion::logical_expr::expr::{Cast, InList, InSubquery};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder, in_list, not};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::booleans;
+use crate::functions::number_of;
 
 /// Both sides of `left <op> right` where one is a column of text and the other a number; `None` for anything else.
 ///
@@ -21,6 +24,9 @@ pub(super) fn comparable(
     schema: &dyn ExprSchema,
 ) -> Option<(Expr, Expr)> {
     let equality = matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq);
+    if let Some(pair) = booleans::comparable(left, equality, right, schema) {
+        return Some(pair);
+    }
     if let Some(number) = number(right)
         && is_text(left, schema)
     {
@@ -90,8 +96,31 @@ fn spelling(number: Expr) -> Expr {
 pub(super) fn listed(subject: &Expr, value: &Expr, schema: &dyn ExprSchema) -> Option<Expr> {
     match number(value)? {
         ScalarValue::Int64(Some(number)) if is_text(subject, schema) => Some(text(*number)),
+        ScalarValue::UInt64(Some(number)) if is_text(subject, schema) => Some(text(*number)),
         _ => None,
     }
+}
+
+/// IN over text with fractions in the list: they are looked for among the numbers that the texts spell.
+pub(super) fn fractions_listed(list: &InList, schema: &dyn ExprSchema) -> Option<Expr> {
+    let is_fraction = |value: &&Expr| matches!(number(value), Some(ScalarValue::Float64(_)));
+    if !list.list.iter().any(|value| is_fraction(&value)) || !is_text(&list.expr, schema) {
+        return None;
+    }
+    let (fractions, rest): (Vec<&Expr>, Vec<&Expr>) = list.list.iter().partition(is_fraction);
+    let found = in_list(parsed(&list.expr), fractions.into_iter().cloned().collect(), false);
+    let rest = rest.into_iter().map(|value| match number(value) {
+        Some(ScalarValue::Int64(Some(number))) => text(*number),
+        Some(ScalarValue::UInt64(Some(number))) => text(*number),
+        _ => value.clone(),
+    });
+    let rest: Vec<Expr> = rest.collect();
+    let found = match rest.is_empty() {
+        true => found,
+        // The texts first: what is found there need not be a number.
+        false => in_list(list.expr.as_ref().clone(), rest, false).or(found),
+    };
+    Some(if list.negated { not(found) } else { found })
 }
 
 /// The number that `subject` spells, where it is text and the bounds of BETWEEN are numbers.
@@ -103,21 +132,30 @@ pub(super) fn spelled(subject: &Expr, low: &Expr, high: &Expr, schema: &dyn Expr
 fn pair(subject: &Expr, number: &ScalarValue, equality: bool) -> (Expr, Expr) {
     match number {
         ScalarValue::Int64(Some(number)) if equality => (subject.clone(), text(*number)),
+        ScalarValue::UInt64(Some(number)) if equality => (subject.clone(), text(*number)),
         number => (parsed(subject), Expr::Literal(number.clone(), None)),
     }
 }
 
-fn text(number: i64) -> Expr {
+fn text(number: impl ToString) -> Expr {
     Expr::Literal(ScalarValue::Utf8(Some(number.to_string())), None)
 }
 
 fn parsed(subject: &Expr) -> Expr {
-    Expr::TryCast(TryCast::new(Box::new(subject.clone()), DataType::Float64))
+    let field = match subject {
+        Expr::Column(column) => column.name.as_str(),
+        _ => "",
+    };
+    number_of(subject.clone(), field)
 }
 
 fn number(expr: &Expr) -> Option<&ScalarValue> {
     match expr {
-        Expr::Literal(value @ (ScalarValue::Int64(Some(_)) | ScalarValue::Float64(Some(_))), _) => Some(value),
+        Expr::Literal(value, _) => matches!(
+            value,
+            ScalarValue::Int64(Some(_)) | ScalarValue::UInt64(Some(_)) | ScalarValue::Float64(Some(_))
+        )
+        .then_some(value),
         _ => None,
     }
 }

@@ -9,15 +9,15 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr::{Cast, InList, ScalarFunction, TryCast};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Between, Case, Expr, ExprSchemable, LogicalPlan, binary_expr, lit};
+use datafusion::logical_expr::{Between, Case, Expr, ExprSchemable, LogicalPlan, Operator, binary_expr, lit};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::frames;
 use super::micros::{as_time, comparable, is_event_time, is_time, timestamp};
-use super::numbers;
 use super::rewrite::rewrite_expressions;
 use super::spans;
+use super::{booleans, drifted, json_numbers, numbers};
 use crate::functions::{is_span, span_micros, span_times};
 use crate::{distinct_from, functions};
 
@@ -27,7 +27,13 @@ pub(crate) struct TimePlanner;
 
 impl ExprPlanner for TimePlanner {
     fn plan_binary_op(&self, mut expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        if let Some(computed) = json_numbers::computed(&expr.left, &expr.op, &expr.right, schema) {
+            return Ok(PlannerResult::Planned(computed));
+        }
         if let Some(operator) = distinct_from::resolve(&expr.op) {
+            if let Some(compared) = json_numbers::compared(&expr.left, operator, &expr.right, schema) {
+                return Ok(PlannerResult::Planned(compared));
+            }
             let (left, right) = numbers::comparable(&expr.left, &BinaryOperator::Eq, &expr.right, schema)
                 .unwrap_or((expr.left, expr.right));
             return Ok(PlannerResult::Planned(binary_expr(left, operator, right)));
@@ -186,27 +192,40 @@ fn searched(mut case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Some(subject) = case.expr.take() else {
         return Ok(Transformed::no(Expr::Case(case)));
     };
-    let mut pairs = Vec::with_capacity(case.when_then_expr.len());
+    let mut tests = Vec::with_capacity(case.when_then_expr.len());
     let mut changed = false;
     for (when, _) in &case.when_then_expr {
-        let pair = match comparable(&subject, when, schema)? {
-            Some(when) => Some((subject.as_ref().clone(), when)),
-            None => numbers::comparable(&subject, &BinaryOperator::Eq, when, schema),
+        let test = match comparable(&subject, when, schema)? {
+            Some(when) => Some(subject.as_ref().clone().eq(when)),
+            None => numbers::comparable(&subject, &BinaryOperator::Eq, when, schema)
+                .map(|(left, right)| left.eq(right))
+                .or_else(|| json_numbers::compared(&subject, Operator::Eq, when, schema)),
         };
-        changed |= pair.is_some();
-        pairs.push(pair.unwrap_or_else(|| (subject.as_ref().clone(), when.as_ref().clone())));
+        changed |= test.is_some();
+        tests.push(test.unwrap_or_else(|| subject.as_ref().clone().eq(when.as_ref().clone())));
     }
     if !changed {
         case.expr = Some(subject);
         return Ok(Transformed::no(Expr::Case(case)));
     }
-    for ((when, _), (left, right)) in case.when_then_expr.iter_mut().zip(pairs) {
-        **when = left.eq(right);
+    for ((when, _), test) in case.when_then_expr.iter_mut().zip(tests) {
+        **when = test;
     }
     Ok(Transformed::yes(Expr::Case(case)))
 }
 
 fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let of_kinds = match &expr {
+        Expr::Between(between) => json_numbers::between(between, schema),
+        Expr::InList(list) => json_numbers::listed(list, schema)
+            .or_else(|| numbers::fractions_listed(list, schema))
+            .or_else(|| booleans::listed(list, schema).map(Expr::InList)),
+        Expr::ScalarFunction(call) => drifted::needless(call, schema),
+        _ => None,
+    };
+    if let Some(of_kinds) = of_kinds {
+        return Ok(Transformed::yes(of_kinds));
+    }
     match expr {
         Expr::Between(Between {
             expr,

@@ -2,6 +2,7 @@
 //! more of them.
 
 pub(crate) mod cancel;
+pub(crate) mod left_out;
 pub(crate) mod queue;
 mod tasks;
 
@@ -30,6 +31,7 @@ use crate::encode::{Export, Format, encode};
 use crate::error::{EXECUTION, INVALID_PARAMETER, SqlError};
 use crate::plan::{Plan, reason};
 use crate::resources::Resources;
+use left_out::LeftOut;
 use queue::LeafQueues;
 use tasks::{Woken, let_tasks_run, yield_once};
 
@@ -58,6 +60,7 @@ pub struct Run {
     memory_limit_bytes: usize,
     cancel: Cancel,
     woken: Arc<Woken>,
+    left_out: LeftOut,
     done: bool,
 }
 
@@ -76,6 +79,8 @@ pub struct Progress {
     pub requests: Vec<(usize, ScanRequest)>,
     /// Leaves that want no more answers, for instance because a LIMIT is reached.
     pub leaf_satisfied: Vec<bool>,
+    /// What the run left out so far because it was not of the type that the statement asks for, in words.
+    pub left_out: Vec<String>,
 }
 
 impl Run {
@@ -129,6 +134,7 @@ impl Run {
             memory_limit_bytes,
             cancel,
             woken: Arc::default(),
+            left_out: LeftOut::default(),
             done: false,
         })
     }
@@ -235,9 +241,13 @@ impl Run {
             return Ok(self.progress(false));
         }
         let current = self.cancel.clone();
+        let mut counts = std::mem::take(&mut self.left_out);
         let polled = stacker::maybe_grow(STACK_LOW_BYTES, STACK_BYTES, || {
-            catch_unwind(AssertUnwindSafe(|| cancel::on_behalf_of(&current, || self.run_slice())))
+            left_out::counting(&mut counts, || {
+                catch_unwind(AssertUnwindSafe(|| cancel::on_behalf_of(&current, || self.run_slice())))
+            })
         });
+        self.left_out = counts;
         let outcome = polled.unwrap_or_else(|panic| {
             Err(SqlError::new(EXECUTION, "Search SQL execute error: an operator failed")
                 .with_detail(reason(panic.as_ref())))
@@ -365,6 +375,7 @@ impl Run {
                 .filter_map(|(leaf, queue)| Some((leaf, queue.take_request()?)))
                 .collect(),
             leaf_satisfied: self.queues.iter().map(queue::LeafQueue::satisfied).collect(),
+            left_out: self.left_out.told(),
         }
     }
 

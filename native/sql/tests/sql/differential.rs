@@ -32,7 +32,7 @@ fn plain(world: &World) -> SessionContext {
             .map(|column| {
                 Field::new(
                     &column.name,
-                    evaluate::data_type(column.column_type),
+                    evaluate::data_type(column.column_type.scanned()),
                     column.name != "_timestamp",
                 )
             })
@@ -47,7 +47,7 @@ fn plain(world: &World) -> SessionContext {
                         .iter()
                         .map(|row| row.get(&column.name).cloned().unwrap_or(Value::Null))
                         .collect();
-                    evaluate::array(column.column_type, &values)
+                    evaluate::array(column.column_type.scanned(), &values)
                 });
                 RecordBatch::try_new(Arc::clone(&schema), arrays.collect()).expect("equal lengths")
             })

@@ -36,7 +36,7 @@ fn each_kind_of_mistake_has_its_code_and_place() {
         ("SELECT level + 1 FROM logs", 20007, None),
         ("SELECT sum(level) FROM logs WHERE ok > now()", 20007, None),
         ("SELECT level FROM logs WHERE _timestamp > 'yesterday'", 20007, None),
-        ("SELECT level FROM logs WHERE status", 20007, None),
+        ("SELECT level FROM logs WHERE level", 20007, None),
         ("SELECT histogram(_timestamp, '60') FROM logs", 20001, None),
         ("SELECT histogram(_timestamp, 'soon') FROM logs", 20001, None),
         (

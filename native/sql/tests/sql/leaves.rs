@@ -175,7 +175,7 @@ fn predicates_become_filters() {
         ("status > 399.5", compare("status", ">", json!({ "int64": 399 }))),
         (
             "response_time < 3",
-            compare("response_time", "<", json!({ "float64": 3.0 })),
+            compare("response_time", "<", json!({ "float64": "3.0" })),
         ),
         ("ok", compare("ok", "=", json!({ "bool": true }))),
         ("NOT ok", compare("ok", "=", json!({ "bool": false }))),

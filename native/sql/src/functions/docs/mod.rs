@@ -13,7 +13,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::Documentation;
 use serde::Serialize;
 
-use super::shown::SHOWN;
+use super::is_unwritten;
 use crate::error::{INVALID_SQL, SqlError};
 
 /// A function of this dialect that DataFusion does not have, or has with another meaning.
@@ -71,7 +71,7 @@ pub(crate) fn wrong_form(name: &str) -> DataFusionError {
 
 /// Every function that may be called, by name. Functions over functions may not: the dialect has no way to write one.
 pub(crate) fn list(state: &SessionState) -> Vec<FunctionInfo> {
-    let scalar = state.scalar_functions().iter().filter(|(name, _)| *name != SHOWN);
+    let scalar = state.scalar_functions().iter().filter(|(name, _)| !is_unwritten(name));
     let scalar = scalar.map(|(name, function)| info("scalar", name, function.name(), function.documentation()));
     let aggregate = state.aggregate_functions().iter();
     let aggregate =

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use basalt_scan::request::{Output, RequestType, ScanRequest};
 use basalt_scan::{Cancel, Share, combine};
-use basalt_sql::{ColumnInfo, Export, Format, Plan, PlanContext, Resources, Run, SqlError, StreamInfo, plan};
+use basalt_sql::{
+    ColumnInfo, Export, FieldType, Format, Plan, PlanContext, Resources, Run, SqlError, StreamInfo, plan,
+};
 use serde_json::Value as Json;
 
 /// 2026-03-05T12:00:00Z.
@@ -53,7 +55,13 @@ pub fn stream(name: &str, columns: &[(&str, RequestType)], full_text: &[&str], p
         .iter()
         .map(|(name, column_type)| ColumnInfo {
             name: (*name).to_owned(),
-            column_type: *column_type,
+            column_type: match column_type {
+                RequestType::Int64 => FieldType::Int64,
+                RequestType::Float64 => FieldType::Float64,
+                RequestType::Bool => FieldType::Bool,
+                RequestType::String => FieldType::String,
+                RequestType::Json => FieldType::Json,
+            },
         })
         .collect();
     let full_text_columns = full_text.iter().map(|name| (*name).to_owned()).collect();

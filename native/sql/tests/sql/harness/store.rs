@@ -75,7 +75,7 @@ fn batch(stream: &Stream, rows: &[Row]) -> Batch {
             Column {
                 name: column.name.clone(),
                 validity: validity(&cells),
-                values: values(column.column_type, &cells),
+                values: values(column.column_type.scanned(), &cells),
             }
         })
         .collect();
