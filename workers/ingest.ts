@@ -1,4 +1,4 @@
-/** Ingest worker: one task drains the ring once. */
+/** Ingest worker: one task drains the ring once, or takes one slot. */
 import { threadId } from 'node:worker_threads';
 import { workerData } from 'piscina';
 import { BatchDrainer } from '../src/ingest/batch.js';
@@ -7,14 +7,17 @@ import { reply } from '../src/protocols/ingest-reply.js';
 
 const drainer = new BatchDrainer(workerData as IngestWorkerData, threadId);
 
-export default function drain(): BatchResult | undefined {
-  const result = drainer.drain();
+export default function drain(slot?: number): BatchResult | undefined {
+  const result = drainer.drain(slot);
   if (!result) return undefined;
   const { outcomes, ...rest } = result;
   const tookMs = rest.encodeMs + rest.syncMs;
   return {
     ...rest,
-    replies: outcomes.map((outcome) => reply(outcome, tookMs)),
+    replies: outcomes.map((outcome) => ({
+      ...reply(outcome, tookMs),
+      expandedBytes: outcome.expandedBytes,
+    })),
     records: outcomes.reduce((sum, outcome) => sum + outcome.successful, 0),
     failedRecords: outcomes.reduce((sum, outcome) => sum + outcome.failed, 0),
     ...(rest.blocks.length > 0

@@ -24,6 +24,15 @@ export const RING_BYTES_MAX = 2 ** 31 - 2 ** 20;
 /** Bytes that the compressed bodies of one batch may unpack to; requests beyond are told to come again. */
 export const BATCH_DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024;
 
+/**
+ * Compressed bodies that may become larger than this are unpacked each in a batch of its own; so many of one sender may wait for that.
+ * What is not known of a sender is taken for the most that deflate packs. Senders of which the ratio is remembered.
+ */
+export const EXPANDED_ALONE_BYTES = 8 * 1024 * 1024;
+export const EXPANSIONS_WAITING_MAX = 64;
+export const EXPANSION_RATIO_MAX = 1032;
+export const EXPANSION_SENDERS_MAX = 4096;
+
 /** Requests in the ring at once; each costs 40 bytes of shared memory. Must be a power of two. */
 export const RING_SLOTS = 8192;
 
@@ -158,6 +167,19 @@ export const PAGE_CACHE_TTL_SECONDS_DEFAULT = 3600;
 export const QUERIES_RUNNING_MIN = 8;
 export const QUERIES_RUNNING_PER_WORKER = 4;
 export const QUERIES_WAITING_MAX = 256;
+
+/**
+ * Encoded rows of an answer that is put together in memory, where queries may hold twice as much, and of all such that run at once; an
+ * export has no such limit. Of texts and series, which the main thread makes of them in steps, less.
+ */
+export const ANSWER_BYTES_MAX = 128 * 1024 * 1024;
+export const ANSWER_BYTES_RUNNING_MAX = 256 * 1024 * 1024;
+export const ANSWER_BYTES_MIN = 8 * 1024 * 1024;
+export const MADE_ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+
+/** An answer that is longer than one slice is written slice by slice; seconds that it waits for its reader to take one. */
+export const ANSWER_SLICE_BYTES = 256 * 1024;
+export const ANSWER_STALL_SECONDS = 60;
 
 /** Default and largest number of rows in one answer. */
 export const SEARCH_SIZE_DEFAULT = 1000;

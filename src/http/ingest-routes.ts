@@ -5,6 +5,7 @@ import { bulkPieces } from '../protocols/bulk-reply.js';
 import { BodyEncoding, BodyFormat } from '../ring/layout.js';
 import type { Exchange, ReplyOptions } from './exchange.js';
 import { replyError } from './reply-error.js';
+import { replyPieces } from './reply-pieces.js';
 import type { Handler, Router } from './router.js';
 
 const ENCODINGS = new Map<string, BodyEncoding>([
@@ -63,21 +64,6 @@ function filterPath({ query }: Exchange): string {
   throw requestError(400, `filter_path is longer than ${FILTER_CHARACTERS_MAX} characters`);
 }
 
-/** Others have their turn between any two pieces, and the next waits until the socket has taken the last. */
-async function sendPieces(
-  exchange: Exchange,
-  pieces: Iterable<string>,
-  options: ReplyOptions,
-): Promise<void> {
-  const stream = exchange.stream(200, options);
-  for (const piece of pieces) {
-    if (exchange.cancelled.signal.aborted) return;
-    await stream.write(piece);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  stream.end('');
-}
-
 function receive(
   exchange: Exchange,
   ingest: IngestFrontEnd,
@@ -107,9 +93,10 @@ function receive(
     exchange.contentLength,
     ({ status, body: answer }) => {
       if (typeof answer === 'string') exchange.reply(status, answer, status === 503 ? RETRY_LATER : options);
-      else sendPieces(exchange, bulkPieces(answer), options);
+      else void replyPieces(exchange, bulkPieces(answer), options);
     },
     refuse,
+    exchange.connection?.address,
   );
   exchange.onAbort(() => ingest.abandon(body));
   exchange.onBody((bytes, isLast) => {

@@ -2,13 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
-import { SEARCH_BODY_BYTES_MAX } from '../config/limits.js';
+import { ANSWER_SLICE_BYTES, SEARCH_BODY_BYTES_MAX } from '../config/limits.js';
 import { requestError } from '../errors/index.js';
 import type { SearchContext } from '../query/search.js';
 import type { SearchBody } from '../query/search-body.js';
 import type { Exchange } from './exchange.js';
 import { checkOrganization } from './ingest-routes.js';
 import { replyError } from './reply-error.js';
+import { replyPieces } from './reply-pieces.js';
 import type { Handler, Params } from './router.js';
 
 const DECOMPRESSORS: Record<
@@ -55,8 +56,14 @@ export function searchRoute(answer: (request: SearchRequest) => Promise<void>): 
 
 /** Answers with JSON. */
 export function replyJson({ exchange, context }: SearchRequest, body: object | Uint8Array[]): void {
-  const bytes = Array.isArray(body) ? body : JSON.stringify(body);
-  exchange.reply(200, bytes, { headers: { [TRACE_HEADER]: context.traceId } });
+  const options = { headers: { [TRACE_HEADER]: context.traceId } };
+  if (!Array.isArray(body)) {
+    exchange.reply(200, JSON.stringify(body), options);
+    return;
+  }
+  const bytes = body.reduce((sum, piece) => sum + piece.length, 0);
+  if (bytes <= ANSWER_SLICE_BYTES || exchange.method === 'HEAD') exchange.reply(200, body, options);
+  else void replyPieces(exchange, body, options);
 }
 
 /** Takes over what the URL and the headers say beside the body. */

@@ -1,5 +1,6 @@
 /**
- * The messages between the ingest scheduler and the ingest workers. A task has no input but the ring: it takes what is waiting.
+ * The messages between the ingest scheduler and the ingest workers. A task takes what waits
+ * in the ring, or the one slot that it is given.
  */
 import type { RecordError } from '../native/index.js';
 
@@ -39,6 +40,8 @@ export interface RequestOutcome {
   format: number;
   /** Stream of the URL; '' for a `_bulk` without one. */
   stream: string;
+  /** Of a compressed body: what it became, or the limit where that was more. */
+  expandedBytes?: number;
   /** HTTP status with which the whole body was refused. */
   rejectedStatus?: number;
   rejected?: string;
@@ -56,6 +59,7 @@ export interface RequestOutcome {
 
 export interface Reply {
   request: number;
+  expandedBytes?: number;
   status: number;
   /** A long answer is made piece by piece when it is sent. */
   body: string | BulkAnswer;

@@ -28,6 +28,8 @@ export interface DrainResult {
   closedWalFile?: string;
 }
 
+type Origin = Pick<RequestOutcome, 'request' | 'format' | 'stream' | 'filterPath' | 'expandedBytes'>;
+
 const decoder = new TextDecoder();
 
 export class BatchDrainer {
@@ -42,10 +44,11 @@ export class BatchDrainer {
   }
 
   /**
+   * @param slot of the one request to take; without it, what waits in the ready queue
    * @throws FatalError when the WAL could not be made durable: nothing taken may be acknowledged
    */
-  drain(): DrainResult | undefined {
-    const taken = this.take();
+  drain(slot?: number): DrainResult | undefined {
+    const taken = slot === undefined ? this.take() : [this.consumer.requestIn(slot)];
     if (taken.length === 0) return undefined;
     const started = performance.now();
     const outcomes: RequestOutcome[] = [];
@@ -83,18 +86,22 @@ export class BatchDrainer {
     const bodies: Uint8Array[] = [];
     const words: number[] = [];
     let decompressedBytes = 0;
-    const accepted: Pick<RequestOutcome, 'request' | 'format' | 'stream' | 'filterPath'>[] = [];
+    const accepted: Origin[] = [];
     for (const request of taken) {
       const raw = this.consumer.data.subarray(request.bodyOffset, request.bodyOffset + request.bodyBytes);
       const name = this.consumer.data.slice(request.nameOffset, request.nameOffset + request.nameBytes);
       const [organization = '', stream = '', filterPath = ''] = decoder.decode(name).split('\0');
-      const origin = { request: request.request, format: request.format, stream, filterPath };
+      const origin: Origin = { request: request.request, format: request.format, stream, filterPath };
       try {
         const body = decompress(raw, request.encoding, decompressedBytes);
-        if (body !== raw) decompressedBytes += body.length;
+        if (body !== raw) {
+          decompressedBytes += body.length;
+          origin.expandedBytes = body.length;
+        }
         bodies.push(body);
       } catch (error) {
         const { status, message } = decompressionProblem(error);
+        if (status === 413) origin.expandedBytes = BODY_BYTES_MAX;
         outcomes.push({
           ...origin,
           rejectedStatus: status,

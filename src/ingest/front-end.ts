@@ -15,17 +15,24 @@ import {
   WAL_BYTES_MAX,
 } from '../config/limits.js';
 import { overloaded, requestError } from '../errors/index.js';
+import { BodyEncoding } from '../ring/layout.js';
 import type { RequestHead, RingProducer } from '../ring/producer.js';
 import type { BatchResult, Reply } from './batch-task.js';
+import { Expansions } from './expansion.js';
 
 export type BodyHead = Omit<RequestHead, 'request'>;
 
 type BodyState = 'RING' | 'HEAP' | 'PUBLISHED' | 'ABANDONED';
 
+/** Of a request without a connection of its own. */
+const NO_SENDER = '';
+
 /** A request body on its way in. */
 export interface Body {
   state: BodyState;
   head: RequestHead;
+  /** Whose turns it takes where bodies have to wait for theirs: an address. */
+  sender: string;
   /** Ring slot while RING. */
   slot: number;
   /** Announced length; undefined for chunked transfer. */
@@ -49,12 +56,16 @@ export class IngestFrontEnd {
   private readonly reserved = new Map<number, Body>();
   private heapBytes = 0;
   private requestCount = 0;
+  /** Of the ready queue. */
   private activeTasks = 0;
+  /** These, and those of one body each. */
+  private running = 0;
   private readonly tasks = new Set<Promise<void>>();
   private wakeScheduled = false;
   /** Requests in a batch lately, as a running mean. */
   private usualRequests = 1;
   private idleListeners: (() => void)[] = [];
+  private readonly expansions: Expansions<Body>;
   private stopping = false;
 
   constructor(
@@ -63,7 +74,11 @@ export class IngestFrontEnd {
     private readonly walBytes: () => number,
     private readonly observer: IngestObserver,
     private readonly heapBytesMax = HEAP_BODY_BYTES_MAX,
-  ) {}
+  ) {
+    // One worker stays free for all others, where there are two.
+    const runningMax = Math.max(1, this.pool.options.maxThreads - 1);
+    this.expansions = new Expansions(runningMax, (body) => this.startAlone(body));
+  }
 
   /** Requests that were published and are not answered yet. */
   get pendingRequests(): number {
@@ -72,7 +87,7 @@ export class IngestFrontEnd {
 
   /** Whether no worker is in a batch and every finished batch has been told: the WAL cannot change until this turn ends. */
   get quiet(): boolean {
-    return this.activeTasks === 0;
+    return this.running === 0;
   }
 
   /** Resolves when every batch that is under way now has ended and was told to the observer. */
@@ -93,6 +108,7 @@ export class IngestFrontEnd {
     expectedBytes: number | undefined,
     respond: Body['respond'],
     refuse: Body['refuse'],
+    sender = NO_SENDER,
   ): Body {
     if (expectedBytes !== undefined) this.checkLength(head, expectedBytes);
     if (this.walBytes() > WAL_BYTES_MAX) {
@@ -105,6 +121,7 @@ export class IngestFrontEnd {
     const body: Body = {
       state: 'HEAP',
       head: { ...head, request: this.requestCount },
+      sender,
       slot: -1,
       expectedBytes,
       receivedBytes: 0,
@@ -143,11 +160,49 @@ export class IngestFrontEnd {
     }
     if (body.state === 'HEAP') this.moveIntoRing(body);
     if (body.state !== 'RING') return;
+    const { head, sender, receivedBytes } = body;
+    const alone = head.encoding !== BodyEncoding.IDENTITY && this.expansions.isLarge(sender, receivedBytes);
     this.reserved.delete(body.slot);
     body.state = 'PUBLISHED';
-    this.waiting.set(body.head.request, body);
+    this.waiting.set(head.request, body);
+    if (alone) {
+      this.publishAlone(body);
+      return;
+    }
     this.ring.publish(body.slot);
     this.wake();
+  }
+
+  private publishAlone(body: Body): void {
+    try {
+      this.expansions.add(body.sender, body);
+    } catch (error) {
+      this.waiting.delete(body.head.request);
+      this.ring.abandon(body.slot);
+      body.state = 'ABANDONED';
+      throw error;
+    }
+  }
+
+  /** One body is one batch. */
+  private startAlone(body: Body): void {
+    this.ring.publishAlone(body.slot);
+    this.run(body.slot, () => this.expansions.ended());
+  }
+
+  private run(slot: number | undefined, ended: () => void): void {
+    const task: Promise<void> = this.pool
+      .run(slot)
+      .then((result: BatchResult | undefined) => {
+        this.running--;
+        ended();
+        if (result) this.finish(result);
+        if (this.ring.readyCount > 0) this.startTasks();
+      })
+      .catch((error: unknown) => this.observer.fatal(error))
+      .finally(() => this.tasks.delete(task));
+    this.running++;
+    this.tasks.add(task);
   }
 
   /** The client went away. A published body is stored all the same; its answer is dropped. */
@@ -258,16 +313,7 @@ export class IngestFrontEnd {
     );
     while (this.activeTasks < wanted) {
       this.activeTasks++;
-      const task: Promise<void> = this.pool
-        .run(undefined)
-        .then((result: BatchResult | undefined) => {
-          this.activeTasks--;
-          if (result) this.finish(result);
-          if (this.ring.readyCount > 0) this.startTasks();
-        })
-        .catch((error: unknown) => this.observer.fatal(error))
-        .finally(() => this.tasks.delete(task));
-      this.tasks.add(task);
+      this.run(undefined, () => this.activeTasks--);
     }
   }
 
@@ -277,6 +323,8 @@ export class IngestFrontEnd {
     for (const reply of result.replies) {
       const body = this.waiting.get(reply.request);
       this.waiting.delete(reply.request);
+      if (body && reply.expandedBytes !== undefined)
+        this.expansions.learn(body.sender, body.receivedBytes, reply.expandedBytes);
       body?.respond(reply);
     }
     this.ring.reclaim();

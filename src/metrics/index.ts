@@ -1,8 +1,11 @@
 /** The server's own metrics, in the Prometheus text format. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { BatchResult } from '../ingest/batch-task.js';
 
 const LATENCY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const DELAY_RESOLUTION_MS = 5;
 
 export class Metrics {
   readonly registry = new Registry();
@@ -45,6 +48,18 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
+    delay.enable();
+    this.gauge(
+      'basalt_main_thread_longest_stop_seconds',
+      'The longest that the main thread let everybody wait since these metrics were last asked for',
+      () => {
+        // It measures from one timer to the next, so an idle thread shows their distance.
+        const stopMs = Math.max(0, delay.max / 1e6 - DELAY_RESOLUTION_MS);
+        delay.reset();
+        return stopMs / 1000;
+      },
+    );
   }
 
   /** A value read when the metrics are asked for. */

@@ -74,7 +74,8 @@ export interface AnswerMembers {
   isHistogramEligible?: boolean;
   queryIndex?: number;
   format?: string;
-  data?: string;
+  /** The contents of a JSON string, in pieces. */
+  data?: Uint8Array[];
 }
 
 /** Share of rows that kept answers stand for, percent. */
@@ -95,7 +96,9 @@ export function envelope(figures: Figures, members: AnswerMembers, hits: Uint8Ar
   return [
     Buffer.from(`${head.slice(0, -1)},"hits":[`),
     ...joinWithCommas(hits),
-    Buffer.from(`],${tail.slice(1)}`),
+    ...(members.data
+      ? [Buffer.from(`],${tail.slice(1, -1)},"data":"`), ...members.data, Buffer.from('"}')]
+      : [Buffer.from(`],${tail.slice(1)}`)]),
   ];
 }
 
@@ -139,7 +142,6 @@ function ends(figures: Figures, members: AnswerMembers): { head: string; tail: s
     is_histogram_eligible: members.isHistogramEligible,
     query_index: members.queryIndex,
     format: members.format,
-    data: members.data,
   });
   return { head, tail };
 }

@@ -19,6 +19,7 @@ import {
   type ScanAnswer,
 } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
+import { answerTooLong } from './answer-limit.js';
 import { Gathering, groupsRows, type Release, selectsGroups } from './combine.js';
 import { explainAnalyze, explainedRows } from './explain.js';
 import { Leaf, type Morsel } from './leaf.js';
@@ -85,6 +86,8 @@ export interface QueryInput {
   /** Whether the pages that it reads are kept for other queries. */
   usePageCache: boolean;
   budget: QueryBudget;
+  /** Of encoded rows that are kept for the result. */
+  answerBytesMax: number;
   /** The streams that the context describes, held by the caller until the query has ended. */
   snapshots: StreamSnapshot[];
   plans: PlanCache;
@@ -116,6 +119,7 @@ class QueryExecution {
     this.rejectCancelled(this.input.signal.reason);
   };
   private readonly pieces: Uint8Array[] = [];
+  private pieceBytes = 0;
   private rows = 0;
   private leftOut: string[] = [];
   private readonly totals: ScanTotals = {
@@ -325,6 +329,9 @@ class QueryExecution {
       this.free([bytes]);
     } else {
       if ('held' in bytes) throw new Error('BUG: rows of an export without a sink');
+      this.pieceBytes += bytes.length;
+      const { answerBytesMax } = this.input;
+      if (this.pieceBytes > answerBytesMax) throw answerTooLong(answerBytesMax);
       this.pieces.push(bytes);
     }
   }

@@ -1,22 +1,47 @@
 /** `query_type: "metrics"`: rows as series. A row's `_timestamp` and `value` are a sample, its other columns name the series. */
+import { rowChunks } from './encoded-rows.js';
+import { othersTurn, TURN_BYTES } from './turns.js';
 
 type Row = Record<string, unknown>;
 
 interface Series {
-  metrics: Row;
-  values: [unknown, string][];
+  metrics: string;
+  /** JSON of samples: those that are joined already, and the last ones. */
+  joined: Buffer[];
+  samples: string[];
 }
 
+const SAMPLES_JOINED = 1024;
+
 /** @param pieces rows as JSON objects, joined by commas within a piece */
-export function matrix(pieces: Uint8Array[]): Uint8Array[] {
+export async function matrix(pieces: Uint8Array[]): Promise<Uint8Array[]> {
   const series = new Map<string, Series>();
   for (const piece of pieces) {
-    for (const { _timestamp, value, ...metrics } of JSON.parse(`[${Buffer.from(piece)}]`) as Row[]) {
-      const key = JSON.stringify(metrics);
-      const found = series.get(key) ?? { metrics, values: [] };
-      series.set(key, found);
-      found.values.push([_timestamp ?? null, value === undefined ? '' : String(value)]);
+    for (const { bytes } of rowChunks(piece, TURN_BYTES, Number.POSITIVE_INFINITY)) {
+      for (const row of JSON.parse(`[${Buffer.from(bytes)}]`) as Row[]) addSample(series, row);
+      await othersTurn();
     }
   }
-  return [...series.values()].map((each) => Buffer.from(JSON.stringify(each)));
+  const encoded: Uint8Array[] = [];
+  for (const { metrics, joined, samples } of series.values()) {
+    const head = Buffer.from(`{"metrics":${metrics},"values":[`);
+    encoded.push(Buffer.concat([head, ...joined, Buffer.from(`${samples.join(',')}]}`)]));
+    if (encoded.length % SAMPLES_JOINED === 0) await othersTurn();
+  }
+  return encoded;
+}
+
+function addSample(series: Map<string, Series>, { _timestamp, value, ...metrics }: Row): void {
+  const key = JSON.stringify(metrics);
+  let found = series.get(key);
+  if (!found) {
+    found = { metrics: key, joined: [], samples: [] };
+    series.set(key, found);
+  }
+  found.samples.push(JSON.stringify([_timestamp ?? null, value === undefined ? '' : String(value)]));
+  if (found.samples.length < SAMPLES_JOINED) return;
+  // Another one is to come, or the list ends in a comma: so one sample stays behind.
+  const last = found.samples.pop() as string;
+  found.joined.push(Buffer.from(`${found.samples.join(',')},`));
+  found.samples = [last];
 }

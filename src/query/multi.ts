@@ -1,6 +1,8 @@
 /** `_search_multi` (openobserve API, S8): several statements in one request. */
 import { z } from 'zod';
+import { ANSWER_BYTES_MAX } from '../config/limits.js';
 import { BasaltError, requestError } from '../errors/index.js';
+import { answerTooLong } from './answer-limit.js';
 import { joinWithCommas } from './encoded-rows.js';
 import { addFigures, envelope, type Figures, noFigures } from './envelope.js';
 import type { SearchAnswer, SearchContext, SearchService } from './search.js';
@@ -89,11 +91,15 @@ export async function multiSearch(
   const notes: string[] = [];
   const failures: BasaltError[] = [];
   let total = 0;
+  let hitBytes = 0;
   let partial = false;
   let sum: Figures = noFigures();
   for (const [index, body] of searches.entries()) {
     try {
       const { members, hits, figures } = await service.answer(context, body);
+      const bytes = hits.reduce((length, piece) => length + piece.length, 0);
+      if (hitBytes + bytes > ANSWER_BYTES_MAX) throw answerTooLong(ANSWER_BYTES_MAX);
+      hitBytes += bytes;
       lists.push(hits);
       sum = addFigures(sum, figures);
       total += members.total;

@@ -1,4 +1,5 @@
 /** One statement over an organization's streams: its plan, its kept answers, its turn, its snapshots. Every search is made of these. */
+
 import type { Piscina } from 'piscina';
 import { QUERIES_RUNNING_MIN, QUERIES_RUNNING_PER_WORKER, QUERIES_WAITING_MAX } from '../config/limits.js';
 import { type QueryBudget, shareOf } from '../config/memory.js';
@@ -8,6 +9,7 @@ import type { StreamSnapshot } from '../storage/snapshot.js';
 import type { Store } from '../storage/store.js';
 import type { LiveBlock, Stream } from '../storage/stream.js';
 import { QueryAdmission } from './admission.js';
+import { answerBytesMax } from './answer-limit.js';
 import type { QueryCaches } from './caches.js';
 import { acquirePlan, type QueryResult, runQuery, runTask } from './executor.js';
 import { type HistogramOptions, namedStreams, type PlanOptions, planContext } from './plan-context.js';
@@ -123,7 +125,9 @@ export class QueryRunner {
       const { answerKey } = moment.resolved;
       const fileListMs = performance.now() - started - waitedMs;
       try {
-        const result = await this.execute(statement, moment, statement.range, signal);
+        const result = await this.execute(statement, moment, statement.range, signal, {
+          answerBytesMax: answerBytesMax(this.budget.memoryBytes, this.admission.runningCount),
+        });
         if (result.repeatable && statement.useCache) answers?.set(answerKey, result);
         return { result, kept: false, waitedMs, fileListMs };
       } finally {
@@ -142,7 +146,7 @@ export class QueryRunner {
   ): Promise<QueryResult> {
     return this.admission.run(async () => {
       signal.throwIfAborted();
-      return this.execute(statement, moment, part, signal, output);
+      return this.execute(statement, moment, part, signal, { output });
     });
   }
 
@@ -214,7 +218,7 @@ export class QueryRunner {
     { nowUs, snapshots, resolved, inOrder }: Moment,
     part: TimeRange,
     signal: AbortSignal,
-    output?: FileOutput,
+    { output, answerBytesMax = Number.POSITIVE_INFINITY }: { output?: FileOutput; answerBytesMax?: number },
   ): Promise<QueryResult> {
     const { options, names, timeRange, planKey } = resolved;
     const whole = part.startTime === statement.range.startTime && part.endTime === statement.range.endTime;
@@ -231,6 +235,7 @@ export class QueryRunner {
       // What is read once would only drive out what is read often.
       usePageCache: output === undefined,
       budget: shareOf(this.budget, this.admission.runningCount),
+      answerBytesMax,
       snapshots,
       plans,
       partials: statement.useCache ? partials : undefined,

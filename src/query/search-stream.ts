@@ -146,7 +146,7 @@ class SearchEvents {
   /** Metadata and hits of one part of the time; at most `rowsMax` hits. */
   async part(result: QueryResult, figures: Figures, range: TimeRange, rowsMax: number): Promise<void> {
     const { prepared, plain } = this.search;
-    const { members, hits } = answerOf(this.context, this.body, prepared, result);
+    const { members, hits } = await answerOf(this.context, this.body, prepared, result);
     if (plain) {
       members.orderBy = [['_timestamp', 'desc']];
       // Here the LIMIT of a statement is told as the size.

@@ -1,6 +1,7 @@
 /** `_search` (openobserve API, S1): one statement, answered as a whole. */
 import { EXPORTS_REMEMBERED_MAX } from '../config/limits.js';
 import type { Store } from '../storage/store.js';
+import { checkMadeAnswer } from './answer-limit.js';
 import { splitRows } from './encoded-rows.js';
 import {
   type AnswerMembers,
@@ -72,7 +73,7 @@ export class SearchService {
       const started = performance.now();
       const answer = await this.runner.run(prepared.statement, search.signal);
       const figures = figuresOf(answer, performance.now() - started);
-      return { value: { ...answerOf(context, body, prepared, answer.result), figures }, figures };
+      return { value: { ...(await answerOf(context, body, prepared, answer.result)), figures }, figures };
     });
   }
 
@@ -140,16 +141,18 @@ export class SearchService {
 }
 
 /** What is told of a statement that ran. */
-export function answerOf(
+export async function answerOf(
   context: Pick<SearchContext, 'traceId'>,
   body: SearchBody,
   prepared: PreparedSearch,
   result: QueryResult,
-): { members: AnswerMembers; hits: Uint8Array[] } {
+): Promise<{ members: AnswerMembers; hits: Uint8Array[] }> {
   const { from, size, query_type, track_total_hits } = body.query;
   const interval = histogramInterval(result);
   const output = body.agent_options?.output_format ?? 'json';
-  const hits = output !== 'json' ? [] : query_type === 'metrics' ? matrix(result.pieces) : result.pieces;
+  if (output !== 'json' || query_type === 'metrics') checkMadeAnswer(result.pieces);
+  const hits =
+    output !== 'json' ? [] : query_type === 'metrics' ? await matrix(result.pieces) : result.pieces;
   const total = track_total_hits && !prepared.histogram ? countOf(result) : result.rows;
   const members: AnswerMembers = {
     traceId: context.traceId,
@@ -168,7 +171,7 @@ export function answerOf(
   };
   if (output === 'json') return { members, hits };
   const columns = result.columns.map(({ name }) => name);
-  const data = textTable(output, columns, result.pieces);
+  const data = await textTable(output, columns, result.pieces);
   return { members: { ...members, format: output, data }, hits };
 }
 

@@ -51,20 +51,26 @@ export class RingConsumer {
       if (index === Atomics.load(words, PUBLISH_INDEX)) return undefined;
       const slot = Atomics.load(words, readyWord(slots, index));
       if (Atomics.compareExchange(words, TAKE_INDEX, index, (index + 1) | 0) !== index) continue;
-      const word = slotWord(slots, slot);
-      const nameOffset = words[word + SLOT_OFFSET] as number;
-      const nameBytes = words[word + SLOT_NAME_BYTES] as number;
-      return {
-        slot,
-        request: words[word + SLOT_REQUEST] as number,
-        format: words[word + SLOT_FORMAT] as number,
-        encoding: words[word + SLOT_ENCODING] as number,
-        nameOffset,
-        nameBytes,
-        bodyOffset: nameOffset + nameBytes,
-        bodyBytes: words[word + SLOT_BODY_BYTES] as number,
-      };
+      return this.requestIn(slot);
     }
+  }
+
+  /** The request in a slot that is in no queue: the producer has given it to this consumer alone. */
+  requestIn(slot: number): TakenRequest {
+    const { words, slots } = this.ring;
+    const word = slotWord(slots, slot);
+    const nameOffset = words[word + SLOT_OFFSET] as number;
+    const nameBytes = words[word + SLOT_NAME_BYTES] as number;
+    return {
+      slot,
+      request: words[word + SLOT_REQUEST] as number,
+      format: words[word + SLOT_FORMAT] as number,
+      encoding: words[word + SLOT_ENCODING] as number,
+      nameOffset,
+      nameBytes,
+      bodyOffset: nameOffset + nameBytes,
+      bodyBytes: words[word + SLOT_BODY_BYTES] as number,
+    };
   }
 
   /** Returns the request's bytes to the producer; they must not be read afterwards. */

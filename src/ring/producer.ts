@@ -140,6 +140,12 @@ export class RingProducer {
     Atomics.store(words, PUBLISH_INDEX, this.published);
   }
 
+  /** The request goes to one consumer by its slot, past the ready queue. */
+  publishAlone(slot: number): void {
+    const { words, slots } = this.ring;
+    Atomics.store(words, slotWord(slots, slot) + SLOT_STATE, SlotState.READY);
+  }
+
   /** Gives up a reservation that was not published. */
   abandon(slot: number): void {
     const { words, slots } = this.ring;

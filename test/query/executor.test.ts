@@ -209,6 +209,7 @@ function run(
     format: 'objects',
     usePageCache: true,
     budget: BUDGET,
+    answerBytesMax: Number.POSITIVE_INFINITY,
     snapshots,
     plans,
     partials: undefined,
