@@ -44,6 +44,7 @@ import { RingProducer } from './ring/producer.js';
 import type { RemovalRow } from './storage/catalog.js';
 import { Collector } from './storage/collector.js';
 import { dataLayout } from './storage/layout.js';
+import type { Loss } from './storage/losses.js';
 import { MergeScheduler } from './storage/merge-scheduler.js';
 import { mergeSize } from './storage/merge-size.js';
 import type { MergeWorkerData } from './storage/merge-task.js';
@@ -121,11 +122,17 @@ class Server {
       sequence: this.store.sequenceBuffer,
       walEpoch: this.store.walEpochBuffer,
       walDirectory: this.store.layout.wal,
+      journalDirectory: this.store.layout.journal,
       bootId: this.store.bootId,
     };
-    this.spares = new WalSpares(this.store.layout.wal, this.store.bootId, config.ingestWorkers, (error) =>
-      log.warn(`no WAL file can be prepared: ${String(error)}`),
+    this.spares = new WalSpares(
+      this.store.layout.wal,
+      this.store.bootId,
+      config.ingestWorkers,
+      (error) => log.warn(`no WAL file can be prepared: ${String(error)}`),
+      () => !this.store.space.full,
     );
+    this.observeSpace();
     this.ingestPool = pool('ingest', config.ingestWorkers, ingestData);
     const { pageCacheBytes, resultCacheBytes, heapBodyBytes, query } = config.memory;
     const descriptors = divideDescriptors(descriptorLimit(), config);
@@ -169,6 +176,7 @@ class Server {
         fatal: (error) => this.fatal(error),
       },
       heapBodyBytes,
+      () => this.store.space.refusal(),
     );
     this.deletions = new DeletionService({
       store: this.store,
@@ -188,6 +196,7 @@ class Server {
     addNodeRoutes(this.router, {
       state: () => this.state,
       metrics: this.metrics,
+      losses: this.store.losses,
       flush: () => this.flush(),
     });
     addFunctionRoutes(this.router);
@@ -215,6 +224,7 @@ class Server {
     });
     this.merges.start();
     this.collector.start();
+    this.store.space.start();
     this.spares.refill();
     this.caches
       .open()
@@ -305,6 +315,40 @@ class Server {
       this.authenticator.check(exchange.authorization);
       throw error;
     }
+  }
+
+  private observeSpace(): void {
+    const { space, losses } = this.store;
+    // What can be made anew makes room for what cannot.
+    space.onFull = () => {
+      void this.spares.drop();
+      this.caches.disk?.clear();
+    };
+    this.metrics.gauge(
+      'basalt_disk_free_bytes',
+      'Room on the disk of the data directory',
+      () => space.freeBytes,
+    );
+    this.metrics.gauge('basalt_disk_full', '1 while records are refused for want of room', () =>
+      Number(space.full),
+    );
+    const open = (count: (loss: Loss) => number) => () =>
+      losses.open.reduce((sum, loss) => sum + count(loss), 0);
+    this.metrics.gauge(
+      'basalt_wal_losses',
+      'Losses of acknowledged records that no operator has acknowledged',
+      open(() => 1),
+    );
+    this.metrics.gauge(
+      'basalt_wal_lost_batches',
+      'Batches of them',
+      open(({ frames }) => frames),
+    );
+    this.metrics.gauge(
+      'basalt_wal_lost_rows',
+      'Rows of them, as far as they are known',
+      open(({ rows }) => rows),
+    );
   }
 
   private observeClock(): void {

@@ -62,6 +62,16 @@ export const RETENTION_DAYS_MAX = 36_500;
 /** Seconds between collections, at most. */
 export const COLLECTION_INTERVAL_SECONDS_MAX = 86_400;
 
+/**
+ * With less of the disk free (an eighth of a small one), records are refused, and as much is kept in a file that is given up when even
+ * deletions find no room (at most half of the former).
+ */
+export const DISK_FREE_BYTES = 256 * 1024 * 1024;
+export const DISK_RESERVE_BYTES = 32 * 1024 * 1024;
+
+/** How often the catalog learns of what was written to WAL files, milliseconds. */
+export const WAL_CHECKPOINT_MS = 1000;
+
 /** Live WAL bytes over which ingest answers 503 until merges catch up; bounds disk use and recovery time. */
 export const WAL_BYTES_MAX = 8 * 1024 * 1024 * 1024;
 

@@ -54,6 +54,27 @@ export function overloaded(message: string, hint: string): BasaltError {
   return new BasaltError(503, message, { retryAfterSeconds: 1, hint });
 }
 
+/** There is no room on the disk: nothing was stored, and what needs no room goes on. */
+export function diskFull(message: string): BasaltError {
+  return new BasaltError(507, message, {
+    retryAfterSeconds: 5,
+    hint: 'make room on the disk, or delete streams or rows; it goes on by itself then',
+  });
+}
+
+const DISK_FULL =
+  /ENOSPC|EDQUOT|EFBIG|no space left|quota exceeded|file too large|SQLITE_FULL|database or disk is full/i;
+
+/** Whether an error, of whichever thread or library, says that the disk is full. */
+export function isDiskFull(error: unknown): boolean {
+  if (error instanceof BasaltError) return error.status === 507;
+  if (error instanceof FatalError) return false;
+  const { code } = error as { code?: unknown };
+  return DISK_FULL.test(
+    `${typeof code === 'string' ? code : ''} ${error instanceof Error ? error.message : ''}`,
+  );
+}
+
 /** A condition under which going on could lose or falsify data. */
 export class FatalError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {

@@ -16,6 +16,9 @@ const CONTENT_TYPES: Record<ExportFormat, string> = {
   ndjson: 'application/x-ndjson',
   parquet: 'application/vnd.apache.parquet',
 };
+/** A file has no place to say that acknowledged rows are lost. */
+const PARTIAL_HEADER = 'x-basalt-partial';
+
 const FORMATS = Object.keys(CONTENT_TYPES) as ExportFormat[];
 
 export function addExportRoutes(router: Router, search: SearchService): void {
@@ -90,7 +93,12 @@ async function sendFile(
   const open = () => {
     stream ??= exchange.stream(200, {
       contentType: CONTENT_TYPES[format],
-      headers: { [TRACE_HEADER]: context.traceId },
+      headers: {
+        [TRACE_HEADER]: context.traceId,
+        ...(search.lossNotes(context.organization, query.sql).length > 0
+          ? { [PARTIAL_HEADER]: 'losses' }
+          : {}),
+      },
     });
     return stream;
   };

@@ -17,7 +17,8 @@ const ENCODINGS = new Map<string, BodyEncoding>([
   ['zstd', BodyEncoding.ZSTD],
 ]);
 
-const RETRY_LATER: ReplyOptions = { headers: { 'retry-after': '1' } };
+/** Of answers that a worker made: seconds after which a retry makes sense. */
+const RETRY_AFTER: Record<number, string> = { 503: '1', 507: '5' };
 
 const NAME_CHARACTERS_MAX = 256;
 const FILTER_CHARACTERS_MAX = 1024;
@@ -92,7 +93,9 @@ function receive(
     head,
     exchange.contentLength,
     ({ status, body: answer }) => {
-      if (typeof answer === 'string') exchange.reply(status, answer, status === 503 ? RETRY_LATER : options);
+      const retryAfter = RETRY_AFTER[status];
+      const answerOptions = retryAfter ? { headers: { 'retry-after': retryAfter } } : options;
+      if (typeof answer === 'string') exchange.reply(status, answer, answerOptions);
       else void replyPieces(exchange, bulkPieces(answer), options);
     },
     refuse,

@@ -1,5 +1,10 @@
 /** Health, metrics, flush, and what Elasticsearch clients ask before they send. */
+import { z } from 'zod';
+import { SEARCH_BODY_BYTES_MAX } from '../config/limits.js';
+import { requestError } from '../errors/index.js';
 import type { Metrics } from '../metrics/index.js';
+import { parseJsonBody } from '../query/json-body.js';
+import type { Losses } from '../storage/losses.js';
 import { ELASTIC_HEADERS } from './ingest-routes.js';
 import { replyError } from './reply-error.js';
 import type { Router } from './router.js';
@@ -14,6 +19,7 @@ export interface NodeControl {
   state: () => ServerState;
   flush: () => Promise<void>;
   metrics: Metrics;
+  losses: Losses;
 }
 
 export function addNodeRoutes(router: Router, control: NodeControl): void {
@@ -44,11 +50,41 @@ export function addNodeRoutes(router: Router, control: NodeControl): void {
         .then(() => exchange.reply(200, 'true'))
         .catch((error: unknown) => replyError(exchange, error));
     });
+  addLossRoutes(router, control.losses);
   for (const path of ['/', '/api/:organization/']) {
     router.add('GET', path, (exchange) =>
       exchange.reply(200, JSON.stringify(elasticInfo()), { headers: ELASTIC_HEADERS }),
     );
   }
+}
+
+const filterSchema = z.strictObject({ organization: z.string().optional(), stream: z.string().optional() });
+
+/** What acknowledged records are lost, and that an operator knows of it. */
+function addLossRoutes(router: Router, losses: Losses): void {
+  router
+    .add('GET', '/node/losses', (exchange) => {
+      const list = losses.list.map(({ schema: _, ...loss }) => loss);
+      exchange.reply(200, JSON.stringify({ list, open: losses.open.length }));
+    })
+    .add('POST', '/node/losses/acknowledge', (exchange) => {
+      exchange.collectBody(SEARCH_BODY_BYTES_MAX, (bytes) => {
+        const acknowledge = async () => {
+          const filter = filterSchema.safeParse(bytes?.length ? parseJsonBody(bytes) : {});
+          if (!filter.success)
+            throw requestError(
+              422,
+              'needed: {"organization": "…", "stream": "…"}, each optional, or no body',
+            );
+          return losses.acknowledge(filter.data, Date.now() * 1000);
+        };
+        acknowledge()
+          .then((acknowledged) =>
+            exchange.reply(200, JSON.stringify({ acknowledged, open: losses.open.length })),
+          )
+          .catch((error: unknown) => replyError(exchange, error));
+      });
+    });
 }
 
 function elasticInfo() {

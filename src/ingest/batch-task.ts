@@ -12,6 +12,7 @@ export interface IngestWorkerData {
   /** One Int32 word: once it is raised, each worker goes on in a new WAL file. */
   walEpoch: SharedArrayBuffer;
   walDirectory: string;
+  journalDirectory: string;
   /** Distinguishes this process's WAL files from those of earlier ones. */
   bootId: string;
 }
@@ -24,8 +25,11 @@ export interface DurableBlock {
   rows: number;
   timeMin: number;
   timeMax: number;
-  /** Where the block (not its frame) lies. */
+  /** The file that its frame was written for. */
   walFile: string;
+  /** The file that it lies in, where that is another: a copy that a start found. */
+  liesIn?: string;
+  /** Of the block, not its frame. */
   offset: number;
   blockBytes: number;
   /** The block's header bytes, for pruning. */
@@ -86,6 +90,8 @@ export interface BatchResult {
   syncMs: number;
   /** Closed WAL file, if the batch ended one. */
   closedWalFile?: string;
+  /** Writes of the journal that failed. */
+  journalFailures: number;
   /** The file appended to and its size; absent when the batch stored nothing. */
   walFile?: string;
   /** Value of the epoch word when that file was begun. */

@@ -16,6 +16,7 @@ import { RingConsumer, type TakenRequest } from '../ring/consumer.js';
 import { BodyEncoding } from '../ring/layout.js';
 import { encodeFrame } from '../storage/wal-format.js';
 import type { DurableBlock, IngestWorkerData, RequestOutcome } from './batch-task.js';
+import { FrameJournal } from './frame-journal.js';
 import { WalWriter } from './wal-writer.js';
 
 /** What one drain did; `undefined` when the ring was empty. */
@@ -26,6 +27,8 @@ export interface DrainResult {
   encodeMs: number;
   syncMs: number;
   closedWalFile?: string;
+  /** Writes of the journal that failed. */
+  journalFailures: number;
 }
 
 type Origin = Pick<RequestOutcome, 'request' | 'format' | 'stream' | 'filterPath' | 'expandedBytes'>;
@@ -34,13 +37,15 @@ const decoder = new TextDecoder();
 
 export class BatchDrainer {
   readonly wal: WalWriter;
+  private readonly journal: FrameJournal;
   private readonly consumer: RingConsumer;
   private readonly sequence: BigInt64Array;
 
   constructor(data: IngestWorkerData, workerId: number) {
     this.consumer = new RingConsumer(data.ring, data.ringSlots);
     this.sequence = new BigInt64Array(data.sequence);
-    this.wal = new WalWriter(data.walDirectory, `${data.bootId}-${workerId}`, data.walEpoch);
+    this.wal = new WalWriter(data.walDirectory, data.bootId, workerId, data.walEpoch);
+    this.journal = new FrameJournal(data.journalDirectory);
   }
 
   /**
@@ -56,9 +61,10 @@ export class BatchDrainer {
     const rawBytes = taken.reduce((sum, request) => sum + request.bodyBytes, 0);
     for (const request of taken) this.consumer.done(request);
     const encoded = performance.now();
-    const blocks = this.persist(groups);
+    const blocks = this.persistOrRefuse(groups, outcomes);
     const synced = performance.now();
     const closedWalFile = this.wal.rotateIfFull();
+    if (closedWalFile !== undefined) this.journal.close();
     return {
       blocks,
       outcomes,
@@ -66,6 +72,7 @@ export class BatchDrainer {
       encodeMs: encoded - started,
       syncMs: synced - encoded,
       closedWalFile,
+      journalFailures: this.journal.takeFailures(),
     };
   }
 
@@ -134,15 +141,43 @@ export class BatchDrainer {
     return answer.groups;
   }
 
-  private persist(groups: IngestGroup[]): DurableBlock[] {
+  /** A disk that is full refuses every request of the batch that had records. */
+  private persistOrRefuse(groups: IngestGroup[], outcomes: RequestOutcome[]): DurableBlock[] {
     if (groups.length === 0) return [];
+    try {
+      return this.persist(groups);
+    } catch (error) {
+      if (!(error instanceof BasaltError)) throw error;
+      for (const outcome of outcomes) {
+        if (outcome.rejected !== undefined || outcome.successful === 0) continue;
+        Object.assign(outcome, {
+          rejectedStatus: error.status,
+          rejected: error.message,
+          successful: 0,
+          failed: 0,
+        });
+        outcome.errors = [];
+      }
+      return [];
+    }
+  }
+
+  private persist(groups: IngestGroup[]): DurableBlock[] {
+    const home = this.wal.ready();
     const buffers: Uint8Array[] = [];
     const blocks: DurableBlock[] = [];
     let at = 0;
     for (const group of groups) {
       const sequence = Number(Atomics.add(this.sequence, 0, 1n)) + 1;
       const { organization, stream, rows, timeMin, timeMax, schema, block } = group;
-      const frame = encodeFrame({ sequence, organization, stream, rows, blockBytes: block.length });
+      const frame = encodeFrame({
+        sequence,
+        organization,
+        stream,
+        rows,
+        blockBytes: block.length,
+        home: { ...home, frame: home.frame + blocks.length },
+      });
       buffers.push(frame, block);
       blocks.push({
         organization,
@@ -159,11 +194,12 @@ export class BatchDrainer {
       });
       at += frame.length + block.length;
     }
-    const offset = this.wal.append(buffers);
+    const offset = this.wal.append(buffers, blocks.length);
     for (const block of blocks) {
       block.offset += offset;
       block.walFile = this.wal.fileName;
     }
+    this.journal.add(this.wal.fileName, blocks);
     return blocks;
   }
 }

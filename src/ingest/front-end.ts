@@ -14,7 +14,7 @@ import {
   SHARED_BATCH_BYTES,
   WAL_BYTES_MAX,
 } from '../config/limits.js';
-import { overloaded, requestError } from '../errors/index.js';
+import { type BasaltError, overloaded, requestError } from '../errors/index.js';
 import { BodyEncoding } from '../ring/layout.js';
 import type { RequestHead, RingProducer } from '../ring/producer.js';
 import type { BatchResult, Reply } from './batch-task.js';
@@ -74,6 +74,8 @@ export class IngestFrontEnd {
     private readonly walBytes: () => number,
     private readonly observer: IngestObserver,
     private readonly heapBytesMax = HEAP_BODY_BYTES_MAX,
+    /** Why no record can be taken now: the disk is full. */
+    private readonly diskRefusal: () => BasaltError | undefined = () => undefined,
   ) {
     // One worker stays free for all others, where there are two.
     const runningMax = Math.max(1, this.pool.options.maxThreads - 1);
@@ -101,7 +103,7 @@ export class IngestFrontEnd {
 
   /**
    * Admits a body.
-   * @throws BasaltError 413 when it is too long, 503 when there is no room for it
+   * @throws BasaltError 413 when it is too long, 503 when there is no room for it, 507 when the disk is full
    */
   begin(
     head: BodyHead,
@@ -111,6 +113,8 @@ export class IngestFrontEnd {
     sender = NO_SENDER,
   ): Body {
     if (expectedBytes !== undefined) this.checkLength(head, expectedBytes);
+    const refusal = this.diskRefusal();
+    if (refusal) throw refusal;
     if (this.walBytes() > WAL_BYTES_MAX) {
       throw overloaded(
         'the WAL is full: merges have fallen behind',

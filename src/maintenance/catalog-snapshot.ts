@@ -6,7 +6,15 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { CATALOG_VERSION, type RemovalRow, type SegmentRow, type StreamRow } from '../storage/catalog.js';
+import {
+  CATALOG_VERSION,
+  LOSSES,
+  type RemovalRow,
+  type SegmentRow,
+  type StreamRow,
+  WAL_FILES,
+  type CatalogContents as WholeContents,
+} from '../storage/catalog.js';
 import type { Deletion } from '../storage/deletion-log.js';
 
 export interface CatalogContents {
@@ -17,6 +25,9 @@ export interface CatalogContents {
   deletions: Deletion[];
   /** Deletions by query that are not finished. */
   removals: RemovalRow[];
+  walFiles: WholeContents['walFiles'];
+  walGone: WholeContents['walGone'];
+  losses: WholeContents['losses'];
 }
 
 export type CatalogSnapshot =
@@ -94,7 +105,7 @@ function readCopy(path: string): CatalogSnapshot {
   }
 }
 
-/** Catalogs of version 1 know neither retention nor deletion by query. */
+/** Catalogs of version 1 know neither retention nor deletion by query, those before 3 nothing of WAL files and losses. */
 function readContents(db: Database.Database, version: number): CatalogContents {
   const all = (sql: string) => db.prepare(sql).all() as never;
   return {
@@ -112,5 +123,8 @@ function readContents(db: Database.Database, version: number): CatalogContents {
     walMerged: all('SELECT * FROM wal_merged'),
     deletions: all('SELECT * FROM deletions'),
     removals: version === 1 ? [] : all('SELECT * FROM removals ORDER BY id'),
+    walFiles: version < 3 ? [] : all(WAL_FILES),
+    walGone: version < 3 ? [] : all('SELECT * FROM wal_gone'),
+    losses: version < 3 ? [] : all(LOSSES),
   };
 }

@@ -1,6 +1,7 @@
 /** Checks one file: every byte of it against its checksum. Never throws for what the file is. */
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { checkSegment } from '../native/index.js';
 import { readWalFile, type WalContents } from '../storage/recovery.js';
 import { WAL_FILE_HEADER_BYTES } from '../storage/wal-format.js';
@@ -12,6 +13,8 @@ const RECHECK_MS = 200;
 
 export function checkFile({ kind, path }: CheckTask): CheckResult {
   try {
+    // Opening a named pipe would wait for ever.
+    if (!statSync(path).isFile()) return { state: 'unreadable', bytes: 0, error: 'this is no regular file' };
     return kind === 'segment' ? checkSegmentFile(path) : checkWalFile(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: 'gone' };
@@ -51,9 +54,16 @@ function checkWalFile(path: string): CheckResult {
     bytes,
     frames: blocks.length,
     rows: blocks.reduce((sum, block) => sum + block.frame.rows, 0),
+    found: blocks.map(({ frame, header }) => ({ frame, header: digest(header) })),
     damage,
     tornBytes: tornTail && !damage.includes(tornTail) ? tornTail.bytes : 0,
   };
+}
+
+function digest(header: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, crc32(header));
+  return bytes;
 }
 
 /** As the server's start has it: a torn end is none, but a file of which nothing can be read is. */

@@ -1,6 +1,7 @@
 /** The messages between a check and its workers. */
 import type { Finding } from '../native/index.js';
 import type { Damage } from '../storage/recovery.js';
+import type { FoundBlock } from '../storage/wal-replay.js';
 import type { SegmentFacts } from './segment-facts.js';
 
 export type FileKind = 'segment' | 'wal';
@@ -31,6 +32,8 @@ export type CheckResult =
       rows: number;
       /** With good frames behind it, or all of the file. */
       damage: Damage[];
+      /** What stands for its frames, whole ones alone. */
+      found: FoundBlock[];
       /** The unacknowledged end of a batch: no damage. */
       tornBytes: number;
     };

@@ -17,6 +17,6 @@ export function timeRangeText(min: number, max: number): string {
   return `${timeText(min)} to ${timeText(max)}`;
 }
 
-export function countText(count: number, noun: string): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
+export function countText(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? noun : plural}`;
 }

@@ -7,12 +7,14 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLocked } from '../storage/data-lock.js';
 import type { DataLayout } from '../storage/layout.js';
+import { readJournals } from '../storage/wal-start.js';
 import { catalogProblems, contradictions, harmless, missingSegments } from './catalog-problems.js';
 import { type CatalogContents, readCatalog } from './catalog-snapshot.js';
 import type { CheckTask } from './check-task.js';
 import { problemsOf } from './file-problems.js';
 import type { Problem } from './problem.js';
 import { dataFiles, type SurveyedFile, type SurveyObserver, survey } from './survey.js';
+import { walLosses } from './wal-losses.js';
 
 export interface VerifyReport {
   problems: Problem[];
@@ -32,12 +34,13 @@ export async function verifyFiles(tasks: CheckTask[], observer: SurveyObserver):
 }
 
 export async function verifyDirectory(layout: DataLayout, observer: SurveyObserver): Promise<VerifyReport> {
+  const journals = readJournals(layout);
   const files = await survey(dataFiles(layout), observer);
   const report = reportOf(files);
   const running = isLocked(layout.lock);
   if (running) report.notes.push('a server is running on the data directory');
   const snapshot = readCatalog(layout.catalog);
-  if (snapshot.state === 'missing' && files.length === 0) return report;
+  if (snapshot.state === 'missing' && files.length === 0 && journals.size === 0) return report;
   report.problems.push(...catalogProblems(layout.catalog, snapshot));
   if (snapshot.state !== 'whole') return report;
   let { contents } = snapshot;
@@ -52,6 +55,7 @@ export async function verifyDirectory(layout: DataLayout, observer: SurveyObserv
     unknown = unknownSegments(contents, files);
   }
   report.problems.push(...missing, ...contradictions(contents, files), ...unknown);
+  report.problems.push(...walLosses(layout, contents, files, journals, running));
   report.notes.push(...harmlessSegments(contents, files));
   return report;
 }

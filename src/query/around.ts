@@ -72,6 +72,7 @@ export function around(
       from: 0,
       size,
       orderBy: [['_timestamp', 'desc']] as ['_timestamp', 'desc'][],
+      ...service.lossMembers(organization, before.sql),
     };
     return { value: envelope(figures, members, hits), figures };
   });

@@ -1,6 +1,6 @@
 /** A file of the disk cache (docs/FORMAT.md, "Cached answers"). Query workers only. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { compress, decompress } from 'zstd-napi';
 import { answerBytes } from '../native/held.js';
@@ -24,8 +24,13 @@ export function writeCacheFile(path: string, key: string, partial: Partial): num
   head.writeDoubleLE(partial.rowsCovered, 32);
   head.writeUInt32LE(checksum(head, keyBytes, packed), 44);
   const draft = `${path}.${randomBytes(4).toString('hex')}`;
-  writeFileSync(draft, Buffer.concat([head, keyBytes, packed]));
-  renameSync(draft, path);
+  try {
+    writeFileSync(draft, Buffer.concat([head, keyBytes, packed]), { mode: 0o600 });
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
   return HEAD_BYTES + keyBytes.length + packed.length;
 }
 

@@ -4,7 +4,7 @@
  * the files (disk-cache-file.ts). A file that is gone or damaged is a miss, and is counted.
  */
 import { createHash } from 'node:crypto';
-import { readdir, stat, unlink } from 'node:fs/promises';
+import { lstat, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CacheCounts, Partial } from './partial-cache.js';
 import type { LoadTask, StoreTask } from './query-task.js';
@@ -43,8 +43,11 @@ export class DiskCache {
     const names = await readdir(this.directory);
     for (let start = 0; start < names.length; start += STAT_BATCH) {
       const batch = names.slice(start, start + STAT_BATCH).map(async (name) => {
-        const { size, mtimeMs } = await stat(join(this.directory, name));
-        if (name.endsWith(CACHE_SUFFIX)) found.push({ name, bytes: size, writtenMs: mtimeMs });
+        const entry = await lstat(join(this.directory, name));
+        const { size, mtimeMs } = entry;
+        // Somebody else's: reading a named pipe would wait for ever.
+        if (!entry.isFile()) this.failures++;
+        else if (name.endsWith(CACHE_SUFFIX)) found.push({ name, bytes: size, writtenMs: mtimeMs });
         else await unlink(join(this.directory, name));
       });
       for (const { status } of await Promise.allSettled(batch)) if (status === 'rejected') this.failures++;

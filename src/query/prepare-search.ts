@@ -13,6 +13,8 @@ export interface PreparedSearch {
   parts: StatementParts;
   /** For `function_error`. */
   notes: string[];
+  /** Rows that were acknowledged are lost of a stream that it names. */
+  hasLosses: boolean;
   /** Set when the range was narrowed. */
   newRange: TimeRange | undefined;
   histogram: UiHistogram | undefined;
@@ -24,14 +26,16 @@ export interface PreparationOptions {
   maxRangeHours: number;
   /** Set when the statement is to be replaced. */
   histogram: UiHistogram | undefined;
+  /** What is to be told of losses (`src/storage/losses.ts`). */
+  losses: string[];
 }
 
 export function prepareSearch(body: SearchBody, options: PreparationOptions): PreparedSearch {
   const { query } = body;
-  const { organization, maxRangeHours, histogram } = options;
+  const { organization, maxRangeHours, histogram, losses } = options;
   const asked = { startTime: query.start_time, endTime: query.end_time };
   const newRange = narrowed(asked, maxRangeHours);
-  const notes: string[] = [];
+  const notes: string[] = [...losses];
   if (newRange) notes.push(rangeNote(maxRangeHours));
   if (query.query_fn) notes.push('query_fn was not applied: this server runs no VRL functions');
   const sql = histogram?.sql ?? query.sql;
@@ -52,7 +56,14 @@ export function prepareSearch(body: SearchBody, options: PreparationOptions): Pr
     format: rowFormat(body),
     useCache: body.use_cache,
   };
-  return { statement, parts: statementParts(query.sql), notes, newRange, histogram };
+  return {
+    statement,
+    parts: statementParts(query.sql),
+    notes,
+    hasLosses: losses.length > 0,
+    newRange,
+    histogram,
+  };
 }
 
 /** What the run of a search adds to its notes. */
@@ -91,7 +102,7 @@ export function membersOfStatement(
 ): Partial<AnswerMembers> {
   const { parts, newRange, histogram } = prepared;
   return {
-    isPartial: newRange !== undefined,
+    isPartial: newRange !== undefined || prepared.hasLosses,
     newRange,
     orderBy: orderBy(parts, leaves),
     ...(histogram && {

@@ -81,7 +81,8 @@ export class SearchService {
   async prepare({ organization, isUiHistogram }: SearchContext, body: SearchBody): Promise<PreparedSearch> {
     if (body.clear_cache) this.runner.caches.clear();
     body.search_type = searchType(body.search_type);
-    const options = { organization, maxRangeHours: this.settings.maxQueryRangeHours };
+    const losses = this.lossNotes(organization, body.query.sql);
+    const options = { organization, maxRangeHours: this.settings.maxQueryRangeHours, losses };
     if (!isUiHistogram) return prepareSearch(body, { ...options, histogram: undefined });
     // What is wrong with the statement is told of the statement, not of what it is replaced by.
     await this.runner.plan(prepareSearch(body, { ...options, histogram: undefined }).statement);
@@ -89,6 +90,23 @@ export class SearchService {
     const fieldsOf = (stream: string) => this.store.find(organization, stream)?.schema.keys() ?? [];
     const histogram = uiHistogram(sql, histogram_interval, fieldsOf);
     return prepareSearch(body, { ...options, histogram });
+  }
+
+  /** What is to be told of acknowledged rows that are lost of the streams which the statement may name; the answer is partial then. */
+  lossNotes(organization: string, sql: string): string[] {
+    const { losses } = this.store;
+    if (losses.open.length === 0) return [];
+    const named = namedStreams(sql, this.store.streamsOf(organization));
+    return losses.notes(
+      organization,
+      named.map(({ name }) => name),
+    );
+  }
+
+  /** The same as members of an answer. */
+  lossMembers(organization: string, sql: string): Pick<AnswerMembers, 'functionErrors' | 'isPartial'> {
+    const notes = this.lossNotes(organization, sql);
+    return notes.length > 0 ? { functionErrors: notes, isPartial: true } : {};
   }
 
   /** Runs `work` as a search that is listed while it runs, can be stopped, and is in the history afterwards. */

@@ -49,7 +49,8 @@ export async function values(
     total = addFigures(total, figures);
   });
   const { from, size, fields } = request;
-  return envelope(total, { traceId: context.traceId, total: fields.length, from, size }, hits);
+  const losses = service.lossMembers(context.organization, quoteName(request.stream));
+  return envelope(total, { traceId: context.traceId, total: fields.length, from, size, ...losses }, hits);
 }
 
 /** The values of each field that the stream has, as they are found. @throws BasaltError 400 */

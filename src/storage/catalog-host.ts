@@ -1,7 +1,7 @@
 /** The catalog thread's side of the catalog: one task, one transaction. */
-import { FatalError } from '../errors/index.js';
+import { FatalError, isDiskFull } from '../errors/index.js';
 import { Catalog } from './catalog.js';
-import type { CatalogAnswer, CatalogTask } from './catalog-task.js';
+import type { CatalogAnswer, CatalogTask, FailureKind } from './catalog-task.js';
 
 export class CatalogHost {
   private catalog: Catalog | undefined;
@@ -11,7 +11,7 @@ export class CatalogHost {
       return { value: this.perform(task) };
     } catch (error) {
       const failure = error instanceof Error ? error.message : String(error);
-      return { failure, fatal: error instanceof FatalError || isDiskFailure(error) };
+      return { failure, kind: kindOf(error) };
     }
   }
 
@@ -29,6 +29,11 @@ export class CatalogHost {
     const verb = catalog[task.verb] as (...args: unknown[]) => unknown;
     return verb.apply(catalog, task.args);
   }
+}
+
+function kindOf(error: unknown): FailureKind {
+  if (error instanceof FatalError || isDiskFailure(error)) return 'FATAL';
+  return isDiskFull(error) ? 'FULL' : 'OTHER';
 }
 
 /**

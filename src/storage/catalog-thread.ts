@@ -2,7 +2,7 @@
  * The main thread's side of the catalog: every change is a task of the catalog thread, which runs them one after another in the order
  * of the calls. A promise resolves when the change is durable.
  */
-import { FatalError } from '../errors/index.js';
+import { diskFull, FatalError } from '../errors/index.js';
 import type { Catalog, CatalogContents } from './catalog.js';
 import type { CatalogPool, CatalogTask, CatalogVerb } from './catalog-task.js';
 
@@ -14,7 +14,7 @@ export class CatalogThread {
     return (await this.run({ verb: 'open', path })) as CatalogContents;
   }
 
-  /** @throws FatalError when the disk fails; other errors leave the catalog as it was */
+  /** @throws FatalError when the disk fails, BasaltError 507 when it is full; other errors leave the catalog as it was */
   async change<V extends CatalogVerb>(
     verb: V,
     ...args: Parameters<Catalog[V]>
@@ -29,7 +29,8 @@ export class CatalogThread {
   private async run(task: CatalogTask): Promise<unknown> {
     const answer = await this.pool.run(task);
     if ('value' in answer) return answer.value;
-    if (answer.fatal) throw new FatalError(answer.failure);
+    if (answer.kind === 'FATAL') throw new FatalError(answer.failure);
+    if (answer.kind === 'FULL') throw diskFull('the disk is full: the catalog cannot be written');
     throw new Error(`catalog: ${answer.failure}`);
   }
 }

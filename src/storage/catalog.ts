@@ -4,10 +4,12 @@
  * Lives on the catalog thread (`src/storage/catalog-host.ts`), since a commit waits for the disk; each call is one short transaction.
  */
 import Database from 'better-sqlite3';
-import { FatalError } from '../errors/index.js';
+import { FatalError, isDiskFull } from '../errors/index.js';
+import type { Loss, LossFilter, NewLoss } from './losses.js';
 import type { Schema } from './schema.js';
+import { parseWalFileName } from './wal-format.js';
 
-export const CATALOG_VERSION = 2;
+export const CATALOG_VERSION = 3;
 
 const DDL = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -38,6 +40,21 @@ CREATE TABLE IF NOT EXISTS deletions (
 CREATE TABLE IF NOT EXISTS removals (
   id INTEGER PRIMARY KEY, stream_id INTEGER NOT NULL REFERENCES streams(id) ON DELETE CASCADE,
   request TEXT NOT NULL, sequence INTEGER NOT NULL) STRICT;
+-- WAL files that are there, and what was acknowledged of each when it was noted last: no less.
+CREATE TABLE IF NOT EXISTS wal_files (
+  file TEXT PRIMARY KEY, bytes INTEGER NOT NULL, frames INTEGER NOT NULL, rows INTEGER NOT NULL,
+  time_min REAL, time_max REAL) STRICT, WITHOUT ROWID;
+-- Numbers of the WAL files of a process and worker all of whose frames are in segments or void: what lies of them anywhere is a copy.
+CREATE TABLE IF NOT EXISTS wal_gone (
+  boot TEXT NOT NULL, worker INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  PRIMARY KEY (boot, worker, first)) STRICT, WITHOUT ROWID;
+-- Acknowledged rows that a start did not find. Without a stream: nobody knows whose.
+CREATE TABLE IF NOT EXISTS losses (
+  id INTEGER PRIMARY KEY, file TEXT NOT NULL, organization TEXT NOT NULL, stream TEXT NOT NULL,
+  frames INTEGER NOT NULL, rows INTEGER NOT NULL, time_min REAL, time_max REAL,
+  first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, schema TEXT NOT NULL,
+  found_us INTEGER NOT NULL, acknowledged_us INTEGER,
+  UNIQUE (file, organization, stream, first_sequence)) STRICT;
 `;
 
 /** From version 1, whose groups were full but for the last of a segment. */
@@ -47,6 +64,13 @@ ALTER TABLE streams ADD COLUMN retention_bytes INTEGER;
 ALTER TABLE segments ADD COLUMN row_groups INTEGER NOT NULL DEFAULT 1;
 UPDATE segments SET row_groups = (rows + 65535) / 65536;
 `;
+
+export const WAL_FILES =
+  'SELECT file, bytes, frames, rows, time_min AS timeMin, time_max AS timeMax FROM wal_files';
+
+export const LOSSES = `SELECT id, file, organization, stream, frames, rows, time_min AS timeMin, time_max AS timeMax,
+  first_sequence AS firstSequence, last_sequence AS lastSequence, schema, found_us AS foundUs, acknowledged_us AS acknowledgedUs
+  FROM losses ORDER BY id`;
 
 export interface StreamRow {
   id: number;
@@ -77,6 +101,17 @@ export interface RemovalRow {
   sequence: number;
 }
 
+/** What was acknowledged of a WAL file. */
+export interface WalFileRow {
+  file: string;
+  bytes: number;
+  frames: number;
+  rows: number;
+  /** Event time, microseconds; null without rows. */
+  timeMin: number | null;
+  timeMax: number | null;
+}
+
 /** All that a start needs to know. */
 export interface CatalogContents {
   /** The highest frame sequence known to be given out; WAL files may hold higher ones. */
@@ -92,6 +127,9 @@ export interface CatalogContents {
   deletions: { organization: string; stream: string; sequence: number }[];
   retired: string[];
   removals: RemovalRow[];
+  walFiles: WalFileRow[];
+  walGone: { boot: string; worker: number; first: number; last: number }[];
+  losses: Loss[];
 }
 
 /** A stream as the main thread knows it; its row is made with the first change that needs it. */
@@ -149,6 +187,11 @@ export class Catalog {
       this.upgrade();
     } catch (cause) {
       this.db?.close();
+      if (isDiskFull(cause))
+        throw new FatalError(
+          `catalog ${path} cannot be opened: the disk is full. Make room and start again.`,
+          { cause },
+        );
       throw new FatalError(
         `catalog ${path} cannot be opened (${String(cause)}). If it is locked, another server uses this data directory; ` +
           'else `basalt repair` rebuilds it; look at the disk, too.',
@@ -172,7 +215,61 @@ export class Catalog {
       deletions: all('SELECT * FROM deletions'),
       retired: all('SELECT file FROM retired').map(({ file }) => file),
       removals: all('SELECT * FROM removals ORDER BY id'),
+      walFiles: all(WAL_FILES),
+      walGone: all('SELECT * FROM wal_gone'),
+      losses: all(LOSSES),
     };
+  }
+
+  /** What was written to WAL files so far. */
+  noteWalFiles(files: WalFileRow[]): void {
+    this.withoutSync(() => this.insertWalFiles(files));
+  }
+
+  /** Every frame of a WAL file is in a segment or void: it may be removed. */
+  retireWalFile(file: string): void {
+    this.db.transaction(() => {
+      this.db.prepare('DELETE FROM wal_files WHERE file = ?').run(file);
+      const parsed = parseWalFileName(file);
+      if (!parsed) return;
+      const { boot, worker, file: number } = parsed;
+      const ofWorker = 'boot = ? AND worker = ?';
+      const known = this.db.prepare(`SELECT 1 FROM wal_gone WHERE ${ofWorker} AND first <= ? AND last >= ?`);
+      if (known.get(boot, worker, number, number)) return;
+      const grow = this.db.prepare(`UPDATE wal_gone SET last = ? WHERE ${ofWorker} AND last = ?`);
+      if (grow.run(number, boot, worker, number - 1).changes > 0) return;
+      this.db
+        .prepare('INSERT INTO wal_gone (boot, worker, first, last) VALUES (?, ?, ?, ?)')
+        .run(boot, worker, number, number);
+    })();
+  }
+
+  /** Notes losses and, at once, the WAL as it is without them. @returns all losses */
+  addLosses(losses: NewLoss[], files: WalFileRow[], absent: string[], nowUs: number): Loss[] {
+    return this.db.transaction(() => {
+      const insert = this.db.prepare(
+        `INSERT INTO losses (file, organization, stream, frames, rows, time_min, time_max, first_sequence, last_sequence, schema, found_us)
+         VALUES (@file, @organization, @stream, @frames, @rows, @timeMin, @timeMax, @firstSequence, @lastSequence, @schema, @nowUs)
+         ON CONFLICT (file, organization, stream, first_sequence) DO UPDATE SET
+           acknowledged_us = CASE WHEN excluded.frames > frames THEN NULL ELSE acknowledged_us END,
+           frames = max(frames, excluded.frames), rows = max(rows, excluded.rows),
+           last_sequence = max(last_sequence, excluded.last_sequence)`,
+      );
+      for (const loss of losses) insert.run({ ...loss, nowUs });
+      const forget = this.db.prepare('DELETE FROM wal_files WHERE file = ?');
+      for (const file of absent) forget.run(file);
+      this.insertWalFiles(files);
+      return this.db.prepare(LOSSES).all() as Loss[];
+    })();
+  }
+
+  /** An operator knows of them. @returns how many were not acknowledged before */
+  acknowledgeLosses({ organization, stream }: LossFilter, nowUs: number): number {
+    const update = this.db.prepare(
+      `UPDATE losses SET acknowledged_us = @nowUs WHERE acknowledged_us IS NULL
+       AND (@organization IS NULL OR organization = @organization) AND (@stream IS NULL OR stream = @stream)`,
+    );
+    return update.run({ nowUs, organization: organization ?? null, stream: stream ?? null }).changes;
   }
 
   /** Last merged sequence of one stream by WAL file. */
@@ -288,6 +385,7 @@ export class Catalog {
       this.db
         .prepare('INSERT OR REPLACE INTO deletions (organization, stream, sequence) VALUES (?, ?, ?)')
         .run(organization, name, sequence);
+      this.db.prepare('DELETE FROM losses WHERE organization = ? AND stream = ?').run(organization, name);
       this.storeSequence(sequence);
     })();
   }
@@ -328,6 +426,14 @@ export class Catalog {
     } finally {
       this.db.pragma('synchronous = FULL');
     }
+  }
+
+  private insertWalFiles(files: WalFileRow[]): void {
+    const insert = this.db.prepare(
+      `INSERT OR REPLACE INTO wal_files (file, bytes, frames, rows, time_min, time_max)
+       VALUES (@file, @bytes, @frames, @rows, @timeMin, @timeMax)`,
+    );
+    for (const file of files) insert.run(file);
   }
 
   private ensureStream({ id, organization, name, createdUs }: StreamKey): void {

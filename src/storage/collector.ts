@@ -68,6 +68,7 @@ export class Collector {
     this.store.noteClock();
     await this.step('expired segments', () => this.dropExpired());
     await this.step('files that could not be removed', async () => {
+      this.store.retryNotes();
       const files = this.store.disposals.retry();
       if (files > 0) this.observer.collected('retried', files, 0);
     });

@@ -5,7 +5,7 @@
  */
 import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { FatalError } from '../errors/index.js';
+import { FatalError, isDiskFull } from '../errors/index.js';
 import { tryLock } from '../native/index.js';
 
 /** Somebody who only looks whether the lock is held has it for a moment. */
@@ -25,8 +25,7 @@ export class DataLock {
         if (attempt === ATTEMPTS) throw new FatalError(inUse(path));
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
       }
-      ftruncateSync(fd, 0);
-      writeSync(fd, `${process.pid}\n`, 0);
+      tellHolder(fd);
       return new DataLock(fd);
     } catch (error) {
       closeSync(fd);
@@ -50,6 +49,16 @@ export function isLocked(path: string): boolean {
     return !tryLock(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** For messages only: a full disk does not keep the lock from being held. */
+function tellHolder(fd: number): void {
+  try {
+    ftruncateSync(fd, 0);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
   }
 }
 

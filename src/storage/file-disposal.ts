@@ -8,6 +8,8 @@ export interface Disposal {
   path: string;
   /** Where it goes instead of being removed. */
   moveTo?: string;
+  /** What must have happened before it may go. */
+  before?: () => Promise<unknown>;
   /** Runs when the file is gone. */
   onGone: () => void;
 }
@@ -42,8 +44,9 @@ export class FileDisposals {
   }
 
   private async perform(disposal: Disposal): Promise<void> {
-    const { path, moveTo } = disposal;
+    const { path, moveTo, before } = disposal;
     try {
+      await before?.();
       if (moveTo === undefined) await unlink(path);
       else await rename(path, moveTo);
     } catch (error) {

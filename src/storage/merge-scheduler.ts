@@ -15,13 +15,14 @@ import {
   PARTITIONS_MAX,
   SEGMENT_ZSTD_LEVEL,
 } from '../config/limits.js';
-import { overloaded } from '../errors/index.js';
+import { diskFull, isDiskFull, overloaded } from '../errors/index.js';
 import { DueQueue } from './due-queue.js';
 import type { FileLease } from './file-lease.js';
+import { firstSequenceOf, type MergeInputs, mergedUpTo, walRanges } from './merge-inputs.js';
 import { fits, heldBytes, type MergeSize } from './merge-size.js';
 import type { MergeInput, MergeResult, MergeTask } from './merge-task.js';
 import { MIXED, partitionOf } from './partition.js';
-import { firstSequenceOf, type MergeInputs, mergedUpTo, type Store, walRanges } from './store.js';
+import type { Store } from './store.js';
 import type { LiveBlock, Stream } from './stream.js';
 
 interface Flush {
@@ -268,7 +269,8 @@ export class MergeScheduler {
     const merge = this.rewrite(stream, inputs)
       .then(
         () => {},
-        (error: unknown) => {
+        (cause: unknown) => {
+          const error = isDiskFull(cause) ? diskFull('the disk is full: a merge found no room') : cause;
           stream.mergeNotBeforeMs = this.nowMs() + RETRY_MS;
           this.log.error(
             { stream: stream.name, error: String(error) },

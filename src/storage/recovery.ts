@@ -109,11 +109,13 @@ const SEARCH_BYTES = 1 << 20;
 
 /** Position of the next frame header with a right checksum at or after `from`, or the file's end. */
 function findFrame(fd: number, from: number, fileBytes: number): number {
-  const magic = Buffer.alloc(4);
-  magic.writeUInt32LE(FRAME_MAGIC);
   for (let at = from; at < fileBytes; at += SEARCH_BYTES) {
     const window = read(fd, at, Math.min(SEARCH_BYTES + 3, fileBytes - at));
-    for (let found = window.indexOf(magic); found >= 0; found = window.indexOf(magic, found + 1)) {
+    for (
+      let found = window.indexOf(FRAME_MAGIC);
+      found >= 0;
+      found = window.indexOf(FRAME_MAGIC, found + 1)
+    ) {
       const near = window.subarray(found, found + FRAME_HEADER_BYTES_MAX);
       const whole = near.length === FRAME_HEADER_BYTES_MAX || at + found + near.length === fileBytes;
       const frame = whole ? decodeFrame(near) : readFrameHeader(fd, at + found, fileBytes);

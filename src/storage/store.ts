@@ -4,49 +4,36 @@
  * at once, so a query sees either all of it or none. Changes are made one after another.
  */
 import { randomBytes } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
+import { statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { FOOTER_CACHE_BYTES } from '../config/limits.js';
-import { FatalError, overloaded, requestError } from '../errors/index.js';
+import { FOOTER_CACHE_BYTES, WAL_CHECKPOINT_MS } from '../config/limits.js';
+import { diskFull, FatalError, isDiskFull, overloaded, requestError } from '../errors/index.js';
 import type { BatchResult, DurableBlock } from '../ingest/batch-task.js';
-import type { SegmentFooter } from '../native/index.js';
 import type { CatalogContents, NewSegment, RemovalRow, Retention } from './catalog.js';
 import type { CatalogPool } from './catalog-task.js';
 import { CatalogThread } from './catalog-thread.js';
 import { prepareDataDirectory } from './data-directory.js';
 import { DataLock } from './data-lock.js';
-import { appendDeletion, appendRemoval } from './deletion-log.js';
+import { appendDeletion, appendRemoval, type Removal } from './deletion-log.js';
+import { DiskSpace } from './disk-space.js';
 import { FileDisposals } from './file-disposal.js';
 import { FileLease } from './file-lease.js';
 import { FooterCache } from './footer-cache.js';
-import { type DataLayout, SEGMENT_SUFFIX, TEMPORARY_SUFFIX, WAL_SUFFIX } from './layout.js';
+import { type DataLayout, SEGMENT_SUFFIX, TEMPORARY_SUFFIX } from './layout.js';
+import { Losses } from './losses.js';
+import { type MergeInputs, mergedUpTo, newSegment, type WrittenSegment, walRanges } from './merge-inputs.js';
 import type { SegmentMetadata } from './merge-task.js';
-import { readWalFile, type WalContents } from './recovery.js';
+import { readWalFile } from './recovery.js';
 import { expiredBefore, expiredSegments, type RetentionDefaults } from './retention.js';
 import type { ColumnType } from './schema.js';
 import { checkSegments, clearSegmentFolder } from './segment-folder.js';
 import { StreamSnapshot } from './snapshot.js';
 import { type LiveBlock, type LiveSegment, Stream } from './stream.js';
 import { WalFiles } from './wal-files.js';
-import { WAL_FILE_HEADER_BYTES } from './wal-format.js';
+import { journalLine, journalName } from './wal-journal.js';
+import { readWalFolder, type WalReader, type WalStart } from './wal-start.js';
 import { WallClock } from './wall-clock.js';
-
-/** A segment file that was written and is not live yet. */
-export interface WrittenSegment {
-  file: string;
-  footer: SegmentFooter;
-  /** Of the inputs of its part of the merge. */
-  firstSequence: number;
-}
-
-/** What a merge read. */
-export interface MergeInputs {
-  blocks: readonly LiveBlock[];
-  segments: readonly LiveSegment[];
-}
-
-export type WalReader = (path: string) => Promise<WalContents>;
 
 /** What a start found. */
 export interface Recovered {
@@ -60,6 +47,8 @@ export interface Recovered {
 export class Store {
   readonly catalog: CatalogThread;
   readonly walFiles: WalFiles;
+  readonly losses: Losses;
+  readonly space: DiskSpace;
   readonly footers: FooterCache;
   readonly disposals: FileDisposals;
   private readonly lock: DataLock;
@@ -85,6 +74,10 @@ export class Store {
   /** Replaced or dropped segment files that are still there. */
   private readonly retiredFiles = new Set<string>();
   private lastStreamId = 0;
+  private checkpointTimer: NodeJS.Timeout | undefined;
+  /** For which the disk had no room. */
+  private readonly refusedNotes: (() => Promise<unknown>)[] = [];
+  private readonly refusedRemovals: Removal[] = [];
   private state: 'OPEN' | 'CLOSING' = 'OPEN';
   /** Settles with the last change that was asked for. */
   private changes: Promise<unknown> = Promise.resolve();
@@ -102,12 +95,18 @@ export class Store {
     this.footers = new FooterCache(footerCacheBytes);
     prepareDataDirectory(layout);
     this.lock = DataLock.acquire(layout.lock);
+    this.space = new DiskSpace(layout.root, layout.reserve, log);
+    this.space.prepareStart();
     this.catalog = new CatalogThread(catalogPool);
     this.disposals = new FileDisposals((path, error) =>
       log.error({ path, error: String(error) }, 'a file that is not needed cannot be removed'),
     );
-    this.walFiles = new WalFiles(layout.wal, layout.quarantine, this.disposals, (name, path) => {
-      this.note(this.catalog.change('forgetWalFile', name));
+    this.losses = new Losses(this.catalog);
+    const retire = (name: string) =>
+      this.orFatal(this.withReserve(() => this.catalog.change('retireWalFile', name)));
+    this.walFiles = new WalFiles(layout.wal, layout.quarantine, this.disposals, retire, (name, path) => {
+      this.note(() => this.catalog.change('forgetWalFile', name));
+      this.disposals.start({ path: join(layout.journal, journalName(name)), onGone: () => {} });
       this.onFileGone(path);
     });
   }
@@ -180,7 +179,8 @@ export class Store {
 
   /** Lets the next start know how late it was. */
   noteClock(): void {
-    this.note(this.catalog.change('noteClock', this.clock.trustedUs()));
+    const us = this.clock.trustedUs();
+    this.note(() => this.catalog.change('noteClock', us));
   }
 
   /** What a query sees of a stream now. Release it. */
@@ -198,8 +198,12 @@ export class Store {
   addBatch(batch: Pick<BatchResult, 'blocks' | 'walFile' | 'walBytes' | 'walEpoch' | 'closedWalFile'>): void {
     const { walFile, walBytes, walEpoch } = batch;
     if (walFile !== undefined) this.walFiles.touch(walFile, walBytes ?? 0, walEpoch);
+    for (const block of batch.blocks) this.walFiles.countFrame(block.walFile, block);
     for (const block of batch.blocks) this.addBlock(block);
-    if (batch.closedWalFile) this.walFiles.close(batch.closedWalFile);
+    this.checkpointTimer ??= setTimeout(() => this.checkpoint(), WAL_CHECKPOINT_MS).unref();
+    if (!batch.closedWalFile) return;
+    this.checkpoint();
+    this.walFiles.close(batch.closedWalFile);
   }
 
   /**
@@ -219,7 +223,7 @@ export class Store {
       return `${stream.id}-${this.bootId}-${number}${SEGMENT_SUFFIX}`;
     });
     for (const file of files) this.ownFiles.add(file);
-    this.note(this.catalog.change('beginSegments', files));
+    this.note(() => this.catalog.change('beginSegments', files));
     return files;
   }
 
@@ -259,6 +263,7 @@ export class Store {
     inputs: MergeInputs,
     removes = false,
   ): Promise<boolean> {
+    this.checkpoint();
     return this.change(async () => {
       if (!this.isLive(stream)) return false;
       const segments = written.map(newSegment);
@@ -308,6 +313,7 @@ export class Store {
       const key = streamKey(organization, name);
       this.voidUpTo.set(key, sequence);
       this.streams.delete(key);
+      this.losses.forget(organization, name);
       const { blocks, segments } = stream;
       stream.swap({ blocks, segments });
       for (const block of blocks) {
@@ -342,6 +348,8 @@ export class Store {
   /** Finishes what was begun; what is asked for from now on is refused. */
   async close(): Promise<void> {
     this.state = 'CLOSING';
+    this.space.stop();
+    this.checkpoint();
     await this.settled();
     await this.catalog.close();
     this.lock.release();
@@ -351,21 +359,51 @@ export class Store {
   private change<T>(apply: () => Promise<T>): Promise<T> {
     if (this.state === 'CLOSING')
       return Promise.reject(overloaded('the server is stopping', 'retry when it is up again'));
-    const done = this.changes.then(apply).catch((error: unknown) => {
-      if (error instanceof FatalError) this.onFatal(error);
-      throw error;
-    });
+    const done = this.orFatal(this.changes.then(() => this.withReserve(apply)));
     this.changes = done.catch(() => {});
     return done;
   }
 
+  private orFatal<T>(done: Promise<T>): Promise<T> {
+    return done.catch((error: unknown) => {
+      if (error instanceof FatalError) this.onFatal(error);
+      throw error;
+    });
+  }
+
+  /** On a full disk the reserve is given up for it. A change that fails has changed nothing, so it may be tried again. */
+  private async withReserve<T>(apply: () => Promise<T>): Promise<T> {
+    try {
+      return await apply();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      if (!this.space.giveUp()) throw diskFull('the disk is full, and so is what was kept for deletions');
+      return apply();
+    }
+  }
+
+  /** Lets the catalog know what was acknowledged in which WAL file: without a sync, the next commit has one. */
+  private checkpoint(): void {
+    clearTimeout(this.checkpointTimer);
+    this.checkpointTimer = undefined;
+    const files = this.walFiles.takeUnnoted();
+    if (files.length > 0) this.note(() => this.catalog.change('noteWalFiles', files));
+  }
+
+  /** Brings up to date what found no room on the disk. */
+  retryNotes(): void {
+    for (const change of this.refusedNotes.splice(0)) this.note(change);
+    this.flushRemovals();
+  }
+
   /** Lets the catalog know of something that costs nothing to lose. */
-  private note(change: Promise<unknown>): void {
-    const done = change
+  private note(change: () => Promise<unknown>): void {
+    const done = change()
       .then(
         () => {},
         (error: unknown) => {
           if (error instanceof FatalError) this.onFatal(error);
+          else if (isDiskFull(error)) this.refusedNotes.push(change);
           else this.log.error({ error: String(error) }, 'the catalog refused a note');
         },
       )
@@ -377,8 +415,9 @@ export class Store {
     const { organization, stream: name, ...rest } = block;
     if (block.sequence <= (this.voidUpTo.get(streamKey(organization, name)) ?? 0)) return;
     const stream = this.findOrCreate(organization, name);
-    const lease = this.walFiles.touch(block.walFile, 0);
-    this.walFiles.addBlock(block.walFile);
+    const file = block.liesIn ?? block.walFile;
+    const lease = this.walFiles.touch(file, 0);
+    this.walFiles.addBlock(file);
     const live = { ...rest, lease, receivedMs: performance.now() };
     stream.addBlock(live);
     this.onGrowth(stream);
@@ -391,7 +430,8 @@ export class Store {
     if (!stream) {
       stream = new Stream(++this.lastStreamId, organization, name, Date.now() * 1000);
       this.streams.set(key, stream);
-      this.note(this.catalog.change('addStream', keyOf(stream)));
+      const created = keyOf(stream);
+      this.note(() => this.catalog.change('addStream', created));
     }
     return stream;
   }
@@ -411,10 +451,21 @@ export class Store {
       retired: [...this.retiredFiles],
       outputs: written.map(({ file }) => file),
     };
+    this.refusedRemovals.push(removal);
+    this.flushRemovals();
+  }
+
+  /** On a full disk they wait: the catalog has them, and only if that were lost too would they be missed. */
+  private flushRemovals(): void {
     try {
-      appendRemoval(this.layout.deletions, removal);
+      for (let first = this.refusedRemovals[0]; first; first = this.refusedRemovals[0]) {
+        appendRemoval(this.layout.deletions, first);
+        this.refusedRemovals.shift();
+      }
     } catch (cause) {
-      throw new FatalError(`${this.layout.deletions} cannot be written: ${String(cause)}`, { cause });
+      if (!isDiskFull(cause))
+        throw new FatalError(`${this.layout.deletions} cannot be written: ${String(cause)}`, { cause });
+      this.space.giveUp();
     }
   }
 
@@ -427,7 +478,10 @@ export class Store {
 
   private releaseBlocks(blocks: readonly LiveBlock[]): void {
     const counts = new Map<string, number>();
-    for (const block of blocks) counts.set(block.walFile, (counts.get(block.walFile) ?? 0) + 1);
+    for (const { liesIn, walFile } of blocks) {
+      const file = liesIn ?? walFile;
+      counts.set(file, (counts.get(file) ?? 0) + 1);
+    }
     for (const [file, count] of counts) this.walFiles.removeBlocks(file, count);
   }
 
@@ -448,7 +502,7 @@ export class Store {
   private forget(file: string): void {
     this.ownFiles.delete(file);
     this.retiredFiles.delete(file);
-    this.note(this.catalog.change('forgetSegmentFiles', [file]));
+    this.note(() => this.catalog.change('forgetSegmentFiles', [file]));
   }
 
   private openSegments(contents: CatalogContents): void {
@@ -476,7 +530,8 @@ export class Store {
     }
     for (const { stream, segments } of byId.values()) stream.swap({}, segments);
     const moved = clearSegmentFolder(this.layout, contents);
-    if (contents.retired.length > 0) this.note(this.catalog.change('forgetSegmentFiles', contents.retired));
+    if (contents.retired.length > 0)
+      this.note(() => this.catalog.change('forgetSegmentFiles', contents.retired));
     if (moved.length > 0) {
       this.log.warn(
         { files: moved },
@@ -485,93 +540,49 @@ export class Store {
     }
   }
 
-  private async replayWal({ walMerged }: CatalogContents, readWal: WalReader): Promise<number> {
-    const merged = new Map<string, number>();
-    for (const { file, organization, stream, sequence } of walMerged) {
-      merged.set(`${file}\0${streamKey(organization, stream)}`, sequence);
+  private async replayWal(contents: CatalogContents, readWal: WalReader): Promise<number> {
+    const start = await readWalFolder(this.layout, contents, readWal, this.log);
+    this.raiseSequence(start.lastSequence);
+    for (const [file, { fileBytes, blocks }] of start.files) {
+      this.walFiles.touch(file, fileBytes);
+      for (const { frame, ...times } of blocks)
+        this.walFiles.countFrame(file, { rows: frame.rows, ...times });
     }
-    const files = readdirSync(this.layout.wal).filter((file) => file.endsWith(WAL_SUFFIX));
-    const found: DurableBlock[] = [];
-    const read = await Promise.all(files.sort().map((file) => readWal(join(this.layout.wal, file))));
-    for (const [index, file] of files.entries()) {
-      const contents = read[index] as WalContents;
-      this.walFiles.touch(file, contents.fileBytes);
-      for (const { frame, ...block } of contents.blocks) {
-        this.raiseSequence(frame.sequence);
-        const upTo = merged.get(`${file}\0${streamKey(frame.organization, frame.stream)}`) ?? 0;
-        if (frame.sequence > upTo) found.push({ ...frame, ...block, walFile: file });
-      }
-      this.reportDamage(file, contents);
+    const unnoted = this.walFiles.takeUnnoted();
+    const absent = [...start.absent];
+    this.losses.replace(
+      await this.catalog.change('addLosses', start.losses, unnoted, absent, this.clock.trustedUs()),
+    );
+    this.tidyJournals(start);
+    for (const { organization, stream, schema } of this.losses.list) {
+      // Of a stream all of whose rows are lost, the columns can still be asked for.
+      const lists = schema.split('\n').filter((list) => list !== '');
+      for (const list of lists) this.findOrCreate(organization, stream).addSchema(list);
     }
-    found.sort((a, b) => a.sequence - b.sequence);
-    for (const block of found) this.addBlock(block);
-    for (const file of files) this.walFiles.close(file);
-    return found.length;
+    for (const { block, home, liesIn } of start.live) {
+      const { frame, ...rest } = block;
+      const elsewhere = home === liesIn ? {} : { liesIn };
+      this.addBlock({ ...frame, ...rest, walFile: home, ...elsewhere });
+    }
+    for (const file of [...start.damaged, ...start.copies]) this.walFiles.markDamaged(file);
+    for (const file of start.files.keys()) this.walFiles.close(file);
+    return start.live.length;
+  }
+
+  /** What the catalog has taken over goes from the journals. */
+  private tidyJournals({ journals, remaining, absent }: WalStart): void {
+    for (const file of journals.keys()) {
+      const path = join(this.layout.journal, journalName(file));
+      const rest = remaining.get(file);
+      if (absent.has(file)) unlinkSync(path);
+      else if (rest)
+        writeFileSync(path, rest.map((frame) => journalLine([frame])).join(''), { mode: 0o600, flush: true });
+    }
   }
 
   private raiseSequence(sequence: number): void {
     if (sequence > this.currentSequence()) Atomics.store(this.sequence, 0, BigInt(sequence));
   }
-
-  private reportDamage(file: string, contents: WalContents): void {
-    const { tornTail, damage, foreign, blocks } = contents;
-    if (foreign !== undefined) {
-      throw new FatalError(
-        `${join(this.layout.wal, file)}: ${foreign}. It may hold acknowledged records of another version; ` +
-          'start the version that wrote it, or move the file away.',
-      );
-    }
-    if (tornTail && tornTail.bytes > 0)
-      this.log.info({ file, ...tornTail }, 'dropped the unacknowledged end of a WAL file');
-    // A whole file header without one good frame: not a crash while the file was made, so somebody should look at it.
-    const unreadable =
-      tornTail?.offset === 0 && blocks.length === 0 && tornTail.bytes > WAL_FILE_HEADER_BYTES;
-    if (damage.length === 0 && !unreadable) return;
-    this.walFiles.markDamaged(file);
-    this.log.error(
-      { file, damage },
-      `WAL file ${file} is damaged: what is good of it was recovered; the file will be kept in ${this.layout.quarantine}`,
-    );
-  }
-}
-
-/** Per WAL file: the last sequence among the blocks. */
-export function mergedUpTo(blocks: readonly LiveBlock[]): Map<string, number> {
-  const merged = new Map<string, number>();
-  for (const { walFile, sequence } of blocks)
-    merged.set(walFile, Math.max(merged.get(walFile) ?? 0, sequence));
-  return merged;
-}
-
-/** Per WAL file: least and greatest sequence among the blocks. */
-export function walRanges(blocks: readonly LiveBlock[]): SegmentMetadata['walInputs'] {
-  const ranges: SegmentMetadata['walInputs'] = {};
-  for (const { walFile, sequence } of blocks) {
-    const [first, last] = ranges[walFile] ?? [sequence, sequence];
-    ranges[walFile] = [Math.min(first, sequence), Math.max(last, sequence)];
-  }
-  return ranges;
-}
-
-/** Smallest sequence among the inputs' rows. */
-export function firstSequenceOf({ blocks, segments }: MergeInputs): number {
-  let first = Number.POSITIVE_INFINITY;
-  for (const { sequence } of blocks) first = Math.min(first, sequence);
-  for (const { firstSequence } of segments) first = Math.min(first, firstSequence);
-  return first;
-}
-
-function newSegment({ file, footer, firstSequence }: WrittenSegment): NewSegment {
-  const { groups, fileBytes } = footer;
-  return {
-    file,
-    rows: groups.reduce((sum, group) => sum + group.rows, 0),
-    rowGroups: groups.length,
-    bytes: fileBytes,
-    timeMin: Math.min(...groups.map((group) => group.timeMin)),
-    timeMax: Math.max(...groups.map((group) => group.timeMax)),
-    firstSequence,
-  };
 }
 
 function keyOf({ id, organization, name, createdUs }: Stream) {

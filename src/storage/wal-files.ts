@@ -3,6 +3,7 @@
  * void. Main thread only.
  */
 import { join } from 'node:path';
+import type { WalFileRow } from './catalog.js';
 import type { FileDisposals } from './file-disposal.js';
 import { FileLease } from './file-lease.js';
 
@@ -13,16 +14,23 @@ interface WalFile {
   liveBlocks: number;
   closed: boolean;
   damaged: boolean;
+  /** What was acknowledged of it, and whether the catalog knows. */
+  frames: number;
+  rows: number;
+  timeMin: number;
+  timeMax: number;
+  noted: boolean;
 }
 
 export class WalFiles {
   private readonly files = new Map<string, WalFile>();
 
-  /** `onGone(name, path)` runs after a file has been removed. */
+  /** `retire(name)` makes known for good that a file is not needed, before it goes; `onGone(name, path)` runs afterwards. */
   constructor(
     private readonly directory: string,
     private readonly quarantine: string,
     private readonly disposals: FileDisposals,
+    private readonly retire: (name: string) => Promise<unknown>,
     private readonly onGone: (name: string, path: string) => void,
   ) {}
 
@@ -43,11 +51,43 @@ export class WalFiles {
     if (!file) {
       const path = join(this.directory, name);
       const lease = new FileLease(path, () => this.dispose(name, path));
-      file = { lease, bytes, epoch, liveBlocks: 0, closed: false, damaged: false };
+      const counts = {
+        frames: 0,
+        rows: 0,
+        timeMin: Number.POSITIVE_INFINITY,
+        timeMax: Number.NEGATIVE_INFINITY,
+      };
+      file = { lease, bytes, epoch, liveBlocks: 0, closed: false, damaged: false, ...counts, noted: false };
       this.files.set(name, file);
     }
     file.bytes = Math.max(file.bytes, bytes);
     return file.lease;
+  }
+
+  /** Counts a frame that was acknowledged, live or not. */
+  countFrame(
+    name: string,
+    { rows, timeMin, timeMax }: { rows: number; timeMin: number; timeMax: number },
+  ): void {
+    const file = this.get(name);
+    file.frames++;
+    file.rows += rows;
+    file.timeMin = Math.min(file.timeMin, timeMin);
+    file.timeMax = Math.max(file.timeMax, timeMax);
+    file.noted = false;
+  }
+
+  /** Files of which the catalog does not know all yet; it is told now. */
+  takeUnnoted(): WalFileRow[] {
+    const rows: WalFileRow[] = [];
+    for (const [name, file] of this.files) {
+      if (file.noted) continue;
+      file.noted = true;
+      const known = file.frames > 0;
+      const [timeMin, timeMax] = known ? [file.timeMin, file.timeMax] : [null, null];
+      rows.push({ file: name, bytes: file.bytes, frames: file.frames, rows: file.rows, timeMin, timeMax });
+    }
+    return rows;
   }
 
   addBlock(name: string): void {
@@ -85,7 +125,8 @@ export class WalFiles {
   private dispose(name: string, path: string): void {
     const moveTo = this.files.get(name)?.damaged ? join(this.quarantine, name) : undefined;
     this.files.delete(name);
-    this.disposals.start({ path, moveTo, onGone: () => this.onGone(name, path) });
+    const before = () => this.retire(name);
+    this.disposals.start({ path, moveTo, before, onGone: () => this.onGone(name, path) });
   }
 
   private get(name: string): WalFile {

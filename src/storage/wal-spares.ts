@@ -35,11 +35,13 @@ export class WalSpares {
     private readonly prefix: string,
     private readonly count: number,
     private readonly onFailure: (error: unknown) => void,
+    /** Whether the disk has room for them. */
+    private readonly mayFill: () => boolean = () => true,
   ) {}
 
   /** Makes spares until there are enough; does nothing while it is at it. A full disk only means that there are none. */
   refill(): void {
-    if (this.state !== 'IDLE') return;
+    if (this.state !== 'IDLE' || !this.mayFill()) return;
     this.state = 'FILLING';
     this.filling = this.fill()
       .catch(this.onFailure)
@@ -100,12 +102,17 @@ export class WalSpares {
     const file = await open(
       draft,
       constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_DSYNC,
+      0o600,
     );
     try {
       const zeros = Buffer.alloc(1 << 20);
       for (let at = 0; at < WAL_FILE_BYTES_MAX && this.state === 'FILLING'; at += zeros.length) {
         await file.write(zeros, 0, zeros.length, at);
       }
+    } catch (error) {
+      // What there is of it would be the room that others look for.
+      await this.remove(draft.slice(this.directory.length + 1));
+      throw error;
     } finally {
       await file.close();
     }

@@ -50,6 +50,7 @@ function walFile(folder: string, tail: Uint8Array): string {
     stream: 'logs',
     rows,
     blockBytes: block.length,
+    home: { boot: 'b00700000001', worker: 1, file: 0, frame: 0 },
   });
   const path = join(folder, 'x.wal');
   writeFileSync(path, Buffer.concat([encodeFileHeader(1), frame, block, tail]));

@@ -1,6 +1,7 @@
 /**
- * A disk that refuses: calls fail with EIO or ENOSPC (injected by strace). Nothing may be acknowledged after it; the process ends with code
- * 74 and says why, or refuses to start; and the next start has every acknowledged record. A merge that fails only has to be repeated.
+ * A disk that refuses: calls fail with EIO or ENOSPC (injected by strace). After a failed sync, or a write that failed otherwise than for want of
+ * room, nothing may be acknowledged; the process ends with code 74 and says why, or refuses to start; and the next start has every
+ * acknowledged record. A full disk refuses one batch. A merge that fails only has to be repeated.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -30,7 +31,6 @@ const FAULTS: Fault[] = [
   { call: 'fdatasync', error: 'EIO', when: '1' },
   { call: 'fdatasync', error: 'EIO', when: '2' },
   { call: 'fdatasync', error: 'EIO', when: '7' },
-  { call: 'pwritev', error: 'ENOSPC', when: '3' },
   { call: 'fsync', error: 'EIO', when: '1' },
   { call: 'fsync', error: 'EIO', when: '4' },
 ];
@@ -104,6 +104,34 @@ describe.skipIf(!canTrace())('with strace, where it is installed and may trace',
       expect(await ledger.compare(server.client)).toMatchObject({ lost: 0, duplicated: 0, invented: 0 });
       expect(await server.client.number('SELECT count(*) FROM before')).toBe(1);
       await server.client.store('after', [{ n: 1 }]);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test('a full disk refuses a batch with 507 and its reason, and the next one is taken', async () => {
+    const server = await usedServer();
+    try {
+      const fault: Fault = { call: 'pwritev', error: 'ENOSPC', when: '3+4' };
+      await server.launch({ wrapper: tracer(join(server.dataDir, 'trace'), fault) });
+      const stored: number[] = [];
+      for (let id = 0; id < 40; id++) {
+        const reply = await server.client.ingest('nearly', '_json', JSON.stringify([{ id }]));
+        if (reply.status === 200) {
+          stored.push(id);
+          continue;
+        }
+        expect(reply.text).toContain('the disk is full: nothing of this request was stored');
+        expect([reply.status, reply.headers.get('retry-after')]).toEqual([507, '5']);
+      }
+      expect(stored.length).toBeGreaterThan(10);
+      expect(stored.length).toBeLessThan(40);
+      const ids = async () =>
+        (await server.client.rows<{ id: number }>('SELECT id FROM nearly ORDER BY id')).map(({ id }) => id);
+      expect(await ids()).toEqual(stored);
+      await server.restart('SIGKILL', {});
+      expect(await ids()).toEqual(stored);
+      expect(server.log).not.toContain('lost');
     } finally {
       await server.stop();
     }

@@ -32,7 +32,8 @@ class Bench {
       sequence: this.sequence,
       walEpoch: new SharedArrayBuffer(4),
       walDirectory: walDirectory ?? this.folder,
-      bootId: 'boot',
+      journalDirectory: this.folder,
+      bootId: 'b00700000001',
     };
     this.drainer = new BatchDrainer(data, 1);
   }
@@ -245,7 +246,8 @@ test('two workers give out every sequence once', () => {
     sequence: bench.sequence,
     walEpoch: new SharedArrayBuffer(4),
     walDirectory: bench.folder,
-    bootId: 'boot',
+    journalDirectory: bench.folder,
+    bootId: 'b00700000001',
   };
   const producer = new RingProducer(ring, 16);
   const second = new BatchDrainer(data, 2);

@@ -61,6 +61,14 @@ export class FakeIngestPool {
 }
 
 export function batchResult(fields: Partial<BatchResult>): BatchResult {
-  const counts = { records: 0, failedRecords: 0, rawBytes: 0, encodeMs: 0, syncMs: 0, walBytes: 0 };
+  const counts = {
+    records: 0,
+    failedRecords: 0,
+    rawBytes: 0,
+    encodeMs: 0,
+    syncMs: 0,
+    walBytes: 0,
+    journalFailures: 0,
+  };
   return { blocks: [], replies: [], walFile: '', ...counts, ...fields };
 }

@@ -31,8 +31,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function makeWriter(prefix = 'boot-1'): WalWriter {
-  return new WalWriter(folder, prefix, epoch);
+const BOOT = 'b00700000001';
+
+function makeWriter(worker = 1): WalWriter {
+  return new WalWriter(folder, BOOT, worker, epoch);
+}
+
+function append(wal: WalWriter, buffers: Uint8Array[]): number {
+  wal.ready();
+  return wal.append(buffers, 1);
 }
 
 function bytes(file: string): Buffer {
@@ -43,8 +50,8 @@ describe('append', () => {
   test('opens a file with a header, and returns where each batch begins', () => {
     const wal = makeWriter();
     expect(readdirSync(folder)).toEqual([]);
-    expect(wal.append([Buffer.from('one'), Buffer.from('two')])).toBe(WAL_FILE_HEADER_BYTES);
-    expect(wal.append([Buffer.from('three')])).toBe(WAL_FILE_HEADER_BYTES + 6);
+    expect(append(wal, [Buffer.from('one'), Buffer.from('two')])).toBe(WAL_FILE_HEADER_BYTES);
+    expect(append(wal, [Buffer.from('three')])).toBe(WAL_FILE_HEADER_BYTES + 6);
     expect(wal.fileBytes).toBe(WAL_FILE_HEADER_BYTES + 11);
     const content = bytes(wal.fileName);
     expect(checkFileHeader(content)).toBeUndefined();
@@ -54,14 +61,14 @@ describe('append', () => {
   test('takes more buffers than one system call does', () => {
     const wal = makeWriter();
     const buffers = Array.from({ length: 5000 }, (_, index) => Buffer.from(`${index},`));
-    wal.append(buffers);
+    append(wal, buffers);
     expect(bytes(wal.fileName).subarray(WAL_FILE_HEADER_BYTES).equals(Buffer.concat(buffers))).toBe(true);
   });
 
   test('two writers of one process use different files', () => {
-    const [first, second] = [makeWriter(), makeWriter('boot-2')];
-    first.append([Buffer.from('a')]);
-    second.append([Buffer.from('b')]);
+    const [first, second] = [makeWriter(), makeWriter(2)];
+    append(first, [Buffer.from('a')]);
+    append(second, [Buffer.from('b')]);
     expect(first.fileName).not.toBe(second.fileName);
   });
 });
@@ -70,13 +77,13 @@ describe('rotation', () => {
   test('only at the limit, and the next append opens another file', () => {
     const wal = makeWriter();
     expect(wal.rotateIfFull()).toBeUndefined();
-    wal.append([Buffer.alloc(1000 - WAL_FILE_HEADER_BYTES - 1)]);
+    append(wal, [Buffer.alloc(1000 - WAL_FILE_HEADER_BYTES - 1)]);
     expect(wal.rotateIfFull()).toBeUndefined();
-    wal.append([Buffer.alloc(1)]);
+    append(wal, [Buffer.alloc(1)]);
     const first = wal.fileName;
     expect(wal.rotateIfFull()).toBe(first);
     expect(wal.rotateIfFull()).toBeUndefined();
-    expect(wal.append([Buffer.from('next')])).toBe(WAL_FILE_HEADER_BYTES);
+    expect(append(wal, [Buffer.from('next')])).toBe(WAL_FILE_HEADER_BYTES);
     expect(wal.fileName).not.toBe(first);
     expect(bytes(first)).toHaveLength(1000);
     expect(wal.fileBytes).toBe(WAL_FILE_HEADER_BYTES + 4);
@@ -86,66 +93,67 @@ describe('rotation', () => {
 test('a file that was prepared is used up to its end, one that was not is closed early', () => {
   writeFileSync(join(folder, 'x.spare'), Buffer.alloc(4000));
   const wal = makeWriter();
-  wal.append([Buffer.alloc(2000)]);
+  append(wal, [Buffer.alloc(2000)]);
   expect(wal.rotateIfFull()).toBeUndefined();
-  wal.append([Buffer.alloc(2000)]);
+  append(wal, [Buffer.alloc(2000)]);
   expect(wal.rotateIfFull()).toBe(wal.fileName);
-  wal.append([Buffer.alloc(1000)]);
+  append(wal, [Buffer.alloc(1000)]);
   expect(wal.rotateIfFull()).toBe(wal.fileName);
 });
 
 test('goes on in a new file when the main thread has closed all files, once each time', () => {
   const wal = makeWriter();
-  wal.append([Buffer.from('a')]);
+  append(wal, [Buffer.from('a')]);
   const first = wal.fileName;
-  wal.append([Buffer.from('b')]);
+  append(wal, [Buffer.from('b')]);
   expect(wal.fileName).toBe(first);
   Atomics.add(new Int32Array(epoch), 0, 1);
-  expect(wal.append([Buffer.from('c')])).toBe(WAL_FILE_HEADER_BYTES);
+  expect(append(wal, [Buffer.from('c')])).toBe(WAL_FILE_HEADER_BYTES);
   const second = wal.fileName;
   expect(second).not.toBe(first);
-  wal.append([Buffer.from('d')]);
+  append(wal, [Buffer.from('d')]);
   expect(wal.fileName).toBe(second);
   expect(bytes(first).subarray(WAL_FILE_HEADER_BYTES).toString()).toBe('ab');
   expect(bytes(second).subarray(WAL_FILE_HEADER_BYTES).toString()).toBe('cd');
   // One that opens its first file after a close needs no other.
-  const late = makeWriter('boot-2');
-  late.append([Buffer.from('x')]);
+  const late = makeWriter(2);
+  append(late, [Buffer.from('x')]);
   const only = late.fileName;
-  late.append([Buffer.from('y')]);
+  append(late, [Buffer.from('y')]);
   expect(late.fileName).toBe(only);
 });
 
 describe('failure is final', () => {
   test('when the directory is not there, even if it is made afterwards', () => {
-    const wal = new WalWriter(join(folder, 'missing'), 'boot-1', epoch);
-    expect(() => wal.append([Buffer.from('x')])).toThrow(FatalError);
+    const wal = new WalWriter(join(folder, 'missing'), BOOT, 1, epoch);
+    expect(() => append(wal, [Buffer.from('x')])).toThrow(FatalError);
     mkdirSync(join(folder, 'missing'));
-    expect(() => wal.append([Buffer.from('x')])).toThrow(/failed before/);
+    expect(() => append(wal, [Buffer.from('x')])).toThrow(/failed before/);
     expect(readdirSync(join(folder, 'missing'))).toEqual([]);
   });
 
   test('when the file name is taken: an older file is never written over', () => {
-    writeFileSync(join(folder, 'boot-1-000000.wal'), 'older');
+    writeFileSync(join(folder, `${BOOT}-1-000000.wal`), 'older');
     const wal = makeWriter();
-    expect(() => wal.append([Buffer.from('x')])).toThrow(/boot-1-000000\.wal.*EEXIST/s);
-    expect(bytes('boot-1-000000.wal').toString()).toBe('older');
+    expect(() => append(wal, [Buffer.from('x')])).toThrow(/b00700000001-1-000000\.wal.*EEXIST/s);
+    expect(bytes(`${BOOT}-1-000000.wal`).toString()).toBe('older');
   });
+});
 
-  test('when the disk is full in the middle of a write', () => {
-    // A file size limit behaves as a full disk does: a short write first, then an error. It needs a process of its own.
-    const { failed, after, size } = runWithFileLimit(4);
-    expect(failed).toMatch(/FatalError: WAL write to .* failed \(Error: EFBIG/);
-    expect(after).toMatch(/failed before/);
-    expect(size).toBe(4096);
-  });
+test('a full disk in the middle of a write refuses that batch, cuts its bytes off and lets the next one try', () => {
+  // A file size limit behaves as a full disk does: a short write first, then an error. It needs a process of its own.
+  const { failed, after, size, small } = runWithFileLimit(4);
+  expect(failed).toBe('BasaltError 507: the disk is full: nothing of this request was stored');
+  expect(after).toBe(failed);
+  expect(size).toBe(WAL_FILE_HEADER_BYTES + 3000);
+  expect(small).toBe('written');
 });
 
 test('a file cut by somebody else is not noticed as success of a later read', () => {
   const wal = makeWriter();
-  wal.append([Buffer.from('first')]);
+  append(wal, [Buffer.from('first')]);
   truncateSync(join(folder, wal.fileName), 0);
-  wal.append([Buffer.from('second')]);
+  append(wal, [Buffer.from('second')]);
   // Positions are absolute, so the later batch is where it was said to be.
   expect(
     bytes(wal.fileName)
@@ -156,7 +164,7 @@ test('a file cut by somebody else is not noticed as success of a later read', ()
 });
 
 /** Writes 3 KB batches under a limit of `kilobytes`, in a child process that runs today's source. */
-function runWithFileLimit(kilobytes: number): { failed: string; after: string; size: number } {
+function runWithFileLimit(kilobytes: number): { failed: string; after: string; size: number; small: string } {
   const source = join(import.meta.dirname, '..', '..', 'src');
   for (const file of [
     'ingest/wal-writer',
@@ -178,11 +186,19 @@ function runWithFileLimit(kilobytes: number): { failed: string; after: string; s
   const script = `
     import { statSync } from 'node:fs';
     import { WalWriter } from ${JSON.stringify(join(folder, 'src/ingest/wal-writer.js'))};
-    const wal = new WalWriter(${JSON.stringify(join(folder, 'wal'))}, 'boot-1', new SharedArrayBuffer(4));
-    const attempt = () => { try { wal.append([Buffer.alloc(3000, 1)]); return 'written'; } catch (error) { return String(error); } };
-    const results = [attempt(), attempt(), attempt()];
-    const size = statSync(${JSON.stringify(join(folder, 'wal/boot-1-000000.wal'))}).size;
-    process.stdout.write(JSON.stringify({ first: results[0], failed: results[1], after: results[2], size }));`;
+    const wal = new WalWriter(${JSON.stringify(join(folder, 'wal'))}, '${BOOT}', 1, new SharedArrayBuffer(4));
+    const attempt = (bytes) => {
+      try {
+        wal.ready();
+        wal.append([Buffer.alloc(bytes, 1)], 1);
+        return 'written';
+      } catch (error) {
+        return error.name + ' ' + error.status + ': ' + error.message;
+      }
+    };
+    const [first, failed, after] = [attempt(3000), attempt(3000), attempt(3000)];
+    const { size } = statSync(${JSON.stringify(join(folder, 'wal', `${BOOT}-1-000000.wal`))});
+    process.stdout.write(JSON.stringify({ first, failed, after, size, small: attempt(1000) }));`;
   writeFileSync(join(folder, 'script.js'), script);
   const command = `ulimit -f ${kilobytes}; exec ${process.execPath} ${join(folder, 'script.js')}`;
   const result = JSON.parse(execFileSync('bash', ['-c', command], { encoding: 'utf8' }));

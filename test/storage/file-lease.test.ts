@@ -59,8 +59,13 @@ function walFiles() {
   const folder = temporaryFolder();
   const quarantine = temporaryFolder();
   const gone: string[] = [];
+  const retired: string[] = [];
   const disposals = new FileDisposals((path, error) => expect.fail(`${path}: ${error}`));
-  const files = new WalFiles(folder, quarantine, disposals, (name) => gone.push(name));
+  const retire = async (name: string) => retired.push(name);
+  const files = new WalFiles(folder, quarantine, disposals, retire, (name) => {
+    expect(retired, 'noted for good before it goes').toContain(name);
+    gone.push(name);
+  });
   const create = (name: string) => {
     writeFileSync(join(folder, name), 'frames');
     return files.touch(name, 6);

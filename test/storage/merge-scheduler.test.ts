@@ -13,10 +13,11 @@ import {
   PARTITIONS_MAX,
 } from '../../src/config/limits.js';
 import { FileLease } from '../../src/storage/file-lease.js';
+import type { MergeInputs, WrittenSegment } from '../../src/storage/merge-inputs.js';
 import { MergeScheduler, pickBlocks } from '../../src/storage/merge-scheduler.js';
 import { mergeSize } from '../../src/storage/merge-size.js';
 import type { MergeTask } from '../../src/storage/merge-task.js';
-import type { MergeInputs, Store, WrittenSegment } from '../../src/storage/store.js';
+import type { Store } from '../../src/storage/store.js';
 import { type LiveBlock, type LiveSegment, Stream } from '../../src/storage/stream.js';
 
 const NOW = 1_000_000_000;

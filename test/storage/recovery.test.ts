@@ -36,7 +36,15 @@ function walBytes(
       'logs',
     );
     const sequence = index + 10;
-    const header = encodeFrame({ sequence, organization: 'org', stream, rows, blockBytes: block.length });
+    const home = { boot: 'b00700000001', worker: 1, file: 0, frame: index };
+    const header = encodeFrame({
+      sequence,
+      organization: 'org',
+      stream,
+      rows,
+      blockBytes: block.length,
+      home,
+    });
     parts.push(header, block);
     frames.push({
       frameAt: at,
@@ -166,7 +174,7 @@ test('a flip of any bit of the file header loses no frame, and is reported', () 
 
 test('bytes in a damaged region that look like a frame do not end the search', () => {
   const decoy = Buffer.alloc(64, 0xff);
-  for (const at of [0, 13, 40]) decoy.writeUInt32LE(FRAME_MAGIC, at);
+  for (const at of [0, 13, 40]) FRAME_MAGIC.copy(decoy, at);
   const { bytes, frames } = walBytes(['a', 'b']);
   const second = frames[1] as Written;
   const spliced = Buffer.concat([bytes.subarray(0, second.frameAt), decoy, bytes.subarray(second.frameAt)]);
@@ -198,6 +206,7 @@ test('a frame that disagrees with its block is damage', () => {
     stream: 's',
     rows,
     blockBytes: block.length + 8,
+    home: { boot: 'b00700000001', worker: 1, file: 0, frame: 0 },
   });
   const spliced = Buffer.concat([
     bytes.subarray(0, first.frameAt),

@@ -60,6 +60,7 @@ export class StoreBench {
         walEpoch,
         bootId,
         walDirectory: this.layout.wal,
+        journalDirectory: this.layout.journal,
       },
       1,
     );

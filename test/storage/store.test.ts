@@ -191,11 +191,11 @@ describe('a restart', () => {
     bench.ingestIds('logs', [1]);
     await bench.store.close();
     const newer = Buffer.from(encodeFileHeader(1));
-    newer.writeUInt32LE(2, 8);
+    newer.writeUInt32LE(3, 8);
     newer.writeUInt32LE(crc32(newer.subarray(0, WAL_FILE_HEADER_BYTES - 4)), WAL_FILE_HEADER_BYTES - 4);
     writeFileSync(
       join(bench.layout.wal, 'newer.wal'),
-      Buffer.concat([newer, Buffer.alloc(5000, 'frames of version 2')]),
+      Buffer.concat([newer, Buffer.alloc(5000, 'frames of version 3')]),
     );
     writeFileSync(join(bench.layout.wal, 'foreign.wal'), 'not ours');
     try {
@@ -269,6 +269,7 @@ describe('damage in the middle of a WAL file', () => {
     expect(await bench.ids('logs')).toEqual([1, 3]);
     expect(bench.log.filter(({ level }) => level === 'error')).toMatchObject([
       { file, damage: [{ offset: starts[1] }] },
+      { loss: { file, stream: 'logs', frames: 1, rows: 1 } },
     ]);
     await bench.flush();
     expect(bench.walFiles()).toEqual([]);

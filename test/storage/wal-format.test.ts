@@ -1,4 +1,5 @@
 /** Bytes of WAL file headers and frame headers: round trip, every single-bit flip, every cut. */
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -7,11 +8,21 @@ import {
   encodeFileHeader,
   encodeFrame,
   FRAME_HEADER_BYTES_MAX,
+  parseWalFileName,
   WAL_FILE_HEADER_BYTES,
   WAL_MAGIC,
+  walFileName,
 } from '../../src/storage/wal-format.js';
 
-const example = { sequence: 42, organization: 'default', stream: 'logs', rows: 1000, blockBytes: 123_456 };
+const home = { boot: 'b00700000001', worker: 3, file: 17, frame: 4 };
+const example = {
+  sequence: 42,
+  organization: 'default',
+  stream: 'logs',
+  rows: 1000,
+  blockBytes: 123_456,
+  home,
+};
 
 function eachBitFlip(bytes: Uint8Array, check: (flipped: Buffer, bit: number) => void): void {
   for (let bit = 0; bit < bytes.length * 8; bit++) {
@@ -53,6 +64,12 @@ describe('frame header', () => {
       stream: name,
       rows: fc.nat(2 ** 32 - 1),
       blockBytes: fc.nat(2 ** 32 - 1),
+      home: fc.record({
+        boot: fc.stringMatching(/^[0-9a-f]{12}$/),
+        worker: fc.nat(2 ** 16 - 1),
+        file: fc.nat(2 ** 32 - 1),
+        frame: fc.nat(2 ** 32 - 1),
+      }),
     });
     fc.assert(
       fc.property(frames, fc.uint8Array({ maxLength: 20 }), (frame, block) => {
@@ -84,6 +101,34 @@ describe('frame header', () => {
     for (let length = 0; length < bytes.length; length++) {
       expect(decodeFrame(Buffer.from(bytes.subarray(0, length))), `${length} bytes`).toMatch(/cut off/);
     }
+  });
+
+  test('of version 1 is read as it was written then', () => {
+    const bytes = Buffer.alloc(48);
+    bytes.write('BSWF', 0, 'latin1');
+    bytes.writeBigUInt64LE(7n, 8);
+    bytes.writeUInt32LE(100, 16);
+    bytes.writeUInt32LE(3, 20);
+    bytes.writeUInt16LE(3, 24);
+    bytes.writeUInt16LE(4, 26);
+    bytes.write('orglogs', 32, 'latin1');
+    bytes.writeUInt32LE(crc32(bytes.subarray(8, 40)), 4);
+    expect(decodeFrame(bytes)).toEqual({
+      sequence: 7,
+      organization: 'org',
+      stream: 'logs',
+      rows: 3,
+      blockBytes: 100,
+      headerBytes: 40,
+    });
+  });
+
+  test('names of files are read back, and those of others are none', () => {
+    const { frame: _, ...file } = home;
+    expect(walFileName(home)).toBe('b00700000001-3-000017.wal');
+    expect(parseWalFileName(walFileName(home))).toEqual(file);
+    for (const name of ['copy.wal', 'b00700000001-3-17.wal', 'b00700000001-3-000017.wal.bak'])
+      expect(parseWalFileName(name)).toBeUndefined();
   });
 
   test('random bytes never decode and never throw', () => {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { loadConfig } from '../../config/index.js';
+import { countText } from '../../maintenance/problem.js';
 import { dataLayout } from '../../storage/layout.js';
 import { CliError } from '../failure.js';
 import { CheckProgress } from '../verify/progress.js';
@@ -11,6 +12,7 @@ import { planText } from './plan-text.js';
 interface RepairOptions {
   dryRun?: boolean;
   yes?: boolean;
+  acknowledge?: boolean;
 }
 
 export function addRepairCommand(program: Command): void {
@@ -20,6 +22,10 @@ export function addRepairCommand(program: Command): void {
     .argument('[data_dir]', 'the data directory (default: the configured one)')
     .option('--dry-run', 'show what would be done, and do nothing')
     .option('--yes', 'do not ask')
+    .option(
+      '--acknowledge',
+      'say that lost records of the write-ahead log are known: answers are partial no more',
+    )
     .action(async (directory: string | undefined, options: RepairOptions) => repair(directory, options));
 }
 
@@ -38,9 +44,19 @@ export async function repair(
   const maintenance = await import('../../maintenance/repair.js');
   const { surveyDirectory } = await import('../../maintenance/survey-directory.js');
   if (isLocked(layout.lock))
-    throw new CliError(`${layout.root} is in use by a running server`, 'stop the server, then repair');
+    throw new CliError(
+      `${layout.root} is in use by a running server`,
+      options.acknowledge
+        ? 'POST /node/losses/acknowledge does it while the server runs'
+        : 'stop the server, then repair',
+    );
+  process.umask(0o077);
   const lock = DataLock.acquire(layout.lock);
   try {
+    if (options.acknowledge) {
+      out.write(`${countText(await acknowledgeLosses(layout.catalog), 'loss', 'losses')} acknowledged\n`);
+      return;
+    }
     const progress = new CheckProgress();
     const findings = await surveyDirectory(layout, progress).finally(() => progress.stop());
     const plan = planRepair(layout, findings);
@@ -54,6 +70,17 @@ export async function repair(
     out.write(`done; what was moved aside is in ${layout.quarantine}\n`);
   } finally {
     lock.release();
+  }
+}
+
+async function acknowledgeLosses(path: string): Promise<number> {
+  if (!existsSync(path)) throw new CliError(`${path} is not there: repair first, without --acknowledge`);
+  const { Catalog } = await import('../../storage/catalog.js');
+  const catalog = new Catalog(path);
+  try {
+    return catalog.acknowledgeLosses({}, Date.now() * 1000);
+  } finally {
+    catalog.close();
   }
 }
 
