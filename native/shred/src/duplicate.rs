@@ -3,7 +3,9 @@
 
 use crate::cursor::Cursor;
 use crate::escape::decode_string;
+use crate::flatten::fold_key;
 use crate::slots::key_end;
+use basalt_block::column::TIME_COLUMN;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -17,11 +19,11 @@ struct Member {
 /// objects. `levels` bounds the recursion.
 pub(crate) fn without_duplicates(cursor: Cursor, start: usize, levels: usize) -> Vec<u8> {
     let mut text = Vec::new();
-    write_object(cursor, start, levels, &mut text);
+    write_object(cursor, start, levels, true, &mut text);
     text
 }
 
-fn write_object(cursor: Cursor, start: usize, levels: usize, into: &mut Vec<u8>) {
+fn write_object(cursor: Cursor, start: usize, levels: usize, is_record: bool, into: &mut Vec<u8>) {
     let members = members_of(cursor, start);
     let keys: Vec<Vec<u8>> = members.iter().map(|member| decoded(cursor, member)).collect();
     let last: HashMap<&[u8], usize> = keys
@@ -39,13 +41,21 @@ fn write_object(cursor: Cursor, start: usize, levels: usize, into: &mut Vec<u8>)
         }
         into.extend_from_slice(&cursor.bytes[member.key.clone()]);
         into.push(b':');
-        if levels > 1 && cursor.peek(member.value.start) == b'{' {
-            write_object(cursor, member.value.start, levels - 1, into);
+        // What is kept as it was sent: an empty object, and an object where the time should be.
+        let is_kept = cursor.peek(cursor.space(member.value.start + 1)) == b'}' || (is_record && is_time(key));
+        if levels > 1 && cursor.peek(member.value.start) == b'{' && !is_kept {
+            write_object(cursor, member.value.start, levels - 1, false, into);
         } else {
             into.extend_from_slice(&cursor.bytes[member.value.clone()]);
         }
     }
     into.push(b'}');
+}
+
+fn is_time(key: &[u8]) -> bool {
+    let mut name = Vec::new();
+    fold_key(key, &mut name);
+    name == TIME_COLUMN.as_bytes()
 }
 
 fn decoded(cursor: Cursor, member: &Member) -> Vec<u8> {

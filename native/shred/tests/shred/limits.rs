@@ -26,7 +26,7 @@ fn columns_beyond_the_limit_overflow() {
     );
     let (rows, outcome) = shred_limited(body, Json, &limits);
     assert_eq!(outcome.failed, 0);
-    assert_eq!(overflow(&rows[0]), Some(r#"{"c":"x\n","d_e":[1, 2]}"#));
+    assert_eq!(overflow(&rows[0]), Some(r#"{"c":"x\n","d_e":[1, 2],"d_g":{}}"#));
     assert_eq!(overflow(&rows[1]), Some(r#"{"c":3}"#));
     assert_eq!(overflow(&rows[2]), None);
     assert_eq!(overflow(&rows[3]), None);
