@@ -74,9 +74,11 @@ export function replay<B extends FoundBlock>({ catalog, files, journals }: Repla
   };
   const done = (home: string, key: string, sequence: number) =>
     gone(home) || sequence <= (merged.get(`${home}\0${key}`) ?? 0) || sequence <= (voidUpTo.get(key) ?? 0);
-  // Its own file before any copy.
+  // Its own file before any copy; and of frames that do not tell, the file that the catalog knows.
+  const known = new Set([...catalog.walMerged, ...catalog.walFiles].map(({ file }) => file));
+  const ordered = [...files].sort(([a], [b]) => Number(known.has(b)) - Number(known.has(a)));
   for (const own of [true, false]) {
-    for (const [liesIn, { blocks }] of files) {
+    for (const [liesIn, { blocks }] of ordered) {
       for (const block of blocks) {
         const { frame } = block;
         const home = frame.home ? walFileName(frame.home) : liesIn;

@@ -49,3 +49,31 @@ test('while it drains, new requests are refused with 503 or not taken at all', a
   await server.launch();
   expect(await server.client.number('SELECT count(*) FROM last')).toBe(1 + stored);
 });
+
+test('a search that goes on and a merge under way are not waited for', async () => {
+  const { client } = server;
+  for (let part = 0; part < 12; part++) {
+    const rows = Array.from({ length: 20_000 }, (_, index) => ({
+      id: part * 20_000 + index,
+      text: `row ${index} of ${part}`,
+    }));
+    await client.store('long', rows);
+  }
+  const slow = client.search('SELECT count(*) AS n FROM long a, long b WHERE a.id * b.id % 7 = 3', {
+    size: 10,
+  });
+  await sleep(500);
+  const flush = client.request('PUT', '/node/flush').catch(() => undefined);
+  await sleep(50);
+  const exit = await server.kill('SIGTERM');
+  expect(exit).toEqual({ code: 0, signal: null });
+  expect(server.log).toContain('stopped');
+  const answer = await slow.catch(() => undefined);
+  if (answer) {
+    expect(answer.status, answer.text).toBe(503);
+    expect(answer.text).toContain('the server is stopping');
+  }
+  expect([undefined, 200, 503]).toContain((await flush)?.status);
+  await server.launch();
+  expect(await server.client.number('SELECT count(*) FROM long')).toBe(240_000);
+});
