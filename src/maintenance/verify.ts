@@ -55,7 +55,12 @@ export async function verifyDirectory(layout: DataLayout, observer: SurveyObserv
     unknown = unknownSegments(contents, files);
   }
   report.problems.push(...missing, ...contradictions(contents, files), ...unknown);
-  report.problems.push(...walLosses(layout, contents, files, journals, running));
+  const losses = walLosses(layout, contents, files, journals, running);
+  report.problems.push(...losses);
+  // An end that was acknowledged is told as a loss, not as normal.
+  report.notes = report.notes.filter(
+    (note) => !losses.some(({ where }) => note.startsWith(`${where} ends in `)),
+  );
   report.notes.push(...harmlessSegments(contents, files));
   return report;
 }

@@ -60,6 +60,7 @@ function onlyWalFile(): string {
   return file;
 }
 
+/** `used` ends at the last byte that is not zero; a frame may have some more. */
 function change(path: string, edit: (bytes: Buffer, used: number) => Buffer): void {
   const bytes = readFileSync(path);
   writeFileSync(path, edit(bytes, bytes.findLastIndex((byte) => byte !== 0) + 1));
@@ -178,7 +179,7 @@ describe('what was never acknowledged is no loss', () => {
   ])('%s', async (_, tail) => {
     await server.kill();
     change(onlyWalFile(), (bytes, used) =>
-      Buffer.concat([bytes.subarray(0, used), tail ?? bytes.subarray(32, 300)]),
+      Buffer.concat([bytes.subarray(0, used + 16), tail ?? bytes.subarray(32, 300)]),
     );
     await server.launch();
     expect(await missingIds()).toEqual([]);
@@ -226,12 +227,14 @@ describe('a frame counts once', () => {
     [
       'its frames again behind its end',
       (path) =>
-        change(path, (bytes, used) => Buffer.concat([bytes.subarray(0, used), bytes.subarray(32, used)])),
+        change(path, (bytes, used) =>
+          Buffer.concat([bytes.subarray(0, used + 16), bytes.subarray(32, used)]),
+        ),
     ],
     [
       'the file behind its end',
       (path) =>
-        change(path, (bytes, used) => Buffer.concat([bytes.subarray(0, used), bytes.subarray(0, used)])),
+        change(path, (bytes, used) => Buffer.concat([bytes.subarray(0, used + 16), bytes.subarray(0, used)])),
     ],
     [
       'another name, in place of its own',
