@@ -8,6 +8,7 @@ use datafusion::common::{DataFusionError, SchemaError};
 use serde::Serialize;
 
 use crate::suggest::nearest;
+use crate::wording::{worded, written, wrong_arguments};
 
 pub const INVALID_SQL: u32 = 20001;
 pub const STREAM_NOT_FOUND: u32 = 20002;
@@ -36,7 +37,7 @@ pub struct SqlError {
     pub line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
-    /// The unknown name as it was written, for finding its place.
+    /// The name that is wrong as it was written, for finding its place.
     #[serde(skip)]
     pub(crate) unknown: Option<String>,
 }
@@ -66,8 +67,12 @@ impl SqlError {
         }
     }
 
+    /// What more there is to say; nothing where the message says it already.
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        let detail = detail.into();
+        if !self.message.contains(&detail) {
+            self.detail = Some(detail);
+        }
         self
     }
 
@@ -112,13 +117,17 @@ impl SqlError {
             DataFusionError::ArrowError(inner, _) => {
                 SqlError::new(EXECUTION, format!("Search SQL execute error: {}", arrow_text(inner)))
             }
-            other => SqlError::new(EXECUTION, format!("Search SQL execute error: {}", text(other))),
+            other => SqlError::new(EXECUTION, format!("Search SQL execute error: {}", worded(&text(other)))),
         }
     }
 
     /// The error of a statement for whose aggregates a scan failed.
     pub fn of_scan(error: &ScanError) -> Self {
-        SqlError::new(EXECUTION, format!("Search SQL execute error: {error}"))
+        let text = match error {
+            ScanError::Function { name, what } => format!("{name}: {}", worded(what)),
+            other => other.to_string(),
+        };
+        SqlError::new(EXECUTION, format!("Search SQL execute error: {text}"))
     }
 }
 
@@ -175,8 +184,14 @@ fn root(error: &DataFusionError) -> &DataFusionError {
 
 fn own(error: &(dyn std::error::Error + Send + Sync + 'static)) -> SqlError {
     match error.downcast_ref::<SqlError>() {
-        Some(error) => error.clone(),
-        None => SqlError::new(EXECUTION, error.to_string()),
+        Some(error) => SqlError {
+            message: written(&error.message),
+            ..error.clone()
+        },
+        None => SqlError::new(
+            EXECUTION,
+            format!("Search SQL execute error: {}", worded(&error.to_string())),
+        ),
     }
 }
 
@@ -199,7 +214,6 @@ fn convert(error: &DataFusionError, functions: &dyn Fn() -> Vec<String>) -> SqlE
             None if is_mismatch(message) => mismatch(message.clone()),
             None => invalid(message.clone()),
         },
-        DataFusionError::NotImplemented(message) => invalid(format!("not supported: {message}")),
         other => invalid(text(other)),
     }
 }
@@ -224,7 +238,7 @@ fn wrong_call(message: &str) -> Option<SqlError> {
     let (_, told) = message.split_once("coercion failed with: External error: ")?;
     [INVALID_SQL, TYPE_MISMATCH].into_iter().find_map(|code| {
         let (message, _) = told.split_once(&format!(" ({code})"))?;
-        Some(SqlError::new(code, message).with_detail(message))
+        Some(SqlError::new(code, written(message)))
     })
 }
 
@@ -248,18 +262,18 @@ fn is_mismatch(message: &str) -> bool {
     TEXTS.iter().any(|text| message.contains(text))
 }
 
-fn invalid(detail: impl Into<String>) -> SqlError {
-    let detail = detail.into();
-    SqlError::new(INVALID_SQL, format!("Search SQL not valid: {}", first_line(&detail))).with_detail(detail)
+fn invalid(told: impl Into<String>) -> SqlError {
+    SqlError::new(INVALID_SQL, format!("Search SQL not valid: {}", worded(&told.into())))
 }
 
-fn mismatch(detail: impl Into<String>) -> SqlError {
-    let detail = detail.into();
-    SqlError::new(
-        TYPE_MISMATCH,
-        format!("no compatible data type: {}", first_line(&detail)),
-    )
-    .with_detail(detail)
+fn mismatch(told: impl Into<String>) -> SqlError {
+    let told = told.into();
+    match wrong_arguments(&told) {
+        Some((function, text)) => {
+            SqlError::new(TYPE_MISMATCH, format!("no compatible data type: {text}")).about(function)
+        }
+        None => SqlError::new(TYPE_MISMATCH, format!("no compatible data type: {}", worded(&told))),
+    }
 }
 
 fn first_line(text: &str) -> &str {
@@ -279,7 +293,7 @@ fn arrow_text(error: &ArrowError) -> String {
         ArrowError::CastError(text)
         | ArrowError::ParseError(text)
         | ArrowError::ComputeError(text)
-        | ArrowError::InvalidArgumentError(text) => text.clone(),
-        other => other.to_string(),
+        | ArrowError::InvalidArgumentError(text) => worded(text),
+        other => worded(&other.to_string()),
     }
 }

@@ -32,7 +32,9 @@ mod shadow;
 mod stability;
 mod stream_table;
 mod suggest;
+mod syntax;
 mod wide;
+mod wording;
 
 pub use clock::ClockBounds;
 pub use context::{ColumnInfo, FieldType, PlanContext, StreamInfo};

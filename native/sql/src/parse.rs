@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 
 use crate::distinct_from::as_operators;
 use crate::error::{INVALID_SQL, SqlError};
+use crate::syntax::told;
 
 /// Longest statement, in bytes.
 pub const SQL_BYTES_MAX: usize = 1 << 20;
@@ -50,7 +51,10 @@ pub(crate) fn parse(sql: &str) -> Result<Parsed, SqlError> {
     let dialect = PostgreSqlDialect {};
     let tokens = Tokenizer::new(&dialect, sql)
         .tokenize_with_location()
-        .map_err(|error| syntax(format!("{error}")).at(error.location.line, error.location.column))?;
+        .map_err(|error| {
+            let (text, _) = told(&error.to_string(), &[]);
+            syntax(text).at(error.location.line, error.location.column)
+        })?;
     check_depth(&tokens)?;
     parse_tokens(tokens)
 }
@@ -61,7 +65,7 @@ pub(crate) fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlErro
         .with_recursion_limit(NESTING_MAX)
         .with_tokens_with_locations(as_operators(tokens.clone()))
         .parse_statements()
-        .map_err(parser_error)?;
+        .map_err(|error| parser_error(error, &tokens))?;
     let mut last = None;
     for statement in statements {
         last = Some(only_query(statement)?);
@@ -115,26 +119,22 @@ fn refused(statement: &Statement) -> SqlError {
 }
 
 fn syntax(detail: String) -> SqlError {
-    SqlError::new(INVALID_SQL, format!("Search SQL not valid: {detail}")).with_detail(detail)
+    SqlError::new(INVALID_SQL, format!("Search SQL not valid: {detail}"))
 }
 
-fn parser_error(error: ParserError) -> SqlError {
+fn parser_error(error: ParserError, tokens: &[TokenWithSpan]) -> SqlError {
     match error {
         ParserError::RecursionLimitExceeded => syntax(format!(
             "brackets and subqueries nest deeper than the limit of {NESTING_MAX}"
         )),
         ParserError::ParserError(text) | ParserError::TokenizerError(text) => {
-            let (line, column) = place(&text).unwrap_or((0, 0));
-            syntax(text).at(line, column)
+            let (text, place) = told(&text, tokens);
+            match place {
+                Some(place) => syntax(text).at(place.line, place.column),
+                None => syntax(text),
+            }
         }
     }
-}
-
-/// The parser tells the place only in its text: "... at Line: 1, Column: 15".
-fn place(text: &str) -> Option<(u64, u64)> {
-    let (_, tail) = text.rsplit_once("Line: ")?;
-    let (line, column) = tail.split_once(", Column: ")?;
-    Some((line.parse().ok()?, column.trim_end().parse().ok()?))
 }
 
 /// Where a name with dots first stands, and whether it is called like a function there.

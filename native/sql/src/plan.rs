@@ -26,7 +26,7 @@ use crate::clock::{self, ClockBounds, Timeless};
 use crate::context::PlanContext;
 use crate::drift;
 use crate::encode::{Export, ExportFormat};
-use crate::error::{INVALID_SQL, SqlError};
+use crate::error::{INVALID_SQL, STREAM_NOT_FOUND, SqlError};
 use crate::functions::{HISTOGRAM, Histogram};
 use crate::leaf::LeafExec;
 use crate::optimize::optimize;
@@ -36,6 +36,7 @@ use crate::session::{function_names, state_for};
 use crate::shadow::rename_shadows;
 use crate::stability::Stability;
 use crate::wide;
+use crate::wording::worded;
 
 /// Planning recurses as deep as a statement nests, in large frames; see the limits in `parse`.
 const STACK_BYTES: usize = 64 << 20;
@@ -77,10 +78,10 @@ pub struct Timings {
 pub fn plan(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
     let guarded = || catch_unwind(AssertUnwindSafe(|| plan_for_a_while(sql, context)));
     stacker::grow(STACK_BYTES, guarded).unwrap_or_else(|panic| {
-        Err(
-            SqlError::new(INVALID_SQL, "Search SQL not valid: the planner failed on it")
-                .with_detail(reason(panic.as_ref())),
-        )
+        Err(SqlError::new(
+            INVALID_SQL,
+            format!("Search SQL not valid: {}", worded(&reason(panic.as_ref()))),
+        ))
     })
 }
 
@@ -128,8 +129,10 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
             .as_deref()
             .and_then(|name| place_of(name, &tokens).map(|(place, called)| (name, place, called)))
         {
-            Some((name, place, true)) => SqlError::no_function(name, &functions()).at(place.line, place.column),
-            Some((_, place, false)) => error.clone().at(place.line, place.column),
+            Some((name, place, true)) if error.code == STREAM_NOT_FOUND => {
+                SqlError::no_function(name, &functions()).at(place.line, place.column)
+            }
+            Some((_, place, _)) => error.clone().at(place.line, place.column),
             None => error,
         }
     };

@@ -82,7 +82,11 @@ pub fn compile(
         };
         typed.push((argument.clone(), column_type));
     }
-    let states = functions.states(name, &typed, distinct).map_err(ScanError::Request)?;
+    let states = functions.states(name, &typed, distinct);
+    let states = states.map_err(|what| ScanError::Function {
+        name: name.to_owned(),
+        what,
+    })?;
     let types = states.types().into_iter().enumerate();
     let fields = types.map(|(index, data_type)| (index.to_string(), data_type)).collect();
     let function = Function {

@@ -1,5 +1,6 @@
 //! Result rows as text, or as files.
 
+mod bounds;
 mod csv;
 mod decimals;
 mod export;
@@ -25,6 +26,7 @@ pub enum Format {
 
 /// The rows of all batches, whose columns are called `names`.
 pub(crate) fn encode(batches: &[RecordBatch], names: &[String], format: Format) -> Result<Vec<u8>, ArrowError> {
+    batches.iter().try_for_each(bounds::check)?;
     let batches: Vec<RecordBatch> = batches.iter().map(decimals::whole).collect::<Result<_, _>>()?;
     let batches = batches.as_slice();
     match format {

@@ -30,6 +30,7 @@ mod text;
 mod time_range;
 mod to_micros;
 mod top_values;
+mod version;
 mod zone;
 
 use std::sync::Arc;
@@ -41,7 +42,7 @@ use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, Scalar
 
 pub(crate) use checked::{checked, checked_negative, is_checked};
 pub use docs::FunctionInfo;
-pub(crate) use docs::{list, wrong_form};
+pub(crate) use docs::{forms, list, wrong_form};
 pub(crate) use drifted::{NUMBER_OF, TRUTH_OF, drifted, number_of};
 pub(crate) use fuzzy::fuzzy_match;
 pub(crate) use histogram::{HISTOGRAM, Histogram};
@@ -69,6 +70,7 @@ pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
         datetime::to_local_time(),
     ];
     functions.extend(over_time.into_iter().map(micros::over_micros));
+    functions.retain(|function| function.name() != "version");
     functions.extend(json_array::functions());
     functions.extend([
         scalar_of(array_text::ToArrayString::new()),
@@ -86,6 +88,7 @@ pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
         scalar_of(spath::Spath::new()),
         scalar_of(time_range::TimeRange::new()),
         scalar_of(to_micros::ToMicros::new()),
+        scalar_of(version::Version::new()),
     ]);
     functions
 }

@@ -8,8 +8,10 @@ mod search;
 mod tables;
 mod time;
 
+use std::collections::HashMap;
+
 use datafusion::common::DataFusionError;
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, SessionStateDefaults};
 use datafusion::logical_expr::Documentation;
 use serde::Serialize;
 
@@ -67,6 +69,30 @@ pub(crate) fn wrong_form(name: &str) -> DataFusionError {
     SqlError::new(INVALID_SQL, format!("Search SQL not valid: {text}"))
         .with_detail(text)
         .into()
+}
+
+/// How calls are written, by the name of the function. Of those that depend on a query the table has the form.
+pub(crate) fn forms() -> HashMap<String, String> {
+    let written = |name: &str, documentation: Option<&Documentation>| match (entry(name), documentation) {
+        (Some(entry), _) => Some(entry.form.to_owned()),
+        (None, documentation) => Some(documentation?.syntax_example.lines().next()?.trim().to_owned()),
+    };
+    let scalar = super::scalar();
+    let aggregate = super::aggregate();
+    let window = SessionStateDefaults::default_window_functions();
+    let scalar = scalar
+        .iter()
+        .map(|function| (function.name(), function.documentation()));
+    let aggregate = aggregate
+        .iter()
+        .map(|function| (function.name(), function.documentation()));
+    let window = window
+        .iter()
+        .map(|function| (function.name(), function.documentation()));
+    let all = scalar.chain(aggregate).chain(window);
+    all.filter_map(|(name, documentation)| Some((name.to_owned(), written(name, documentation)?)))
+        .filter(|(_, form)| !form.is_empty())
+        .collect()
 }
 
 /// Every function that may be called, by name. Functions over functions may not: the dialect has no way to write one.

@@ -1,4 +1,4 @@
-//! Functions that make rows.
+//! Functions that make rows, and of the program itself.
 
 use super::Entry;
 
@@ -8,6 +8,12 @@ pub(super) const ALL: &[Entry] = &[
         form: "generate_series(first, last [, step])",
         about: "Rows with the numbers or times from the first up to and with the last, in a column value.",
         example: "SELECT * FROM generate_series(1, 3)",
+    },
+    Entry {
+        name: "version",
+        form: "version()",
+        about: "The name and the version of the program.",
+        example: "SELECT version()",
     },
     Entry {
         name: "range",
