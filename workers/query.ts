@@ -70,7 +70,7 @@ function perform(task: QueryTask): unknown {
     case 'feed':
       return feed(task);
     case 'openExport':
-      return openExport(task.plan, task.format);
+      return openExport(task.plan, JSON.stringify(task.options));
     case 'finishExport':
       return finishExport(task.file);
     case 'freeExport':

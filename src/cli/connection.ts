@@ -1,7 +1,7 @@
 /** Where the server is and who asks: the options that `ingest` and `query` share. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Config, loadConfig } from '../config/index.js';
 import { CliError } from './failure.js';
 
@@ -22,12 +22,20 @@ export interface Connection {
 
 export function addConnectionOptions(command: Command): Command {
   return command
-    .option('--org <name>', 'organization', 'default')
-    .option('--url <url>', 'server (default: http:// and the configured address)')
-    .option('--user <email>', 'user (default: BASALT_ROOT_USER_EMAIL, else root@example.com)')
-    .option(
-      '--password <text>',
-      'password (default: BASALT_ROOT_USER_PASSWORD, else the root-password file in the data directory)',
+    .addOption(new Option('--org <name>', 'organization').env('BASALT_ORG').default('default'))
+    .addOption(
+      new Option('--url <url>', 'server (default: http:// and the configured address)').env('BASALT_URL'),
+    )
+    .addOption(
+      new Option('--user <email>', 'user (default: BASALT_ROOT_USER_EMAIL, else root@example.com)').env(
+        'BASALT_USER',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--password <text>',
+        'password (default: BASALT_ROOT_USER_PASSWORD, else the root-password file in the data directory)',
+      ).env('BASALT_PASSWORD'),
     );
 }
 

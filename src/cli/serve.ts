@@ -1,7 +1,14 @@
 /** `basalt serve`: every configuration key is also a flag. */
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { CONFIG_KEYS, type Config, type ConfigKey, environmentName, loadConfig } from '../config/index.js';
+import {
+  CONFIG_KEYS,
+  type Config,
+  type ConfigKey,
+  environmentName,
+  loadConfig,
+  unusedVariables,
+} from '../config/index.js';
 
 type ServeOptions = Partial<Record<ConfigKey, string>> & { config?: string; printConfig?: boolean };
 
@@ -19,6 +26,8 @@ export function addServeCommand(program: Command): void {
     .option('--print-config', 'print the configuration as it is in effect, and stop')
     .action(async ({ config: file, printConfig, ...flags }: ServeOptions) => {
       const config = loadConfig(flags, process.env, file ?? process.env.BASALT_CONFIG);
+      for (const name of unusedVariables(process.env))
+        process.stderr.write(`warning: ${name} is no setting of the server and is not used\n`);
       if (printConfig) {
         process.stdout.write(printableConfig(config));
         return;

@@ -94,8 +94,32 @@ export function environmentName(key: string): string {
   return `BASALT_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-/** Variables that start with BASALT_ but belong to the build or the tests. */
-const FOREIGN_VARIABLES = new Set(['BASALT_CACHE_DIR', 'BASALT_TEST_LONG', 'BASALT_CONFIG', 'BASALT_SEED']);
+/** Variables that start with BASALT_ but belong to the build, the tests, or the commands that speak to a server. */
+const FOREIGN_VARIABLES = new Set([
+  'BASALT_CACHE_DIR',
+  'BASALT_TEST_LONG',
+  'BASALT_CONFIG',
+  'BASALT_SEED',
+  'BASALT_URL',
+  'BASALT_ORG',
+  'BASALT_USER',
+  'BASALT_PASSWORD',
+]);
+
+const PREFIX = 'BASALT_';
+
+/** What Kubernetes and Docker set in every container for a service that is called basalt. */
+const SERVICE_LINK =
+  /^BASALT_(?:\w+_)?(?:PORT(?:_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)?|SERVICE_(?:HOST|PORT)(?:_\w+)?)$/;
+
+/** Variables with our prefix that mean nothing to us. One that is nearly the name of a setting is an error instead (loadConfig). */
+export function unusedVariables(environment: NodeJS.ProcessEnv): string[] {
+  const known = new Set(CONFIG_KEYS.map(environmentName));
+  return Object.keys(environment).filter(
+    (name) =>
+      name.startsWith(PREFIX) && !known.has(name) && !FOREIGN_VARIABLES.has(name) && !SERVICE_LINK.test(name),
+  );
+}
 
 function refuseUnknown(found: string, known: string[], source: string): never {
   const near = nearestName(found, known);
@@ -128,10 +152,14 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): Record<string, unknown
   const names = new Map(CONFIG_KEYS.map((key) => [environmentName(key), key]));
   const values: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(environment)) {
-    if (!name.startsWith('BASALT_') || FOREIGN_VARIABLES.has(name) || value === undefined) continue;
     const key = names.get(name);
-    if (!key) refuseUnknown(name, [...names.keys()], 'environment');
-    values[key] = value;
+    if (key && value !== undefined) values[key] = value;
+  }
+  const bare = (name: string) => name.slice(PREFIX.length);
+  for (const name of unusedVariables(environment)) {
+    // A setting that is misspelt must not be passed over; what is far from all of them is somebody else's.
+    if (nearestName(bare(name), [...names.keys()].map(bare)) !== undefined)
+      refuseUnknown(name, [...names.keys()], 'environment');
   }
   return values;
 }

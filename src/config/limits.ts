@@ -216,6 +216,9 @@ export const EXPORT_PART_ROWS = 32 * 1024;
 /** Seconds that an export waits for its reader to take a piece. */
 export const EXPORT_STALL_SECONDS = 60;
 
+/** Of a search that is answered as a file, kept back until it is known whether all rows are in it. */
+export const SEARCH_FILE_HELD_BYTES_MAX = 8 * 1024 * 1024;
+
 /** Exports whose number of rows can still be asked for. */
 export const EXPORTS_REMEMBERED_MAX = 1000;
 

@@ -1,25 +1,23 @@
 /** Results as files: `_export` for a whole one, and `_search` for clients that accept no JSON. */
-import { EXPORT_STALL_SECONDS } from '../config/limits.js';
-import { requestError } from '../errors/index.js';
-import { type ExportBody, type ExportFormat, exportResult, parseExportBody } from '../query/export.js';
+import { EXPORT_STALL_SECONDS, SEARCH_FILE_HELD_BYTES_MAX } from '../config/limits.js';
+import { BasaltError, requestError } from '../errors/index.js';
+import type { ExportFormat, ExportOptions } from '../native/index.js';
+import { type ExportBody, exportResult, parseExportBody } from '../query/export.js';
 import type { Statement } from '../query/query-runner.js';
 import type { SearchService } from '../query/search.js';
 import { paging, parseSearchBody } from '../query/search-body.js';
-import type { Exchange, ReplyStream } from './exchange.js';
+import { statementParts } from '../query/statement-parts.js';
+import { exportOptions, fileOptions } from './export-options.js';
+import { FileReply } from './file-reply.js';
 import { replyError } from './reply-error.js';
 import type { Router } from './router.js';
 import { replyJson, type SearchRequest, searchRoute, TRACE_HEADER } from './search-request.js';
 
-const CONTENT_TYPES: Record<ExportFormat, string> = {
-  arrow: 'application/vnd.apache.arrow.stream',
-  csv: 'text/csv',
-  ndjson: 'application/x-ndjson',
-  parquet: 'application/vnd.apache.parquet',
-};
 /** A file has no place to say that acknowledged rows are lost. */
 const PARTIAL_HEADER = 'x-basalt-partial';
 
-const FORMATS = Object.keys(CONTENT_TYPES) as ExportFormat[];
+/** `true` where the answer of a search has not all rows; `unknown` where that could not be told before it was sent. */
+const TRUNCATED_HEADER = 'x-basalt-truncated';
 
 export function addExportRoutes(router: Router, search: SearchService): void {
   router
@@ -27,8 +25,9 @@ export function addExportRoutes(router: Router, search: SearchService): void {
       'POST',
       '/api/:organization/_export',
       searchRoute(async (request) => {
-        const format = exportFormat(request.exchange);
-        await sendFile(search, request, parseExportBody(request.body), format);
+        const options = exportOptions(request.exchange);
+        const body = parseExportBody(request.body);
+        await sendFile(search, request, body, statementOf(request, body), options);
       }),
     )
     .add(
@@ -44,41 +43,29 @@ export function addExportRoutes(router: Router, search: SearchService): void {
     );
 }
 
-/** The file format that the client asks of `_search`, if it does not want JSON. */
-export function acceptedFormat({ accept }: Exchange): ExportFormat | undefined {
-  const wanted = accept.split(',').map((type) => type.split(';')[0]?.trim());
-  return FORMATS.find((format) => wanted.includes(CONTENT_TYPES[format]));
-}
-
 /** Answers a `_search` with a file: its page of the result. */
 export async function sendSearchFile(
   search: SearchService,
   request: SearchRequest,
   format: ExportFormat,
 ): Promise<void> {
+  const options = fileOptions(request.exchange.query, format);
   const body = parseSearchBody(request.body);
-  const { sql, start_time, end_time, from, size } = body.query;
-  const query = { sql, start_time, end_time, from, size: paging(size).size ?? size };
-  await sendFile(search, request, { ...body, query }, format);
+  const { sql, start_time, end_time, from, size: asked } = body.query;
+  const { size } = paging(asked);
+  const page: ExportBody = { ...body, query: { sql, start_time, end_time, from, size: size ?? asked } };
+  const statement = statementOf(request, page);
+  // A limit of its own goes before the page's.
+  if (size === null || statementParts(sql).clauses.limit !== undefined) {
+    return sendFile(search, request, page, statement, options);
+  }
+  // The row after the last tells that there are more.
+  const withNext = { ...statement, size: size + 1 };
+  await sendFile(search, request, page, withNext, { ...options, rowsMax: size });
 }
 
-/** @throws BasaltError 400 for a format that is not known */
-function exportFormat(exchange: Exchange): ExportFormat {
-  const named = exchange.query.get('format');
-  const format =
-    named === null ? (acceptedFormat(exchange) ?? 'ndjson') : FORMATS.find((each) => each === named);
-  if (format) return format;
-  throw requestError(400, `format '${named}' is not known`, { hint: `one of ${FORMATS.join(', ')}` });
-}
-
-async function sendFile(
-  search: SearchService,
-  { exchange, context }: SearchRequest,
-  body: ExportBody,
-  format: ExportFormat,
-): Promise<void> {
-  const { query } = body;
-  const statement: Statement = {
+function statementOf({ context }: SearchRequest, { query }: ExportBody): Statement {
+  return {
     organization: context.organization,
     sql: query.sql,
     range: { startTime: query.start_time, endTime: query.end_time },
@@ -88,34 +75,68 @@ async function sendFile(
     format: 'objects',
     useCache: false,
   };
+}
+
+async function sendFile(
+  search: SearchService,
+  { exchange, context }: SearchRequest,
+  body: ExportBody,
+  statement: Statement,
+  options: ExportOptions,
+): Promise<void> {
   const stalled = new AbortController();
-  let stream: ReplyStream | undefined;
-  const open = () => {
-    stream ??= exchange.stream(200, {
-      contentType: CONTENT_TYPES[format],
-      headers: {
-        [TRACE_HEADER]: context.traceId,
-        ...(search.lossNotes(context.organization, query.sql).length > 0
-          ? { [PARTIAL_HEADER]: 'losses' }
-          : {}),
-      },
-    });
-    return stream;
-  };
+  const reply = new FileReply(exchange, options.format, { [TRACE_HEADER]: context.traceId });
+  const hasLosses = search.lossNotes(context.organization, statement.sql).length > 0;
+  if (hasLosses) reply.addHeader(PARTIAL_HEADER, 'losses');
+  const held = new HeldStart(reply, options.rowsMax);
   const clientGone = AbortSignal.any([context.clientGone, stalled.signal]);
   try {
-    await exportResult(search, { ...context, clientGone }, body, statement, format, async (parts) => {
+    await exportResult(search, { ...context, clientGone }, body, statement, options, async (parts, rows) => {
       const timer = setTimeout(() => stalled.abort(), EXPORT_STALL_SECONDS * 1000);
       try {
-        for (const part of parts) await open().write(part);
+        await held.write(parts, rows);
       } finally {
         clearTimeout(timer);
       }
     });
-    open().end('');
+    await held.release();
+    reply.end();
   } catch (error) {
     // A file that ends too early must not look whole: the connection is cut instead.
-    if (stream) stream.cut();
+    if (reply.isOpen) await reply.fail(error instanceof BasaltError ? error.message : 'an internal error');
     else replyError(exchange, error, false, context.traceId);
+  }
+}
+
+/** Keeps the beginning of a file back until it is known whether it has all rows: the head of the answer says so. */
+class HeldStart {
+  private readonly pieces: Uint8Array[] = [];
+  private bytes = 0;
+  private isHeld: boolean;
+
+  constructor(
+    private readonly reply: FileReply,
+    private readonly rowsMax: number | undefined,
+  ) {
+    this.isHeld = rowsMax !== undefined;
+  }
+
+  /** @param rows of the result so far */
+  async write(parts: Iterable<Uint8Array>, rows: number): Promise<void> {
+    if (!this.isHeld) return this.reply.write(parts);
+    for (const part of parts) {
+      this.pieces.push(part.slice());
+      this.bytes += part.length;
+    }
+    const isTruncated = this.rowsMax !== undefined && rows > this.rowsMax;
+    if (!isTruncated && this.bytes <= SEARCH_FILE_HELD_BYTES_MAX) return;
+    this.reply.addHeader(TRUNCATED_HEADER, isTruncated ? 'true' : 'unknown');
+    await this.release();
+  }
+
+  async release(): Promise<void> {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    await this.reply.write(this.pieces);
   }
 }

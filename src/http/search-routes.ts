@@ -8,7 +8,8 @@ import { microseconds, parseBody, parseSearchBody, type SearchBody } from '../qu
 import { parsePartitionBody, searchPartition } from '../query/search-partition.js';
 import { beginStream, type StreamSearch, streamSearch } from '../query/search-stream.js';
 import { replyEvents } from './event-stream.js';
-import { acceptedFormat, sendSearchFile } from './export-routes.js';
+import { acceptedFormat } from './export-options.js';
+import { sendSearchFile } from './export-routes.js';
 import type { Router } from './router.js';
 import { applyParameters, replyJson, type SearchRequest, searchRoute } from './search-request.js';
 

@@ -16,7 +16,6 @@ import type {
   BlockSummary,
   CacheUse,
   ExportedRows,
-  ExportFormat,
   IngestGroup,
   IngestOutcome,
   MergeSelection,
@@ -97,7 +96,8 @@ interface NativeAddon {
   finishLeaf(run: number, leaf: number): void;
   advanceRun(run: number): RunProgress;
   takeRows(run: number, format: RowFormat): Rows;
-  openExport(plan: number, format: ExportFormat): number;
+  /** `options`: ExportOptions as JSON. */
+  openExport(plan: number, options: string): number;
   takeExport(run: number, file: number): ExportedRows;
   finishExport(file: number): Uint8Array;
   freeExport(file: number): void;

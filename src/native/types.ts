@@ -273,8 +273,24 @@ export interface RunProgress {
 
 export type RowFormat = 'objects' | 'arrays' | 'csv' | 'ndjson';
 
-/** A whole result as one file. csv has a header line; arrow is an IPC stream. */
-export type ExportFormat = 'arrow' | 'csv' | 'ndjson' | 'parquet';
+/** A whole result as one file. csv has a header line; arrow is an IPC file, arrows an IPC stream. */
+export type ExportFormat = 'arrow' | 'arrows' | 'csv' | 'ndjson' | 'parquet';
+export type ParquetCodec = 'zstd' | 'snappy' | 'gzip' | 'none';
+/** How `_timestamp` is written: as a whole number of microseconds, or as a moment in UTC. */
+export type TimestampType = 'int64' | 'timestamp';
+
+export interface ExportOptions {
+  format: ExportFormat;
+  /** Of parquet; zstd where it is not said. */
+  compression?: ParquetCodec;
+  /** ndjson has null columns too. */
+  nulls?: boolean;
+  /** ndjson begins with a line of the columns and their types. */
+  schema?: boolean;
+  timestampType?: TimestampType;
+  /** Rows past these are left out of the file; they count as rows all the same. */
+  rowsMax?: number;
+}
 
 export interface Rows {
   bytes: Uint8Array;

@@ -79,8 +79,8 @@ export interface QueryInput {
   context: () => PlanContext;
   /** Of the rows; a number is an export that they go to. */
   format: RowFormat | number;
-  /** Takes the bytes of an export as they come, each good until it resolves. The query waits for it, and holds no more than one piece. */
-  sink?: (bytes: Bytes) => void | Promise<void>;
+  /** Takes the bytes of an export as they come, each good until it resolves. The query waits for it, and holds no more than one piece. `rows`: of the result so far. */
+  sink?: (bytes: Bytes, rows: number) => void | Promise<void>;
   /** Rows come in the order of the snapshot's blocks, where the statement asks for no other: one piece is scanned after the other. */
   inOrder: boolean;
   /** Whether the pages that it reads are kept for other queries. */
@@ -325,7 +325,7 @@ class QueryExecution {
   private async give(bytes: Bytes): Promise<void> {
     const { sink } = this.input;
     if (sink) {
-      await Promise.race([sink(bytes), this.cancelled]);
+      await Promise.race([sink(bytes, this.rows), this.cancelled]);
       this.free([bytes]);
     } else {
       if ('held' in bytes) throw new Error('BUG: rows of an export without a sink');

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { EXPORT_PART_ROWS, EXPORT_WRITE_BYTES } from '../config/limits.js';
 import { requestError } from '../errors/index.js';
 import { bytesByPart } from '../native/held.js';
-import type { ExportFormat, TimeOrder } from '../native/index.js';
+import type { ExportOptions, TimeOrder } from '../native/index.js';
 import { addFigures, type Figures, noFigures } from './envelope.js';
 import { narrowed } from './prepare-search.js';
 import type { FileSink, Moment, QueryRunner, Statement } from './query-runner.js';
@@ -21,8 +21,6 @@ import {
   sharedMembers,
 } from './search-body.js';
 import { type TimeRange, timePartitions } from './time-partitions.js';
-
-export type { ExportFormat };
 
 const exportSchema = z.object({
   query: z.object({
@@ -45,8 +43,11 @@ export function parseExportBody(bytes: Uint8Array): ExportBody {
   return body;
 }
 
-/** Takes the next bytes of the file, each part good until the next one is asked for; resolves when it wants more. */
-export type PartsSink = (parts: Iterable<Uint8Array>) => Promise<void>;
+/**
+ * Takes the next bytes of the file, each part good until the next one is asked for; resolves when it wants more. `rows`: that the
+ * statement has given so far.
+ */
+export type PartsSink = (parts: Iterable<Uint8Array>, rows: number) => Promise<void>;
 
 export interface Exported {
   rows: number;
@@ -59,7 +60,7 @@ export async function exportResult(
   context: SearchContext,
   body: Pick<ExportBody, 'timeout' | 'search_type'>,
   statement: Statement,
-  format: ExportFormat,
+  options: ExportOptions,
   sink: PartsSink,
 ): Promise<Exported> {
   const { maxQueryRangeHours } = service.settings;
@@ -72,11 +73,12 @@ export async function exportResult(
   return service.track(context, body, statement, async ({ signal }) => {
     const exported: Exported = { rows: 0, bytes: 0 };
     const buffer = Buffer.allocUnsafe(EXPORT_WRITE_BYTES);
-    const write: FileSink = (bytes) => {
+    const write: FileSink = (bytes, rows) => {
       exported.bytes += bytes.length;
-      return sink(bytesByPart(bytes, buffer));
+      return sink(bytesByPart(bytes, buffer), rows);
     };
-    const figures = await writeFile(service.runner, statement, format, signal, write, exported);
+    const figures = await writeFile(service.runner, statement, options, signal, write, exported);
+    exported.rows = Math.min(exported.rows, options.rowsMax ?? Number.POSITIVE_INFINITY);
     service.exports.add(context.organization, context.traceId, exported);
     return { value: exported, figures };
   });
@@ -85,7 +87,7 @@ export async function exportResult(
 async function writeFile(
   runner: QueryRunner,
   statement: Statement,
-  format: ExportFormat,
+  options: ExportOptions,
   signal: AbortSignal,
   sink: FileSink,
   exported: Exported,
@@ -93,17 +95,17 @@ async function writeFile(
   const moment = runner.moment(statement);
   let figures = noFigures();
   try {
-    const file = await runner.openFile(statement, moment, format);
+    const file = await runner.openFile(statement, moment, options);
     try {
       const ranges = parts(statement, moment, file.order);
       for await (const answer of runParts(runner, statement, moment, ranges, signal, {
         file: file.handle,
-        sink,
+        sink: (bytes, rows) => sink(bytes, exported.rows + rows),
       })) {
         exported.rows += answer.result.rows;
         figures = addFigures(figures, answer.figures);
       }
-      await sink(await file.finish());
+      await sink(await file.finish(), exported.rows);
     } catch (error) {
       file.free();
       throw error;

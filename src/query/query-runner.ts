@@ -4,7 +4,7 @@ import type { Piscina } from 'piscina';
 import { QUERIES_RUNNING_MIN, QUERIES_RUNNING_PER_WORKER, QUERIES_WAITING_MAX } from '../config/limits.js';
 import { type QueryBudget, shareOf } from '../config/memory.js';
 import { requestError } from '../errors/index.js';
-import type { Bytes, ExportFormat, RowFormat, TimeOrder } from '../native/index.js';
+import type { Bytes, ExportOptions, RowFormat, TimeOrder } from '../native/index.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
 import type { Store } from '../storage/store.js';
 import type { LiveBlock, Stream } from '../storage/stream.js';
@@ -33,8 +33,8 @@ export interface Statement {
   useCache: boolean;
 }
 
-/** Takes the next bytes of a file, which are good until it resolves: it wants more then. */
-export type FileSink = (bytes: Bytes) => Promise<void>;
+/** Takes the next bytes of a file, which are good until it resolves: it wants more then. `rows`: of the run so far. */
+export type FileSink = (bytes: Bytes, rows: number) => Promise<void>;
 
 /** Where rows go instead of into the result. */
 export interface FileOutput {
@@ -151,7 +151,7 @@ export class QueryRunner {
   }
 
   /** Begins a file of the rows of the statement. @throws BasaltError 400 for one that has no rows of its own */
-  async openFile(statement: Statement, moment: Moment, format: ExportFormat): Promise<OpenFile> {
+  async openFile(statement: Statement, moment: Moment, file: ExportOptions): Promise<OpenFile> {
     const { nowUs, snapshots, resolved } = moment;
     const { planKey, options, names } = resolved;
     const { plans } = this.caches;
@@ -160,7 +160,11 @@ export class QueryRunner {
     try {
       const { handle: plan, analyze, order } = lease.plan;
       if (analyze) throw requestError(400, 'EXPLAIN ANALYZE cannot be exported', { hint: 'ask _search' });
-      const handle = await runTask<number>(this.pool, { kind: 'openExport', plan, format });
+      const handle = await runTask<number>(this.pool, {
+        kind: 'openExport',
+        plan,
+        options: file,
+      });
       return {
         handle,
         order,

@@ -2,7 +2,7 @@
 import type { ErrorFields } from '../errors/index.js';
 import type {
   Bytes,
-  ExportFormat,
+  ExportOptions,
   Ipc,
   PlanAnswer,
   RowFormat,
@@ -76,7 +76,7 @@ export interface FeedResult extends RunProgress {
 export interface OpenExportTask {
   kind: 'openExport';
   plan: number;
-  format: ExportFormat;
+  options: ExportOptions;
 }
 
 export interface FinishExportTask {

@@ -10,7 +10,7 @@ export async function writeLines(
   signal: AbortSignal,
   take: (lines: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const file = await runner.openFile(statement, moment, 'ndjson');
+  const file = await runner.openFile(statement, moment, { format: 'ndjson' });
   try {
     await runner.runPart(statement, moment, statement.range, signal, {
       file: file.handle,

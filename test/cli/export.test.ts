@@ -103,6 +103,21 @@ describe('basalt export', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  test('asks for the form that the name means, and for what the options say', async () => {
+    const asked = async (...args: string[]) => {
+      await server?.close();
+      await exportWith(whole, args);
+      return server?.requests[0]?.path.replace('/api/default/_export?', '');
+    };
+    expect(await asked('-o', 'a.arrow')).toBe('format=arrow');
+    expect(await asked('-o', 'a.feather')).toBe('format=arrow');
+    expect(await asked('-o', 'a.arrows')).toBe('format=arrows');
+    expect(await asked('-o', 'a.parquet', '--compression', 'snappy', '--timestamp-type', 'timestamp')).toBe(
+      'format=parquet&compression=snappy&timestamp_type=timestamp',
+    );
+    expect(await asked('--nulls', '--schema')).toBe('format=ndjson&nulls=true&schema=true');
+  });
+
   test('names what it cannot do', async () => {
     const noFormat = await exportWith(whole, ['--output', 'rows']);
     expect([noFormat.code, noFormat.stderr]).toEqual([1, expect.stringContaining('tells no format')]);

@@ -188,6 +188,126 @@ describe('basalt ingest', () => {
     expect(fake.requests).toHaveLength(0);
   });
 
+  test('takes arrays and records over several lines as records, of files and standard input, packed or not', async () => {
+    const fake = await serve(storeAll);
+    const records = [{ n: 1, text: 'a\nb' }, { n: 2, inner: { list: [1, { deep: true }] } }, { n: 3 }];
+    const pretty = file('pretty.json', JSON.stringify(records, null, 2));
+    const mark = Buffer.from([0xef, 0xbb, 0xbf]);
+    const oneByOne = gzipSync(
+      Buffer.concat([mark, Buffer.from(records.map((each) => JSON.stringify(each, null, 1)).join('\n'))]),
+    );
+    const result = await ingest(fake, [pretty, '-'], oneByOne);
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(linesOf(fake).map((line) => JSON.parse(line))).toEqual([...records, ...records]);
+  });
+
+  test('a document that is not whole stores what is, and says where to go on', async () => {
+    const fake = await serve(storeAll);
+    const path = file('cut.json', '[\n{"n":1},\n{"n":2},\n{"n":');
+    const result = await ingest(fake, [path]);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toContain(
+      `${path}:4: the input ends within this record; nothing from it on was sent`,
+    );
+    expect(result.stderr).toContain('--from-line 4 goes on there');
+    expect(linesOf(fake)).toEqual(['{"n":1}', '{"n":2}']);
+    writeFileSync(path, '[\n{"n":1},\n{"n":2},\n{"n":3}]');
+    const second = await ingest(fake, ['--from-line', '4', path]);
+    expect(second).toMatchObject({ code: 0, stderr: '' });
+    expect(linesOf(fake).at(-1)).toBe('{"n":3}');
+  });
+
+  test('--time-field takes the event time from a field and tells of records without it', async () => {
+    const fake = await serve(storeAll);
+    const path = file('timed.ndjson', '{"at":1700000000123456789}\n{"n":2}\ntext\n');
+    const result = await ingest(fake, ['--time-field', 'at', path]);
+    expect(result.code).toBe(0);
+    expect(linesOf(fake)).toEqual([
+      '{"at":1700000000123456789,"_timestamp":1700000000123456789}',
+      '{"n":2}',
+      '{"message":"text"}',
+    ]);
+    expect(result.stderr).toBe(
+      `2 records without 'at', which have the time of arrival, first at ${path}:2\n`,
+    );
+    const texts = await ingest(fake, ['--time-field', 'at', '--format', 'lines', path]);
+    expect([texts.code, texts.stderr]).toEqual([1, expect.stringContaining('--time-field is for JSON')]);
+  });
+
+  test('--on-bad-bytes replaces or leaves out, and says so; --from-line goes on after what failed', async () => {
+    const fake = await serve(storeAll);
+    const path = file('bad.log', Buffer.from('good\nna\u00efve\n{"k":"\u00ef"}\nlast\n', 'latin1'));
+    const replaced = await ingest(fake, ['--on-bad-bytes', 'replace', path]);
+    expect(replaced.code).toBe(0);
+    expect(linesOf(fake).map((line) => JSON.parse(line))).toEqual([
+      { message: 'good' },
+      { message: 'na\ufffdve' },
+      { k: '\ufffd' },
+      { message: 'last' },
+    ]);
+    expect(replaced.stderr).toContain(
+      `2 records with bytes that are not UTF-8, which were replaced by U+FFFD, first at ${path}:2`,
+    );
+    const skipped = await ingest(fake, ['--on-bad-bytes', 'skip', path]);
+    expect(skipped.code).toBe(0);
+    expect(skipped.stdout.toString()).toContain('2 records stored');
+    expect(skipped.stderr).toContain(`2 records left out that are not valid UTF-8, first at ${path}:2`);
+    const failed = await ingest(fake, [path]);
+    expect(failed.stderr).toContain('--from-line 2 goes on there');
+    const rest = await ingest(fake, ['--from-line', '4', path]);
+    expect(rest.code).toBe(0);
+    expect(rest.stdout.toString()).toContain('1 records stored');
+  });
+
+  test('a server that refuses half way: the place to go on from is told', async () => {
+    const fake = await serve((request, response, index, incoming) => {
+      if (index === 0) return storeAll(request, response, index, incoming);
+      response.writeHead(401).end('{"code":401,"message":"Unauthorized Access"}');
+    });
+    const path = file('many.log', Array.from({ length: 50_000 }, (_, n) => `line ${n}`).join('\n'));
+    const result = await ingest(fake, ['--parallel', '1', path]);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toContain(`not stored: ${path}:20001`);
+    expect(result.stderr).toContain('--from-line 20001 goes on there');
+  });
+
+  test('says what is no text, before anything of it is sent', async () => {
+    const fake = await serve(storeAll);
+    const tar = Buffer.concat([Buffer.alloc(257), Buffer.from('ustar'), Buffer.alloc(300)]);
+    const files: [string, Buffer, RegExp][] = [
+      ['a.parquet', Buffer.from('PAR1\x15\x04\x15'), /is a Parquet file: it is not understood[\s\S]*NDJSON/],
+      ['a.arrow', Buffer.from('ARROW1\0\0'), /is an Arrow file/],
+      ['a.arrows', Buffer.from([0xff, 0xff, 0xff, 0xff, 0x10, 0, 0, 0]), /is an Arrow stream/],
+      ['a.zip', Buffer.from('PK\x03\x04\x14\0'), /is a ZIP archive[\s\S]*unzip -p/],
+      ['a.zst', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 4]), /compressed by zstd[\s\S]*zstd -dc/],
+      ['a.xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]), /compressed by xz/],
+      ['a.bz2', Buffer.from('BZh91AY&SY\0\x01', 'latin1'), /compressed by bzip2/],
+      ['a.tar', tar, /is a tar archive/],
+      ['a.gz', gzipSync(tar), /is a tar archive/],
+      ['bom.txt', Buffer.from('\ufeffline\n', 'utf16le'), /is UTF-16 \(UTF-16LE\)[\s\S]*iconv/],
+      ['plain16.txt', Buffer.from('a line of text\n', 'utf16le'), /is UTF-16/],
+      ['big16.txt', Buffer.from('a line of text\n', 'utf16le').swap16(), /UTF-16BE/],
+    ];
+    for (const [name, bytes, told] of files) {
+      const result = await ingest(fake, [file(name, bytes)]);
+      expect([name, result.code, result.stderr]).toEqual([name, 1, expect.stringMatching(told)]);
+    }
+    expect(fake.requests).toHaveLength(0);
+    const words = await ingest(fake, [file('words.log', 'BZhang logged in\nORC is a word\n')]);
+    expect(words).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('the server, user, password and organization may come from the environment', async () => {
+    const fake = await serve(storeAll);
+    const env = { BASALT_URL: fake.url, BASALT_USER: 'u', BASALT_PASSWORD: 'p', BASALT_ORG: 'other' };
+    const result = await runCli(['ingest', '--stream', 's', '-'], { stdin: 'a', env, cwd: folder });
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(fake.requests[0]).toMatchObject({
+      path: '/api/other/s/_multi',
+      authorization: `Basic ${Buffer.from('u:p').toString('base64')}`,
+    });
+  });
+
   test('takes the password from the data directory', async () => {
     const fake = await serve(storeAll);
     file('root-password', 'secret\n');

@@ -55,7 +55,12 @@ test('lines over the limit are dropped one by one, wherever the chunks end', asy
 test('a plain line comes back from its record unchanged', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
-      const options = { format: 'lines', encoding: 'utf8', stripCarriageReturn: false } as const;
+      const options = {
+        format: 'lines',
+        encoding: 'utf8',
+        stripCarriageReturn: false,
+        badBytes: 'fail',
+      } as const;
       const record = recordOf(Buffer.from(text, 'utf8'), options);
       expect('json' in record && JSON.parse(record.json.toString('utf8'))).toEqual({ message: text });
     }),

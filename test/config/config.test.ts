@@ -10,6 +10,7 @@ import {
   isLoopback,
   loadConfig,
   parseAddress,
+  unusedVariables,
 } from '../../src/config/index.js';
 import * as limits from '../../src/config/limits.js';
 import { BasaltError } from '../../src/errors/index.js';
@@ -88,6 +89,22 @@ describe('sources', () => {
         { BASALT_TEST_LONG: '1', BASALT_CACHE_DIR: '/x', BASALT_SEED: '7', PATH: '/bin', BASALTIC: 'x' },
       ),
     ).not.toThrow();
+  });
+
+  test('nor do those of clients, of containers and of strangers stop the server', () => {
+    const clients = { BASALT_URL: 'http://h:1', BASALT_ORG: 'o', BASALT_USER: 'u', BASALT_PASSWORD: 'p' };
+    const links = {
+      BASALT_PORT: 'tcp://10.0.0.1:5080',
+      BASALT_PORT_5080_TCP: 'tcp://10.0.0.1:5080',
+      BASALT_PORT_5080_TCP_ADDR: '10.0.0.1',
+      BASALT_SERVICE_HOST: '10.0.0.1',
+      BASALT_SERVICE_PORT_HTTP: '5080',
+      BASALT_HEADLESS_SERVICE_PORT: '5080',
+    };
+    const strangers = { BASALT_BACKUP_BUCKET: 'b', BASALT_API_TOKEN: 't' };
+    const environment = { ...clients, ...links, ...strangers, BASALT_LOG_LEVEL: 'warn' };
+    expect(load({}, environment).logLevel).toBe('warn');
+    expect(unusedVariables(environment)).toEqual(Object.keys(strangers));
   });
 
   test('BASALT_CONFIG names the file, and it must be there', () => {

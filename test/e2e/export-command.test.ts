@@ -76,9 +76,13 @@ describe('basalt export of 100,000 rows', () => {
   });
 
   test('as Arrow', async () => {
-    const table = tableFromIPC(readFileSync(await exported('a.arrow')));
-    expect(table.numRows).toBe(ROWS);
-    expect(table.schema.fields.map(({ name }) => name)).toContain('text');
+    for (const name of ['a.arrow', 'a.arrows']) {
+      const bytes = readFileSync(await exported(name));
+      expect(bytes.toString('latin1', 0, 6) === 'ARROW1').toBe(name === 'a.arrow');
+      const table = tableFromIPC(bytes);
+      expect(table.numRows).toBe(ROWS);
+      expect(table.schema.fields.map((field) => field.name)).toContain('text');
+    }
   });
 
   test('to standard output', async () => {

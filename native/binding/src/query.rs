@@ -6,7 +6,7 @@ use crate::table::Table;
 use basalt_scan::request::ScanRequest;
 use basalt_scan::{Cancel, ScanError};
 use basalt_sql::{
-    Explain, Export, ExportFormat, Format, Plan, PlanContext, Resources, Run, Stability, TimeOrder, outline,
+    Explain, Export, ExportOptions, Format, Plan, PlanContext, Resources, Run, Stability, TimeOrder, outline,
     plan as plan_sql,
 };
 use napi::bindgen_prelude::{Either, Uint8Array};
@@ -270,15 +270,9 @@ pub fn take_rows(run: u32, format: String) -> napi::Result<Rows> {
 }
 
 #[napi(catch_unwind)]
-pub fn open_export(plan: u32, format: String) -> napi::Result<u32> {
-    let format = match format.as_str() {
-        "arrow" => ExportFormat::Arrow,
-        "csv" => ExportFormat::Csv,
-        "ndjson" => ExportFormat::Ndjson,
-        "parquet" => ExportFormat::Parquet,
-        other => return Err(failure::bytes(format!("BUG: export format {other}"))),
-    };
-    let export = shared_plan(plan)?.export(format).map_err(failure::sql)?;
+pub fn open_export(plan: u32, options: String) -> napi::Result<u32> {
+    let options: ExportOptions = serde_json::from_str(&options).map_err(failure::bytes)?;
+    let export = shared_plan(plan)?.export(options).map_err(failure::sql)?;
     Ok(EXPORTS.insert(export))
 }
 

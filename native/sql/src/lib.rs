@@ -38,7 +38,7 @@ mod wording;
 
 pub use clock::ClockBounds;
 pub use context::{ColumnInfo, FieldType, PlanContext, StreamInfo};
-pub use encode::{Export, ExportFormat, Format};
+pub use encode::{Export, ExportFormat, ExportOptions, Format, ParquetCodec, TimestampType};
 pub use error::{
     CANCELLED, EXECUTION, FIELD_NOT_FOUND, FULL_TEXT_NOT_FOUND, FUNCTION_NOT_FOUND, INVALID_PARAMETER, INVALID_SQL,
     STREAM_NOT_FOUND, SqlError, TYPE_MISMATCH,

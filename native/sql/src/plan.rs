@@ -25,7 +25,7 @@ use crate::bags::number_rows;
 use crate::clock::{self, ClockBounds, Timeless};
 use crate::context::PlanContext;
 use crate::drift;
-use crate::encode::{Export, ExportFormat};
+use crate::encode::{Export, ExportOptions};
 use crate::error::{INVALID_SQL, STREAM_NOT_FOUND, SqlError};
 use crate::functions::{HISTOGRAM, Histogram};
 use crate::leaf::LeafExec;
@@ -378,8 +378,8 @@ impl Plan {
     ///
     /// # Errors
     /// 20008 for a column that the format cannot hold.
-    pub fn export(&self, format: ExportFormat) -> Result<Export, SqlError> {
-        Export::new(format, &self.names, &self.schema())
+    pub fn export(&self, options: impl Into<ExportOptions>) -> Result<Export, SqlError> {
+        Export::new(options.into(), &self.names, &self.schema())
     }
 
     fn timeless(&self) -> Timeless {

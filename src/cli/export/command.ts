@@ -14,10 +14,14 @@ import { ExportMeter } from './progress.js';
 interface ExportOptions extends ConnectionOptions, TimeOptions {
   output?: string;
   format?: ExportFormat;
+  compression?: string;
+  timestampType?: string;
+  nulls?: boolean;
+  schema?: boolean;
   timeout?: number;
 }
 
-const BINARY: ExportFormat[] = ['parquet', 'arrow'];
+const BINARY: ExportFormat[] = ['parquet', 'arrow', 'arrows'];
 
 function parseTimeout(text: string): number {
   const value = Number(text);
@@ -30,13 +34,29 @@ export function addExportCommand(program: Command): void {
     .command('export')
     .description('write the whole result of one SQL statement to a file')
     .argument('<sql>', 'for example: "SELECT * FROM logs"')
-    .option('--output <file>', 'file to make; it appears once it is whole (default: standard output)')
+    .option('-o, --output <file>', 'file to make; it appears once it is whole (default: standard output)')
     .addOption(
       new Option(
         '--format <format>',
         "form of the file (default: by the file's extension; ndjson on standard output)",
       ).choices(EXPORT_FORMATS),
     )
+    .addOption(
+      new Option('--compression <codec>', 'of parquet (default: zstd)').choices([
+        'zstd',
+        'snappy',
+        'gzip',
+        'none',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--timestamp-type <type>',
+        'of _timestamp: microseconds, or a moment (default: int64)',
+      ).choices(['int64', 'timestamp']),
+    )
+    .option('--nulls', 'ndjson has fields that are null, too')
+    .option('--schema', 'ndjson begins with a line of the columns and their types')
     .option(
       '--timeout <seconds>',
       'longest run of the query (default: the limit of the server)',

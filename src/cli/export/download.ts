@@ -18,6 +18,10 @@ export interface ExportRequest {
   /** Seconds; absent: the limit of the server. */
   timeout?: number;
   format: ExportFormat;
+  compression?: string;
+  timestampType?: string;
+  nulls?: boolean;
+  schema?: boolean;
 }
 
 /** Of a connection that ended before the body did: the only way in which a server can take back what it began. */
@@ -31,16 +35,17 @@ const CUT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_I
 export async function download(
   client: HttpClient,
   connection: Connection,
-  { sql, from, to, timeout, format }: ExportRequest,
+  request: ExportRequest,
   meter: ExportMeter,
   target: Writable,
   signal: AbortSignal,
 ): Promise<number | undefined> {
+  const { sql, from, to, timeout } = request;
   const traceId = newTraceId();
   const query = { sql, start_time: from ?? 0, end_time: to ?? Number.MAX_SAFE_INTEGER };
   const reply = await client.open({
     method: 'POST',
-    path: `${apiPath(connection, '_export')}?format=${format}`,
+    path: `${apiPath(connection, '_export')}?${parameters(request)}`,
     headers: { 'content-type': 'application/json', [TRACE_HEADER]: traceId },
     body: Buffer.from(JSON.stringify({ query, timeout })),
     signal,
@@ -57,6 +62,13 @@ export async function download(
     throw new CliError(`the file is not whole: ${meter.bytes} of ${told.bytes} bytes came`);
   }
   return told?.rows;
+}
+
+function parameters({ format, compression, timestampType, nulls, schema }: ExportRequest): string {
+  const given = Object.entries({ format, compression, timestamp_type: timestampType, nulls, schema });
+  const parameters = new URLSearchParams();
+  for (const [name, value] of given) if (value !== undefined) parameters.set(name, String(value));
+  return parameters.toString();
 }
 
 function transferError(error: NodeJS.ErrnoException, bytes: number): CliError {

@@ -2,13 +2,16 @@
 import { extname } from 'node:path';
 import { CliError } from '../failure.js';
 
-export type ExportFormat = 'ndjson' | 'csv' | 'parquet' | 'arrow';
-export const EXPORT_FORMATS: ExportFormat[] = ['ndjson', 'csv', 'parquet', 'arrow'];
+/** `arrow` is the file form, `arrows` the stream. */
+export type ExportFormat = 'ndjson' | 'csv' | 'parquet' | 'arrow' | 'arrows';
+export const EXPORT_FORMATS: ExportFormat[] = ['ndjson', 'csv', 'parquet', 'arrow', 'arrows'];
 
 const BY_EXTENSION: Record<string, ExportFormat> = {
   '.arrow': 'arrow',
-  '.arrows': 'arrow',
+  '.arrows': 'arrows',
   '.csv': 'csv',
+  '.feather': 'arrow',
+  '.ipc': 'arrow',
   '.json': 'ndjson',
   '.jsonl': 'ndjson',
   '.ndjson': 'ndjson',

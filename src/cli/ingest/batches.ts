@@ -3,8 +3,14 @@ export interface Batch {
   /** NDJSON. */
   body: Buffer;
   records: number;
+  first: Place;
   /** `source:line` of a record of this batch, by its position from 0. */
   position: (record: number) => string | undefined;
+}
+
+export interface Place {
+  source: string;
+  line: number;
 }
 
 export interface BatchLimits {
@@ -48,6 +54,7 @@ export class BatchBuilder {
     if (this.lines.length === 0) return undefined;
     const { sources, lines } = this;
     const batch: Batch = {
+      first: { source: sources[0] ?? '', line: lines[0] ?? 0 },
       body: this.buffer.subarray(0, this.used),
       records: lines.length,
       position: (record) => (record in lines ? `${sources[record]}:${lines[record]}` : undefined),

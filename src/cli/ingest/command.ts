@@ -4,10 +4,11 @@ import { addConnectionOptions, type ConnectionOptions, resolveConnection } from 
 import { CliError } from '../failure.js';
 import { HttpClient } from '../http-client.js';
 import { parseErrorBody } from '../server-error.js';
-import { type Batch, BatchBuilder } from './batches.js';
-import { inputName, LINE_BYTES_MAX, readLines, totalBytes } from './lines.js';
+import { batchesOf } from './batch-source.js';
+import type { Batch, Place } from './batches.js';
+import { inputName, totalBytes } from './input.js';
 import { IngestProgress } from './progress.js';
-import { INPUT_ENCODINGS, INPUT_FORMATS, type RecordOptions, recordOf } from './records.js';
+import { BAD_BYTES, INPUT_ENCODINGS, INPUT_FORMATS, type RecordOptions } from './records.js';
 import { Tally } from './tally.js';
 
 interface IngestOptions extends ConnectionOptions {
@@ -15,6 +16,9 @@ interface IngestOptions extends ConnectionOptions {
   format: RecordOptions['format'];
   encoding: RecordOptions['encoding'];
   stripCr: boolean;
+  timeField?: string;
+  onBadBytes: RecordOptions['badBytes'];
+  fromLine: number;
   parallel: number;
 }
 
@@ -31,16 +35,24 @@ function parseParallel(text: string): number {
   return value;
 }
 
+function parseLine(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('must be a number of a line, from 1');
+  return value;
+}
+
 export function addIngestCommand(program: Command): void {
   const command = program
     .command('ingest')
     .description('send files (or - for standard input) to a stream; .gz is undone')
-    .argument('<files...>', 'NDJSON or plain log files')
+    .argument('<files...>', 'NDJSON, JSON or plain log files')
     .requiredOption('--stream <name>', 'stream to store in; it is made when it does not exist')
     .addOption(
       new Option(
         '--format <format>',
-        'auto: a line that is a JSON object goes as it is, any other as {"message": line}',
+        'auto: an array of JSON records or records over several lines as such; else a line that is a JSON object goes as it is, ' +
+          'any other as {"message": line}',
       )
         .choices(INPUT_FORMATS)
         .default('auto'),
@@ -49,6 +61,13 @@ export function addIngestCommand(program: Command): void {
       new Option('--encoding <encoding>', 'encoding of the input').choices(INPUT_ENCODINGS).default('utf8'),
     )
     .option('--strip-cr', 'take a carriage return off the end of each line', false)
+    .option('--time-field <name>', 'field whose value is the event time (default: _timestamp); a.b is b in a')
+    .addOption(
+      new Option('--on-bad-bytes <what>', 'what to do with a record that is not valid UTF-8')
+        .choices(BAD_BYTES)
+        .default('fail'),
+    )
+    .option('--from-line <n>', 'line of the first file to begin at', parseLine, 1)
     .option('--parallel <n>', 'requests in flight', parseParallel, 3);
   addConnectionOptions(command).action(async (files: string[], options: IngestOptions) => {
     process.exitCode = await ingest(files, options);
@@ -57,6 +76,9 @@ export function addIngestCommand(program: Command): void {
 
 /** Runs the command; 0 when every record was stored, 1 when any failed. @throws CliError when it cannot go on */
 export async function ingest(files: string[], options: IngestOptions, out = process.stdout): Promise<number> {
+  if (options.timeField !== undefined && options.format === 'lines') {
+    throw new CliError('--time-field is for JSON records, and --format lines makes texts of them');
+  }
   const bytes = totalBytes(files);
   const connection = resolveConnection(options);
   const client = new HttpClient(connection, options.parallel);
@@ -65,21 +87,41 @@ export async function ingest(files: string[], options: IngestOptions, out = proc
   const organization = encodeURIComponent(connection.organization);
   const path = `/api/${organization}/${encodeURIComponent(options.stream)}/_multi`;
   let failure: unknown;
+  const unsent: Batch[] = [];
+  const record: RecordOptions = {
+    format: options.format,
+    encoding: options.encoding,
+    stripCarriageReturn: options.stripCr,
+    badBytes: options.onBadBytes,
+    timeField: options.timeField,
+  };
   try {
-    await sendAll(batchesOf(files, options, tally), options.parallel, (batch) =>
-      send(client, path, batch, tally),
-    );
+    const source = batchesOf(files, { record, fromLine: options.fromLine }, tally);
+    await sendAll(source, options.parallel, async (batch) => {
+      try {
+        await send(client, path, batch, tally);
+      } catch (error) {
+        unsent.push(batch);
+        throw error;
+      }
+    });
   } catch (error) {
     failure = error;
   } finally {
     progress.stop();
     client.close();
   }
-  for (const line of tally.failures()) process.stderr.write(`${line}\n`);
+  for (const line of [...tally.notes(), ...tally.failures()]) process.stderr.write(`${line}\n`);
   if (client.uncertainRepeats > 0) {
     const times = client.uncertainRepeats === 1 ? 'once' : `${client.uncertainRepeats} times`;
     process.stderr.write(
       `the connection was lost ${times} and the request repeated: its records may be stored twice\n`,
+    );
+  }
+  const place = firstOf(files, unsent);
+  if (place) {
+    process.stderr.write(
+      `not stored: ${place.source}:${place.line} and what follows, but for what was under way; --from-line ${place.line} goes on there\n`,
     );
   }
   out.write(`${tally.summary()}\n`);
@@ -87,44 +129,13 @@ export async function ingest(files: string[], options: IngestOptions, out = proc
   return tally.failed > 0 ? 1 : 0;
 }
 
-/** Reads the inputs one after another into batches. Lines that cannot be sent are counted in `tally`. */
-async function* batchesOf(files: string[], options: IngestOptions, tally: Tally): AsyncGenerator<Batch> {
-  const recordOptions: RecordOptions = {
-    format: options.format,
-    encoding: options.encoding,
-    stripCarriageReturn: options.stripCr,
-  };
-  const builder = new BatchBuilder();
-  const onRead = (bytes: number) => {
-    tally.readBytes += bytes;
-  };
-  for (const file of files) {
-    const name = inputName(file);
-    for await (const { bytes, number } of readLines(file, onRead)) {
-      if (!bytes) {
-        tally.fail(1, `${name}:${number}: the line is longer than ${LINE_BYTES_MAX} bytes`);
-        continue;
-      }
-      const record = recordOf(bytes, recordOptions);
-      if ('skipped' in record) continue;
-      if ('invalidUtf8' in record) {
-        // What came before the bad line was good: it is stored, and the message tells where to look.
-        yield* takeFrom(builder);
-        throw new CliError(
-          `${name}:${number}: the line is not valid UTF-8; nothing from it on was sent`,
-          'if the file is in ISO 8859-1 (Latin-1), use --encoding latin1',
-        );
-      }
-      if (builder.isFullFor(record.json)) yield* takeFrom(builder);
-      builder.add(record.json, name, number);
-    }
-  }
-  yield* takeFrom(builder);
-}
-
-function* takeFrom(builder: BatchBuilder): Generator<Batch> {
-  const batch = builder.take();
-  if (batch) yield batch;
+/** Where the first of the batches begins. */
+function firstOf(files: string[], batches: Batch[]): Place | undefined {
+  const names = files.map(inputName);
+  const [first] = batches
+    .map(({ first }) => first)
+    .toSorted((a, b) => names.indexOf(a.source) - names.indexOf(b.source) || a.line - b.line);
+  return first;
 }
 
 /** Sends batches, `parallel` at a time. After a failure no further batch is started, and those under way are awaited. */

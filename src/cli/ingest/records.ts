@@ -1,9 +1,17 @@
 /** A line of input as a record to send. */
 import { isUtf8 } from 'node:buffer';
+import { withTime } from './time-field.js';
 
-/** `ndjson`: every line is sent as it is. `lines`: every line is a message. `auto`: decided line by line. */
-export type InputFormat = 'auto' | 'ndjson' | 'lines';
-export const INPUT_FORMATS: InputFormat[] = ['auto', 'ndjson', 'lines'];
+/**
+ * `ndjson`: every line is sent as it is. `lines`: every line is a message. `json`: arrays of records, records over several lines. `auto`:
+ * by the beginning of the input `json`, else decided line by line.
+ */
+export type InputFormat = 'auto' | 'ndjson' | 'lines' | 'json';
+export const INPUT_FORMATS: InputFormat[] = ['auto', 'ndjson', 'lines', 'json'];
+
+/** What is done with a record that has bytes which are no UTF-8. */
+export type BadBytes = 'fail' | 'replace' | 'skip';
+export const BAD_BYTES: BadBytes[] = ['fail', 'replace', 'skip'];
 
 export type InputEncoding = 'utf8' | 'latin1';
 export const INPUT_ENCODINGS: InputEncoding[] = ['utf8', 'latin1'];
@@ -13,10 +21,21 @@ export interface RecordOptions {
   encoding: InputEncoding;
   /** Takes a carriage return off the end of a line. */
   stripCarriageReturn: boolean;
+  badBytes: BadBytes;
+  /** The member that is the event time. */
+  timeField?: string;
 }
 
 /** What became of a line: bytes of one JSON object, nothing (a blank line), or bytes that are no UTF-8. */
-export type LineRecord = { json: Buffer } | { skipped: true } | { invalidUtf8: true };
+export type LineRecord = RecordJson | { skipped: true } | { invalidUtf8: true };
+
+export interface RecordJson {
+  json: Buffer;
+  /** Bytes that are no UTF-8 became U+FFFD. */
+  replaced?: boolean;
+  /** It has no event time where it was to have one. */
+  timeless?: boolean;
+}
 
 const SPACE_BYTES = new Set([0x20, 0x09, 0x0d]);
 const OPENING_BRACE = 0x7b;
@@ -28,13 +47,20 @@ export function recordOf(line: Buffer, options: RecordOptions): LineRecord {
   if (options.stripCarriageReturn && bytes.at(-1) === CARRIAGE_RETURN) bytes = bytes.subarray(0, -1);
   const first = firstVisible(bytes);
   if (first === undefined && options.format !== 'lines') return { skipped: true };
-  if (options.encoding === 'utf8' && !isUtf8(bytes)) return { invalidUtf8: true };
+  const replaced = options.encoding === 'utf8' && !isUtf8(bytes);
+  if (replaced && options.badBytes !== 'replace') return { invalidUtf8: true };
   const isJson =
     options.format === 'ndjson' ||
+    options.format === 'json' ||
     (options.format === 'auto' && first === OPENING_BRACE && parsesAsObject(bytes, options));
-  if (isJson)
-    return { json: options.encoding === 'utf8' ? bytes : Buffer.from(bytes.toString('latin1'), 'utf8') };
-  return { json: Buffer.from(`{"message":${JSON.stringify(bytes.toString(options.encoding))}}`, 'utf8') };
+  if (!isJson) {
+    const json = Buffer.from(`{"message":${JSON.stringify(bytes.toString(options.encoding))}}`, 'utf8');
+    return { json, replaced, timeless: options.timeField !== undefined };
+  }
+  const isSentAsIs = options.encoding === 'utf8' && !replaced;
+  const json = isSentAsIs ? bytes : Buffer.from(bytes.toString(options.encoding), 'utf8');
+  const timed = options.timeField === undefined ? json : withTime(json, options.timeField);
+  return { json: timed ?? json, replaced, timeless: timed === undefined };
 }
 
 function firstVisible(bytes: Buffer): number | undefined {

@@ -11,11 +11,27 @@ export class Tally {
   stored = 0;
   failed = 0;
   readonly reasons: string[] = [];
+  /** By what happened: how often, and where first. */
+  private readonly events = new Map<string, { records: number; place: string }>();
   private readonly startedAt = performance.now();
 
   fail(records: number, reason: string): void {
     this.failed += records;
     if (this.reasons.length < REASONS_MAX) this.reasons.push(reason);
+  }
+
+  /** Something that is no failure and has to be told: `what` follows the number of records. */
+  note(what: string, place: string): void {
+    const event = this.events.get(what);
+    if (event) event.records++;
+    else this.events.set(what, { records: 1, place });
+  }
+
+  notes(): string[] {
+    return [...this.events].map(
+      ([what, { records, place }]) =>
+        `${format(records)} ${records === 1 ? 'record' : 'records'} ${what}, first at ${place}`,
+    );
   }
 
   get seconds(): number {

@@ -8,7 +8,7 @@ import { INTERACTIVE_RETRY, search, summaryText } from './search.js';
 import { addTimeOptions, type TimeOptions } from './time.js';
 
 interface QueryOptions extends ConnectionOptions, TimeOptions {
-  limit: number;
+  limit?: number;
   format: OutputFormat;
 }
 
@@ -26,7 +26,11 @@ export function addQueryCommand(program: Command): void {
     .command('query')
     .description('run one SQL statement; without one, at a terminal, an interactive shell')
     .argument('[sql]', 'for example: "SELECT level, count(*) FROM logs GROUP BY level"')
-    .option('--limit <rows>', 'most rows of the answer; 0 means no limit', parseLimit, LIMIT_DEFAULT)
+    .option(
+      '--limit <rows>',
+      'most rows; 0 means no limit (default: 1000 of a table, else no limit)',
+      parseLimit,
+    )
     .addOption(
       new Option('--format <format>', 'form of the output').choices(OUTPUT_FORMATS).default('table'),
     );
@@ -35,7 +39,7 @@ export function addQueryCommand(program: Command): void {
     if (sql !== undefined) return query(sql, options);
     if (!process.stdin.isTTY) command.error("error: missing required argument 'sql'");
     const { startShell } = await import('../shell/start.js');
-    await startShell(options);
+    await startShell({ ...options, limit: options.limit ?? LIMIT_DEFAULT });
   });
 }
 
@@ -45,12 +49,14 @@ export async function query(sql: string, options: QueryOptions, out = process.st
   const client = new HttpClient(connection, 1, INTERACTIVE_RETRY);
   const startedAt = performance.now();
   try {
-    const result = await search(client, connection, { sql, ...options });
+    const limit = options.limit ?? (options.format === 'table' ? LIMIT_DEFAULT : 0);
+    const result = await search(client, connection, { sql, ...options, limit });
     out.write(formatRows(result, options.format, out.isTTY ? out.columns : undefined));
-    if (options.format !== 'table') return;
-    out.write(pc.dim(`${summaryText(result, performance.now() - startedAt)}\n`));
-    if (options.limit > 0 && result.rows.length === options.limit) {
-      process.stderr.write(`the answer was cut at --limit ${options.limit}\n`);
+    if (options.format === 'table') {
+      out.write(pc.dim(`${summaryText(result, performance.now() - startedAt)}\n`));
+    }
+    if (limit > 0 && result.rows.length === limit) {
+      process.stderr.write(`the answer was cut at --limit ${limit}\n`);
     }
   } finally {
     client.close();

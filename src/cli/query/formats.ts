@@ -1,6 +1,6 @@
 /** A query's rows in the form asked for. */
 
-import { type ExactValue, stringifyExact } from './exact-json.js';
+import { ExactNumber, type ExactValue, stringifyExact } from './exact-json.js';
 import type { QueryRows } from './result.js';
 import { displayText, formatTable } from './table.js';
 
@@ -15,7 +15,7 @@ export function formatRows(result: QueryRows, format: OutputFormat, width: numbe
     case 'ndjson':
       return result.rows.map((row) => `${toObject(result.columns, row)}\n`).join('');
     case 'csv':
-      return [result.columns, ...result.rows.map((row) => row.map(displayText))].map(csvLine).join('');
+      return [result.columns, ...result.rows].map(csvLine).join('');
     case 'table':
       return `${formatTable(result.columns, result.rows, width).join('\n')}\n`;
   }
@@ -29,7 +29,24 @@ function toObject(columns: string[], row: ExactValue[]): string {
   return `{${members.join(',')}}`;
 }
 
-/** RFC 4180. */
-function csvLine(cells: string[]): string {
-  return `${cells.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`;
+/** RFC 4180, as the server exports it: null is nothing, the empty text two quotes. A line is not empty: most readers would skip it. */
+function csvLine(row: ExactValue[]): string {
+  const line = row.map(csvCell).join(',');
+  return `${line === '' ? '""' : line}\r\n`;
+}
+
+function csvCell(value: ExactValue): string {
+  if (value === null) return '';
+  if (value instanceof ExactNumber) return plainNumber(value.text);
+  const text = displayText(value);
+  // Blanks at the ends, and words for null, are changed by readers where they stand without quotes.
+  if (!/^$|[",\r\n]|^[ \t]|[ \t]$|^(?:\\n|null)$/i.test(text)) return text;
+  return `"${text.replaceAll('"', '""')}"`;
+}
+
+/** Without an exponent where that is short. */
+function plainNumber(text: string): string {
+  if (!/e/i.test(text)) return text;
+  const plain = String(Number(text));
+  return /e/i.test(plain) ? text : plain;
 }

@@ -1,35 +1,33 @@
-//! Rows as JSON. The four column types that streams have are written here, others by arrow-json's encoders.
+//! Rows as JSON. The four column types that streams have are written here, and what holds values of several types; others by arrow-json's
+//! encoders.
 
 use std::io::Write;
 
 use datafusion::arrow::array::{
-    Array, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, UnionArray,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    UnionArray,
 };
 use datafusion::arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
+const NULL: &[u8] = b"null";
+
 /// How rows are laid out.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
-    /// Objects without their null fields, or arrays of all fields.
+    /// Objects, or arrays of all fields.
     pub objects: bool,
+    /// Objects have their null fields too.
+    pub nulls: bool,
     pub separator: u8,
     /// The separator also follows the last row.
     pub ends: bool,
 }
 
 pub(super) fn encode(batches: &[RecordBatch], names: &[String], layout: Layout) -> Result<Vec<u8>, ArrowError> {
-    let keys: Vec<Vec<u8>> = names
-        .iter()
-        .map(|name| {
-            let mut key = Vec::with_capacity(name.len() + 3);
-            write_text(name, &mut key);
-            key.push(b':');
-            key
-        })
-        .collect();
+    let keys: Vec<Vec<u8>> = names.iter().map(|name| key_of(name)).collect();
     let mut out = Vec::with_capacity(batches.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() + 64);
     let options = EncoderOptions::default().with_explicit_nulls(true);
     for batch in batches {
@@ -45,7 +43,7 @@ pub(super) fn encode(batches: &[RecordBatch], names: &[String], layout: Layout) 
                 out.push(layout.separator);
             }
             match layout.objects {
-                true => write_object(&mut columns, &keys, row, &mut out),
+                true => write_object(&mut columns, &keys, row, layout.nulls, &mut out),
                 false => write_array(&mut columns, row, &mut out),
             }
             if layout.ends {
@@ -56,11 +54,12 @@ pub(super) fn encode(batches: &[RecordBatch], names: &[String], layout: Layout) 
     Ok(out)
 }
 
-fn write_object(columns: &mut [Column], keys: &[Vec<u8>], row: usize, out: &mut Vec<u8>) {
+fn write_object(columns: &mut [Column], keys: &[Vec<u8>], row: usize, nulls: bool, out: &mut Vec<u8>) {
     out.push(b'{');
     let mut first = true;
     for (column, key) in columns.iter_mut().zip(keys) {
-        if column.is_null(row) {
+        let is_null = column.is_null(row);
+        if is_null && !nulls {
             continue;
         }
         if !first {
@@ -68,7 +67,10 @@ fn write_object(columns: &mut [Column], keys: &[Vec<u8>], row: usize, out: &mut 
         }
         first = false;
         out.extend_from_slice(key);
-        column.write(row, out);
+        match is_null {
+            true => out.extend_from_slice(NULL),
+            false => column.write(row, out),
+        }
     }
     out.push(b'}');
 }
@@ -79,10 +81,7 @@ fn write_array(columns: &mut [Column], row: usize, out: &mut Vec<u8>) {
         if i > 0 {
             out.push(b',');
         }
-        match column.is_null(row) {
-            true => out.extend_from_slice(b"null"),
-            false => column.write(row, out),
-        }
+        column.write_or_null(row, out);
     }
     out.push(b']');
 }
@@ -94,6 +93,9 @@ pub(super) enum Column<'a> {
     Utf8(&'a StringArray),
     /// A value of one of several types, which `json_get` answers: columns of all of them, by type id.
     Union(&'a UnionArray, Vec<(i8, Column<'a>)>),
+    /// A list or a struct that has such values in it.
+    List(&'a ListArray, Box<Column<'a>>),
+    Struct(&'a StructArray, Vec<(Vec<u8>, Column<'a>)>),
     Other(NullableEncoder<'a>),
     /// A type that has no JSON encoder: its text.
     Display(&'a dyn Array, ArrayFormatter<'a>),
@@ -107,6 +109,18 @@ impl<'a> Column<'a> {
                 let column =
                     |(id, field): (i8, &'a FieldRef)| Ok((id, Column::new(array.child(id).as_ref(), field, options)?));
                 Column::Union(array, fields.iter().map(column).collect::<Result<_, ArrowError>>()?)
+            }
+            DataType::List(item) if holds_union(item.data_type()) => {
+                let array = array.as_list::<i32>();
+                Column::List(array, Box::new(Column::new(array.values().as_ref(), item, options)?))
+            }
+            DataType::Struct(fields) if fields.iter().any(|field| holds_union(field.data_type())) => {
+                let array = array.as_struct();
+                let member = |(values, field): (&'a ArrayRef, &'a FieldRef)| {
+                    Ok((key_of(field.name()), Column::new(values.as_ref(), field, options)?))
+                };
+                let members = array.columns().iter().zip(fields).map(member);
+                Column::Struct(array, members.collect::<Result<_, ArrowError>>()?)
             }
             DataType::Int64 => Column::Int64(array.as_primitive::<Int64Type>()),
             DataType::Float64 => Column::Float64(array.as_primitive::<Float64Type>()),
@@ -124,6 +138,8 @@ impl<'a> Column<'a> {
             Column::Union(array, columns) => {
                 member(array, columns, row).is_none_or(|column| column.is_null(array.value_offset(row)))
             }
+            Column::List(array, _) => array.is_null(row),
+            Column::Struct(array, _) => array.is_null(row),
             Column::Int64(array) => array.is_null(row),
             Column::Float64(array) => array.is_null(row),
             Column::Boolean(array) => array.is_null(row),
@@ -142,6 +158,29 @@ impl<'a> Column<'a> {
                     column.write(array.value_offset(row), out);
                 }
             }
+            Column::List(array, items) => {
+                let offsets = array.value_offsets();
+                out.push(b'[');
+                // Offsets of a list array are not negative.
+                for (i, at) in (offsets[row] as usize..offsets[row + 1] as usize).enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    items.write_or_null(at, out);
+                }
+                out.push(b']');
+            }
+            Column::Struct(_, members) => {
+                out.push(b'{');
+                for (i, (key, member)) in members.iter_mut().enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    out.extend_from_slice(key);
+                    member.write_or_null(row, out);
+                }
+                out.push(b'}');
+            }
             Column::Int64(array) => {
                 out.extend_from_slice(itoa::Buffer::new().format(array.value(row)).as_bytes());
             }
@@ -157,6 +196,85 @@ impl<'a> Column<'a> {
             Column::Display(_, formatter) => write_text(&formatter.value(row).to_string(), out),
         }
     }
+
+    fn write_or_null(&mut self, row: usize, out: &mut Vec<u8>) {
+        match self.is_null(row) {
+            true => out.extend_from_slice(NULL),
+            false => self.write(row, out),
+        }
+    }
+
+    /// Writes a value that is not null as a text that stands by itself: a JSON string without its quotes and escapes, the JSON of anything
+    /// else. Numbers that are none are `NaN`, `inf` and `-inf`.
+    pub fn write_plain(&mut self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Column::Union(array, columns) => {
+                let id = array.type_id(row);
+                if let Some((_, column)) = columns.iter_mut().find(|(of, _)| *of == id) {
+                    column.write_plain(array.value_offset(row), out);
+                }
+            }
+            Column::Utf8(array) => out.extend_from_slice(array.value(row).as_bytes()),
+            Column::Float64(array) => write_plain_float(array.value(row), out),
+            Column::Display(_, formatter) => out.extend_from_slice(formatter.value(row).to_string().as_bytes()),
+            Column::Other(encoder) => {
+                let from = out.len();
+                encoder.encode(row, out);
+                if out.get(from) == Some(&b'"')
+                    && let Ok(text) = serde_json::from_slice::<String>(&out[from..])
+                {
+                    out.truncate(from);
+                    out.extend_from_slice(text.as_bytes());
+                }
+            }
+            other => other.write(row, out),
+        }
+    }
+}
+
+/// Whether a value of the type can be of one of several types, or has such a value in a list or struct that `Column` takes apart.
+fn holds_union(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Union(..) => true,
+        DataType::List(item) => holds_union(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_union(field.data_type())),
+        _ => false,
+    }
+}
+
+/// The shortest digits that read back as the same number; with an exponent only where those without would be many.
+fn write_plain_float(value: f64, out: &mut Vec<u8>) {
+    const LEAST: f64 = 1e-7;
+    const BOUND: f64 = 1e21;
+    if !value.is_finite() {
+        let text: &[u8] = match value {
+            _ if value.is_nan() => b"NaN",
+            _ if value > 0.0 => b"inf",
+            _ => b"-inf",
+        };
+        out.extend_from_slice(text);
+        return;
+    }
+    let mut buffer = ryu::Buffer::new();
+    let text = buffer.format_finite(value);
+    if text.contains('e') && (LEAST..BOUND).contains(&value.abs()) {
+        let from = out.len();
+        // A Vec takes every write.
+        let _ = write!(out, "{value}");
+        if !out[from..].contains(&b'.') {
+            out.extend_from_slice(b".0");
+        }
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// A name with its colon.
+fn key_of(name: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(name.len() + 3);
+    write_text(name, &mut key);
+    key.push(b':');
+    key
 }
 
 /// The column that holds the value of a row.

@@ -5,11 +5,14 @@ mod csv;
 mod decimals;
 mod export;
 mod json;
+mod parquet_file;
+mod portable;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::error::ArrowError;
 
-pub use export::{Export, ExportFormat};
+pub use export::{Export, ExportFormat, ExportOptions, TimestampType};
+pub use parquet_file::ParquetCodec;
 
 /// A text form of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +21,12 @@ pub enum Format {
     JsonObjects,
     /// `[1,null],[2,"x"]`: joined by commas, without brackets around all.
     JsonArrays,
-    /// RFC 4180 without a header line; null is empty.
+    /// RFC 4180 without a header line; null is empty, the empty text is `""`.
     Csv,
     /// One object a line; null columns are left out.
     Ndjson,
+    /// One object a line, which has all columns.
+    NdjsonAllFields,
 }
 
 /// The rows of all batches, whose columns are called `names`.
@@ -35,6 +40,7 @@ pub(crate) fn encode(batches: &[RecordBatch], names: &[String], format: Format) 
             names,
             json::Layout {
                 objects: true,
+                nulls: false,
                 separator: b',',
                 ends: false,
             },
@@ -44,15 +50,17 @@ pub(crate) fn encode(batches: &[RecordBatch], names: &[String], format: Format) 
             names,
             json::Layout {
                 objects: false,
+                nulls: true,
                 separator: b',',
                 ends: false,
             },
         ),
-        Format::Ndjson => json::encode(
+        Format::Ndjson | Format::NdjsonAllFields => json::encode(
             batches,
             names,
             json::Layout {
                 objects: true,
+                nulls: format == Format::NdjsonAllFields,
                 separator: b'\n',
                 ends: true,
             },

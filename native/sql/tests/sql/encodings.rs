@@ -73,3 +73,54 @@ fn all_nulls_are_an_empty_object() {
         "{}"
     );
 }
+
+#[test]
+fn csv_tells_null_from_nothing_and_keeps_what_readers_change() {
+    let rows = |sql: &str| encoded(&format!("SELECT * FROM (VALUES {sql}) AS v(a, b)"), Format::Csv);
+    assert_eq!(
+        rows("(1, 'x'), (2, NULL), (3, ''), (4, ' x'), (5, '\\N')"),
+        "1,x\n2,\n3,\"\"\n4,\" x\"\n5,\"\\N\"\n"
+    );
+    assert_eq!(
+        rows("(1e20::double, 1e-7::double), (-1.5e16::double, 1e300::double), ('inf'::double, '-inf'::double)"),
+        "100000000000000000000.0,0.0000001\n-15000000000000000.0,1e300\ninf,-inf\n"
+    );
+    assert_eq!(rows("('NaN'::float, 1.5::float)"), "NaN,1.5\n");
+    // An empty line is no row to most readers.
+    assert_eq!(
+        encoded("SELECT * FROM (VALUES ('x'), (NULL)) AS v(a)", Format::Csv),
+        "x\n\"\"\n"
+    );
+}
+
+#[test]
+fn values_of_several_types_are_what_they_are_wherever_they_stand() {
+    let get = |value: &str| format!("json_get('{{\"a\":{value}}}', 'a')");
+    let sql = format!(
+        "SELECT {} AS i, [{}, {}] AS l, named_struct('k', {}, 'n', NULL) AS o",
+        get("1"),
+        get("\"x\""),
+        get("null"),
+        get("2.5")
+    );
+    assert_eq!(
+        encoded(&sql, Format::JsonObjects),
+        r#"{"i":1,"l":["x",null],"o":{"k":2.5,"n":null}}"#
+    );
+    assert_eq!(
+        encoded(&sql, Format::Csv),
+        "1,\"[\"\"x\"\",null]\",\"{\"\"k\"\":2.5,\"\"n\"\":null}\"\n"
+    );
+    assert_eq!(
+        encoded(&format!("SELECT {} AS s, 1 AS n", get("\"x\"")), Format::Csv),
+        "x,1\n"
+    );
+}
+
+#[test]
+fn ndjson_has_all_fields_where_asked() {
+    assert_eq!(
+        encoded("SELECT 1 AS a, NULL AS b", Format::NdjsonAllFields),
+        "{\"a\":1,\"b\":null}\n"
+    );
+}
