@@ -79,7 +79,10 @@ export interface QueryInput {
   context: () => PlanContext;
   /** Of the rows; a number is an export that they go to. */
   format: RowFormat | number;
-  /** Takes the bytes of an export as they come, each good until it resolves. The query waits for it, and holds no more than one piece. `rows`: of the result so far. */
+  /**
+   * Takes the bytes of an export as they come, each good until it resolves. The query waits for it, and holds no more than one piece.
+   * `rows`: of the result so far.
+   */
   sink?: (bytes: Bytes, rows: number) => void | Promise<void>;
   /** Rows come in the order of the snapshot's blocks, where the statement asks for no other: one piece is scanned after the other. */
   inOrder: boolean;

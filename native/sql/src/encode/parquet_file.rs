@@ -123,7 +123,9 @@ fn properties(codec: ParquetCodec, sample: &[RecordBatch]) -> Result<WriterPrope
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         // A dictionary that is given up midway leaves a chunk of pages of two encodings, of which fastparquet reads the first kind only.
         // The bound on the bytes of a row group bounds the dictionary.
-        .set_dictionary_page_size_limit(usize::MAX);
+        .set_dictionary_page_size_limit(usize::MAX)
+        // The dictionary of a chunk without values has no bytes, and fastparquet does not read a page of none.
+        .set_dictionary_enabled(codec != ParquetCodec::None);
     Ok(without_dictionaries(builder, sample)
         .map_err(|error| ParquetError::External(Box::new(error)))?
         .build())
