@@ -33,6 +33,7 @@ mod stability;
 mod stream_table;
 mod suggest;
 mod syntax;
+mod using;
 mod wide;
 mod wording;
 

@@ -14,6 +14,8 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{Optimizer, OptimizerConfig};
 
+use crate::rules::guard;
+
 /// Rules that find nothing to do in a plain statement, which has no joins, unions, subqueries and DISTINCT.
 const IDLE_IN_PLAIN: [&str; 13] = [
     "rewrite_set_comparison",
@@ -39,14 +41,14 @@ pub(crate) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<Logica
     let rest = if is_plain(&analyzed)? {
         let plan = plain_optimizer(state).optimize(analyzed, &OnePass(state), |_, _| {})?;
         if plan.exists(|node| Ok(matches!(node, LogicalPlan::TableScan(_))))? {
-            return Ok(plan);
+            return guard(plan);
         }
         // A condition that is never true took the stream away.
         plan
     } else {
         analyzed
     };
-    state.optimizer().optimize(rest, state, |_, _| {})
+    guard(state.optimizer().optimize(rest, state, |_, _| {})?)
 }
 
 fn plain_optimizer(state: &SessionState) -> &'static Optimizer {
@@ -232,7 +234,7 @@ mod tests {
                         continue;
                     }
                     plain += 1;
-                    let expected = state.optimizer().optimize(analyzed, &state, |_, _| {});
+                    let expected = state.optimizer().optimize(analyzed, &state, |_, _| {}).and_then(guard);
                     let found = resolved(&sql, &state).and_then(|plan| optimize(plan, &state));
                     let (expected, found) = (expected.expect("a plan"), found.expect("a plan"));
                     assert_eq!(shown(&found), shown(&expected), "{sql}");

@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Query, Statement, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Query, Statement, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -71,10 +71,8 @@ pub(crate) fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlErro
         last = Some(only_query(statement)?);
     }
     let (query, explain) = last.ok_or_else(|| syntax("the statement is empty".to_owned()))?;
-    if query.visit(&mut Locks).is_break() {
-        return Err(syntax(
-            "rows are not locked: leave FOR UPDATE or FOR SHARE out".to_owned(),
-        ));
+    if let ControlFlow::Break(what) = query.visit(&mut Unread) {
+        return Err(syntax(what.to_owned()));
     }
     Ok(Parsed { query, explain, tokens })
 }
@@ -95,17 +93,26 @@ fn only_query(statement: Statement) -> Result<(Box<Query>, Option<Explain>), Sql
     }
 }
 
-/// Stops at a query that would lock the rows it reads. The planner takes no notice of it.
-struct Locks;
+/// Stops at what the planner would take no notice of: a query that locks the rows it reads, or reads a share of them.
+struct Unread;
 
-impl Visitor for Locks {
-    type Break = ();
+impl Visitor for Unread {
+    type Break = &'static str;
 
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<&'static str> {
         if query.locks.is_empty() {
             ControlFlow::Continue(())
         } else {
-            ControlFlow::Break(())
+            ControlFlow::Break("rows are not locked: leave FOR UPDATE or FOR SHARE out")
+        }
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<&'static str> {
+        match factor {
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
+                ControlFlow::Break("TABLESAMPLE is not supported: filter instead, as in WHERE random() < 0.1")
+            }
+            _ => ControlFlow::Continue(()),
         }
     }
 }

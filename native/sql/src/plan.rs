@@ -35,6 +35,7 @@ use crate::prepare::{TIME_ALIAS, TimeOrder, has_limit, newest_first, rename_time
 use crate::session::{function_names, state_for};
 use crate::shadow::rename_shadows;
 use crate::stability::Stability;
+use crate::using::coalesce_keys;
 use crate::wide;
 use crate::wording::worded;
 
@@ -215,6 +216,7 @@ fn resolve(parsed: &mut Parsed, state: &SessionState, context: &PlanContext) -> 
 fn statement(mut query: Box<ast::Query>, context: &PlanContext) -> Result<Statement, DataFusionError> {
     drift::mark(&mut query, context);
     rename_shadows(&mut query);
+    coalesce_keys(&mut query)?;
     number_rows(&mut query)?;
     Ok(Statement::Statement(Box::new(ast::Statement::Query(query))))
 }

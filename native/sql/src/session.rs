@@ -38,8 +38,9 @@ use crate::error::{INVALID_PARAMETER, SqlError};
 use crate::functions::{self, Histogram};
 use crate::pushdown::PushIntoLeaf;
 use crate::rules::{
-    BagRule, CheckIntegers, MatchAllRule, OneZero, PatternRule, PlaceholderPlanner, PlaceholderRule, ShownRule,
-    StopJoinFilters, TimePlanner, TimeRule, UnnestPlanner, UnnestRule, YieldInJoins, ZeroLiterals,
+    BagRule, CheckIntegers, GroupLimits, MatchAllRule, OneZero, PatternRule, PlaceholderPlanner, PlaceholderRule,
+    ShownRule, StopJoinFilters, SubqueryRule, TimePlanner, TimeRule, UnnestPlanner, UnnestRule, YieldInJoins,
+    ZeroLiterals,
 };
 
 /// Rows in a batch of the residual plan.
@@ -97,7 +98,7 @@ fn build() -> Result<SessionState, SqlError> {
         .with_scalar_functions(functions::scalar().into_iter().chain(functions::unwritten()).collect())
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
         .with_aggregate_functions(functions::aggregate())
-        .with_window_functions(SessionStateDefaults::default_window_functions())
+        .with_window_functions(functions::window())
         .with_table_functions(
             SessionStateDefaults::default_table_functions()
                 .into_iter()
@@ -150,6 +151,7 @@ fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(TimeRule),
         Arc::new(MatchAllRule),
         Arc::new(ResolveGroupingFunction::new()),
+        Arc::new(SubqueryRule),
         Arc::new(TypeCoercion::new()),
         Arc::new(ZeroLiterals),
         Arc::new(CheckIntegers),
@@ -168,6 +170,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         Arc::new(ProjectionPushdown::new()),
         Arc::new(OutputRequirements::new_remove_mode()),
         Arc::new(TopKAggregation::new()),
+        Arc::new(GroupLimits),
         Arc::new(LimitPushPastWindows::new()),
         Arc::new(LimitPushdown::new()),
         Arc::new(ProjectionPushdown::new()),

@@ -20,7 +20,9 @@ mod percentile;
 mod re_match;
 mod re_matches;
 mod row_function;
+mod shift;
 mod shown;
+mod single_row;
 mod span;
 mod spath;
 mod str_match;
@@ -38,7 +40,7 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::functions::datetime;
-use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl};
+use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl, WindowUDF};
 
 pub(crate) use checked::{checked, checked_negative, is_checked};
 pub use docs::FunctionInfo;
@@ -51,6 +53,7 @@ pub(crate) use opaque::opaque;
 pub(crate) use pattern::compile;
 pub(crate) use re_match::re_match;
 pub(crate) use shown::{SHOWN, shown};
+pub(crate) use single_row::single_row;
 pub(crate) use span::{is_span, span_micros, span_times};
 pub(crate) use str_match::str_match_ignore_case;
 
@@ -110,6 +113,16 @@ fn scalar_of(function: impl ScalarUDFImpl + 'static) -> Arc<ScalarUDF> {
 /// Functions and operators over JSON texts. They bring rewrites of their own, so they are registered with the whole state.
 pub(crate) fn register_json(state: &mut dyn FunctionRegistry) -> Result<()> {
     datafusion_functions_json::register_all(state)
+}
+
+/// All window functions.
+pub(crate) fn window() -> Vec<Arc<WindowUDF>> {
+    let functions = SessionStateDefaults::default_window_functions().into_iter();
+    let known = functions.map(|function| match function.name() {
+        "lead" | "lag" => shift::whole(function),
+        _ => function,
+    });
+    known.collect()
 }
 
 /// All aggregate functions.

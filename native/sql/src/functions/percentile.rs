@@ -1,6 +1,8 @@
 //! `approx_percentile_cont` and `approx_median` by sketches with a bounded relative error (see `basalt_scan::Sketch`), and
 //! percentile functions that take their input in any order.
 
+mod exact;
+
 use std::mem::size_of;
 use std::sync::Arc;
 
@@ -250,7 +252,11 @@ impl AggregateUDFImpl for Unordered {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        self.0.accumulator(args)
+        let original = self.0.accumulator(args.clone())?;
+        if *args.return_field.data_type() != DataType::Float64 || args.is_distinct {
+            return Ok(original);
+        }
+        Ok(Box::new(exact::One::new(Sketched::share(&args)?)))
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
@@ -258,7 +264,11 @@ impl AggregateUDFImpl for Unordered {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        self.0.create_groups_accumulator(args)
+        let original = self.0.create_groups_accumulator(args.clone())?;
+        if *args.return_field.data_type() != DataType::Float64 {
+            return Ok(original);
+        }
+        Ok(Box::new(exact::Groups::new(original, Sketched::share(&args)?)))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {

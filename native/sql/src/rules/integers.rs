@@ -3,6 +3,7 @@
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::optimizer::ApplyOrder;
@@ -49,14 +50,18 @@ fn replace(node: LogicalPlan, columns: bool) -> Result<Transformed<LogicalPlan>>
     };
     let integer = |side: &Expr| is_checked(side) || side.get_type(&schema).is_ok_and(|side| side.is_integer());
     let wanted = |side: &Expr| (columns || is_constant(side)) && integer(side);
+    // Windows are called by how their expressions are written.
+    let names = NamePreserver::new(&node);
     node.map_expressions(|expr| {
-        expr.transform_up(|expr| {
+        let name = names.save(&expr);
+        let expr = expr.transform_up(|expr| {
             Ok(match expr {
                 Expr::BinaryExpr(binary) if wanted(&binary.right) && wanted(&binary.left) => checked(binary),
                 Expr::Negative(number) if wanted(&number) => Transformed::yes(checked_negative(*number)),
                 other => Transformed::no(other),
             })
-        })
+        })?;
+        Ok(expr.update_data(|expr| name.restore(expr)))
     })
 }
 

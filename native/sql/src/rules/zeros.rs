@@ -2,7 +2,7 @@
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr::{InList, Sort};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Between, BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator};
 use datafusion::optimizer::optimizer::ApplyOrder;
@@ -28,6 +28,11 @@ impl OptimizerRule for OneZero {
             return Ok(Transformed::no(plan));
         }
         let schema = merge_schema(&plan.inputs());
+        if let LogicalPlan::Sort(mut sort) = plan {
+            let changed = order(&mut sort.expr, &schema);
+            let made = rewrite_expressions(LogicalPlan::Sort(sort), |expr| Ok(rewrite(expr, &schema)))?;
+            return Ok(Transformed::new(made.data, made.transformed || changed, made.tnr));
+        }
         rewrite_expressions(plan, |expr| Ok(rewrite(expr, &schema)))
     }
 }
@@ -67,8 +72,45 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let changed = settle(&mut sides, schema);
             of(changed, Expr::ScalarFunction(call))
         }
+        Expr::WindowFunction(mut call) => {
+            let params = &mut call.params;
+            let mut changed = order(&mut params.order_by, schema);
+            changed |= keys(&mut params.partition_by, schema);
+            changed |= params.distinct && keys(&mut params.args, schema);
+            of(changed, Expr::WindowFunction(call))
+        }
+        Expr::AggregateFunction(mut call) => {
+            let params = &mut call.params;
+            let mut changed = order(&mut params.order_by, schema);
+            changed |= params.distinct && keys(&mut params.args, schema);
+            of(changed, Expr::AggregateFunction(call))
+        }
         other => Transformed::no(other),
     }
+}
+
+/// In an order the zeros are equal, so that the next key decides.
+fn order(order: &mut [Sort], schema: &DFSchema) -> bool {
+    let mut changed = false;
+    for key in order {
+        changed |= one_zero(&mut key.expr, schema);
+    }
+    changed
+}
+
+fn keys(keys: &mut [Expr], schema: &DFSchema) -> bool {
+    let mut changed = false;
+    for key in keys {
+        changed |= one_zero(key, schema);
+    }
+    changed
+}
+
+fn one_zero(expr: &mut Expr, schema: &DFSchema) -> bool {
+    let Some(zero) = zero_of(expr, schema) else {
+        return false;
+    };
+    take_minus(expr, &zero)
 }
 
 fn of(changed: bool, expr: Expr) -> Transformed<Expr> {
@@ -99,20 +141,23 @@ fn settle(sides: &mut [&mut Expr], schema: &DFSchema) -> bool {
     };
     let mut changed = false;
     for side in sides {
-        let side: &mut Expr = side;
-        match side {
-            Expr::Literal(value, _) if is_zero(value) && *value != zero => *value = zero.clone(),
-            Expr::Literal(..) => continue,
-            Expr::BinaryExpr(binary) if is_settled(binary, &zero) => continue,
-            side => {
-                let value = Box::new(std::mem::take(side));
-                let zero = Box::new(Expr::Literal(zero.clone(), None));
-                *side = Expr::BinaryExpr(BinaryExpr::new(value, Operator::Plus, zero));
-            }
-        }
-        changed = true;
+        changed |= take_minus(side, &zero);
     }
     changed
+}
+
+fn take_minus(side: &mut Expr, zero: &ScalarValue) -> bool {
+    match side {
+        Expr::Literal(value, _) if is_zero(value) && value != zero => *value = zero.clone(),
+        Expr::Literal(..) => return false,
+        Expr::BinaryExpr(binary) if is_settled(binary, zero) => return false,
+        side => {
+            let value = Box::new(std::mem::take(side));
+            let zero = Box::new(Expr::Literal(zero.clone(), None));
+            *side = Expr::BinaryExpr(BinaryExpr::new(value, Operator::Plus, zero));
+        }
+    }
+    true
 }
 
 fn is_settled(binary: &BinaryExpr, zero: &ScalarValue) -> bool {
