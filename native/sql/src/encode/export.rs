@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::parquet_file::{ParquetCodec, ParquetFile};
 use super::portable::{portable, portable_type};
-use super::{Format, csv, encode};
+use super::{Format, bounds, csv, encode};
 use crate::error::{EXECUTION, SqlError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -274,6 +274,7 @@ fn with_time(batch: &RecordBatch, column: usize) -> Result<RecordBatch, ArrowErr
 
 /// The columns under the names and in the types of the file.
 fn columns_of(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, SqlError> {
+    bounds::check(batch).map_err(failed)?;
     let columns: Vec<ArrayRef> = batch
         .columns()
         .iter()

@@ -254,6 +254,22 @@ fn event_times_are_moments_where_asked() {
 }
 
 #[test]
+fn times_that_no_calendar_shows_are_in_no_file() {
+    let world = world();
+    let plan = planned(&world, "SELECT arrow_cast(90000000000000, 'Time64(ns)') AS t");
+    for format in [
+        ExportFormat::Arrow,
+        ExportFormat::Arrows,
+        ExportFormat::Csv,
+        ExportFormat::Parquet,
+    ] {
+        let mut export = plan.export(format).expect("a file");
+        let error = run_into(&world, &plan, &mut export).expect_err("no time of day");
+        assert!(error.to_string().contains("90000000000000"), "{error}");
+    }
+}
+
+#[test]
 fn rows_past_the_most_are_left_out() {
     let options = ExportOptions {
         rows_max: Some(3),
