@@ -11,6 +11,7 @@ mod bags;
 mod catalog;
 mod clock;
 mod context;
+mod dialect;
 mod digits;
 mod distinct_from;
 mod drift;

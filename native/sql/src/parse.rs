@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use crate::dialect::{marked, translate};
 use crate::distinct_from::as_operators;
 use crate::error::{INVALID_SQL, SqlError};
 use crate::syntax::told;
@@ -63,14 +64,15 @@ pub(crate) fn parse(sql: &str) -> Result<Parsed, SqlError> {
 pub(crate) fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlError> {
     let statements = Parser::new(&PostgreSqlDialect {})
         .with_recursion_limit(NESTING_MAX)
-        .with_tokens_with_locations(as_operators(tokens.clone()))
+        .with_tokens_with_locations(as_operators(marked(tokens.clone())))
         .parse_statements()
         .map_err(|error| parser_error(error, &tokens))?;
     let mut last = None;
     for statement in statements {
         last = Some(only_query(statement)?);
     }
-    let (query, explain) = last.ok_or_else(|| syntax("the statement is empty".to_owned()))?;
+    let (mut query, explain) = last.ok_or_else(|| syntax("the statement is empty".to_owned()))?;
+    translate(&mut query)?;
     if let ControlFlow::Break(what) = query.visit(&mut Unread) {
         return Err(syntax(what.to_owned()));
     }

@@ -111,6 +111,17 @@ fn plan_for_a_while(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> 
 
 /// The plan, and whether the clock does nothing in it but bound the event time.
 fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError> {
+    match plan_once(sql, context, false)? {
+        Some(planned) => Ok(planned),
+        None => plan_once(sql, context, true)?.ok_or_else(|| {
+            let text = "two expressions have one name: give each a name of its own with AS, in a subquery";
+            SqlError::new(INVALID_SQL, format!("Search SQL not valid: {text}"))
+        }),
+    }
+}
+
+/// With `apart`, expressions of one name are told apart from the start; `None` where the optimiser finds only then that they have to be.
+fn plan_once(sql: &str, context: &PlanContext, apart: bool) -> Result<Option<(Plan, bool)>, SqlError> {
     let mut clock = Instant::now();
     let mut lap = || {
         let us = clock.elapsed().as_micros() as u64;
@@ -118,6 +129,9 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
         us
     };
     let mut parsed = parse(sql)?;
+    if apart {
+        tell_apart(&mut parsed.query);
+    }
     let parse_us = lap();
 
     let state = state_for(context)?;
@@ -151,7 +165,13 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
     let resolve_us = lap();
 
     let names = output_names(logical.schema());
-    let optimized = optimize(logical, &state).map_err(failed)?;
+    let optimized = match optimize(logical, &state) {
+        Err(error) if is_collision(&error) => match apart {
+            true => return Err(failed(error)),
+            false => return Ok(None),
+        },
+        optimized => optimized.map_err(failed)?,
+    };
     let optimize_us = lap();
 
     let physical = block_on(state.query_planner().create_physical_plan(&optimized, &state)).map_err(failed)?;
@@ -166,7 +186,7 @@ fn plan_here(sql: &str, context: &PlanContext) -> Result<(Plan, bool), SqlError>
     let mut plan = assemble(physical, Arc::new(state), names, (parsed.explain, stability), timings)?;
     plan.order = order.filter(|_| plan.explain.is_none());
     plan.histogram_seconds = histogram_seconds;
-    Ok((plan, bounds_only))
+    Ok(Some((plan, bounds_only)))
 }
 
 /// Resolves names. Expressions that are given one name are told apart.

@@ -39,8 +39,8 @@ use crate::functions::{self, Histogram};
 use crate::pushdown::PushIntoLeaf;
 use crate::rules::{
     BagRule, CheckIntegers, GroupLimits, MatchAllRule, OneZero, PatternRule, PlaceholderPlanner, PlaceholderRule,
-    ShownRule, StopJoinFilters, SubqueryRule, TimePlanner, TimeRule, UnnestPlanner, UnnestRule, YieldInJoins,
-    ZeroLiterals,
+    ShownRule, StopJoinFilters, SubqueryRule, TimePlanner, TimeRule, UnnestJoinRule, UnnestPlanner, UnnestRule,
+    YieldInJoins, ZeroLiterals,
 };
 
 /// Rows in a batch of the residual plan.
@@ -145,6 +145,7 @@ fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
         Arc::new(BagRule),
         Arc::new(ShownRule),
+        Arc::new(UnnestJoinRule),
         Arc::new(UnnestRule),
         Arc::new(PlaceholderRule),
         Arc::new(PatternRule),

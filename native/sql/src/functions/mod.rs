@@ -9,6 +9,7 @@ mod docs;
 mod drifted;
 mod exact_json;
 mod extreme;
+mod flagged;
 mod fuzzy;
 mod histogram;
 mod json_array;
@@ -26,10 +27,12 @@ mod single_row;
 mod span;
 mod spath;
 mod str_match;
+mod string_agg;
 mod sum;
 mod summary_percentile;
 mod text;
 mod time_range;
+mod to_char;
 mod to_micros;
 mod top_values;
 mod version;
@@ -69,11 +72,17 @@ pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
         datetime::date_bin(),
         datetime::date_part(),
         datetime::date_trunc(),
-        datetime::to_char(),
         datetime::to_local_time(),
     ];
     functions.extend(over_time.into_iter().map(micros::over_micros));
+    functions.push(scalar_of(to_char::ToChar(micros::over_micros(datetime::to_char()))));
     functions.retain(|function| function.name() != "version");
+    for function in &mut functions {
+        *function = match function.name() {
+            "signum" => Arc::new(ScalarUDF::clone(function).with_aliases(["sign"])),
+            _ => flagged::flagged(Arc::clone(function)),
+        };
+    }
     functions.extend(json_array::functions());
     functions.extend([
         scalar_of(array_text::ToArrayString::new()),
@@ -131,6 +140,7 @@ pub(crate) fn aggregate() -> Vec<Arc<AggregateUDF>> {
     let known = functions.into_iter().map(|function| match function.name() {
         "approx_percentile_cont" | "approx_median" => aggregate_of(percentile::Sketched(function)),
         "percentile_cont" => aggregate_of(percentile::Unordered(function)),
+        "string_agg" => aggregate_of(string_agg::SortsItself(function)),
         "sum" => aggregate_of(sum::CheckedSum(function)),
         "max" | "min" => aggregate_of(extreme::OfItsInput(function)),
         _ => function,

@@ -102,6 +102,7 @@ fn searched_columns(node: &LogicalPlan) -> Result<Vec<Column>> {
             LogicalPlan::Filter(filter) => &filter.input,
             LogicalPlan::Sort(sort) => &sort.input,
             LogicalPlan::Limit(limit) => &limit.input,
+            LogicalPlan::Window(window) => &window.input,
             _ => return Err(not_plain()),
         };
     };
