@@ -1,5 +1,5 @@
-//! Spans of time, which are intervals and durations, as numbers: what PostgreSQL compares and multiplies. The planner puts these in place of
-//! operators; nobody can call them by a name.
+//! Spans of time, which are intervals and durations, as numbers: what PostgreSQL compares and multiplies. The planner puts these in place
+//! of operators; nobody can call them by a name.
 
 use std::sync::Arc;
 

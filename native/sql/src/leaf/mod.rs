@@ -216,10 +216,10 @@ impl LeafExec {
             Group::Column { column } => self.column_type(column) == Some(RequestType::Float64),
             Group::Bucket { .. } => false,
         });
-        let ordered = match self.answer.fields().get(top.column)?.data_type() {
-            DataType::Int64 | DataType::Float64 | DataType::Boolean => true,
-            _ => false,
-        };
+        let ordered = matches!(
+            self.answer.fields().get(top.column)?.data_type(),
+            DataType::Int64 | DataType::Float64 | DataType::Boolean
+        );
         // With keys there may be several requests, none of which has all rows of a group.
         if groups.is_empty() || floats || !ordered || self.keys.is_some() {
             return None;

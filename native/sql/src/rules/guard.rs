@@ -40,7 +40,7 @@ pub(crate) fn guard(plan: LogicalPlan) -> Result<LogicalPlan> {
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
             let name = names.save(&expr);
-            let expr = expr.transform_up(|part| Ok(guarded(part, &schema)?))?;
+            let expr = expr.transform_up(|part| guarded(part, &schema))?;
             Ok(expr.update_data(|expr| name.restore(expr)))
         })
     })

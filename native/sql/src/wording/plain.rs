@@ -80,13 +80,13 @@ pub(crate) fn written(text: &str) -> String {
         out = pattern.replace_all(&out, *written).into_owned();
     }
     let quoted = out.matches('\'').count() % 2 == 0;
-    let parts = out
-        .split('\'')
-        .enumerate()
-        .map(|(at, part)| match quoted && at % 2 == 1 {
-            true => part.to_owned(),
-            false => with_types(part),
-        });
+    let parts = out.split('\'').enumerate().map(|(at, part)| {
+        if quoted && at % 2 == 1 {
+            part.to_owned()
+        } else {
+            with_types(part)
+        }
+    });
     parts.collect::<Vec<_>>().join("'")
 }
 
