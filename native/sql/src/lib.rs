@@ -34,6 +34,7 @@ mod stability;
 mod stream_table;
 mod suggest;
 mod syntax;
+mod total_order;
 mod using;
 mod wide;
 mod wording;

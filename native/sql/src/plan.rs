@@ -35,6 +35,7 @@ use crate::prepare::{TIME_ALIAS, TimeOrder, has_limit, newest_first, rename_time
 use crate::session::{function_names, state_for};
 use crate::shadow::rename_shadows;
 use crate::stability::Stability;
+use crate::total_order::total_order;
 use crate::using::coalesce_keys;
 use crate::wide;
 use crate::wording::worded;
@@ -158,6 +159,9 @@ fn plan_once(sql: &str, context: &PlanContext, apart: bool) -> Result<Option<(Pl
     let order = time_order(&logical);
     if !has_limit(&parsed.query) && (context.from > 0 || context.size.is_some()) {
         logical = page(logical, context).map_err(failed)?;
+    }
+    if order.is_none() {
+        logical = total_order(logical).map_err(failed)?;
     }
     let stability = Stability::of(&logical).map_err(failed)?;
     let histogram_seconds = histogram_seconds(&logical, &Histogram::of(context)).map_err(failed)?;

@@ -126,7 +126,7 @@ fn is_of_row(expr: &Expr) -> bool {
     !renames && asks.is_ok_and(|asks| !asks)
 }
 
-fn reads_one_stream(plan: &LogicalPlan) -> Result<bool> {
+pub(crate) fn reads_one_stream(plan: &LogicalPlan) -> Result<bool> {
     match plan {
         LogicalPlan::Filter(filter) => reads_one_stream(&filter.input),
         LogicalPlan::SubqueryAlias(alias) => reads_one_stream(&alias.input),

@@ -23,7 +23,9 @@ pub(super) fn push(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execu
     let Some(sort) = node.downcast_ref::<SortExec>() else {
         return Ok(None);
     };
-    let [key] = sort.expr().as_ref() else { return Ok(None) };
+    let Some(key) = sort.expr().iter().last() else {
+        return Ok(None);
+    };
     if !is_time(&key.expr, sort.input())? {
         return Ok(None);
     }
@@ -31,7 +33,7 @@ pub(super) fn push(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execu
         return Ok(None);
     };
     let arrival = PhysicalSortExpr::new(last_column(&input), key.options);
-    let Some(order) = LexOrdering::new([key.clone(), arrival]) else {
+    let Some(order) = LexOrdering::new(sort.expr().iter().cloned().chain([arrival])) else {
         return Ok(None);
     };
     let sorted = SortExec::new(order, input).with_fetch(sort.fetch());

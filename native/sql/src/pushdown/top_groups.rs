@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use basalt_scan::request::{Aggregate, Output, Top};
-use datafusion::common::Result;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
@@ -23,6 +24,12 @@ pub(super) fn push(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execu
     let key = sort.expr().first();
     let mut chain = vec![Arc::clone(node)];
     let (mut below, mut expr) = (Arc::clone(sort.input()), Arc::clone(&key.expr));
+    // A float's minus zero is made zero for the order. Sums begin with zero, so they have none to begin with.
+    let settled = settled(&expr);
+    let sums_only = settled.is_some();
+    if let Some(number) = settled {
+        expr = number;
+    }
     while let Some(projection) = below.downcast_ref::<ProjectionExec>() {
         let Some(inner) = expr
             .downcast_ref::<Column>()
@@ -35,7 +42,7 @@ pub(super) fn push(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execu
         chain.push(below);
         below = input;
     }
-    let Some(leaf) = with_top(&below, &expr, |column| Top {
+    let Some(leaf) = with_top(&below, &expr, sums_only, |column| Top {
         column,
         descending: key.options.descending,
         nulls_first: key.options.nulls_first,
@@ -50,10 +57,20 @@ pub(super) fn push(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execu
     Ok(Some(plan))
 }
 
+/// `number` of `number + 0.0`.
+fn settled(expr: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>> {
+    let sum = expr
+        .downcast_ref::<BinaryExpr>()
+        .filter(|sum| *sum.op() == Operator::Plus)?;
+    let zero = sum.right().downcast_ref::<Literal>()?;
+    matches!(zero.value(), ScalarValue::Float64(Some(value)) if *value == 0.0).then(|| Arc::clone(sum.left()))
+}
+
 /// The leaf under a final step, with a top by what `expr` is over the step's output.
 fn with_top(
     plan: &Arc<dyn ExecutionPlan>,
     expr: &Arc<dyn PhysicalExpr>,
+    sums_only: bool,
     top: impl FnOnce(usize) -> Top,
 ) -> Option<LeafExec> {
     let last = plan.downcast_ref::<AggregateExec>()?;
@@ -67,6 +84,8 @@ fn with_top(
     };
     let index = expr.downcast_ref::<Column>()?.index();
     match index.checked_sub(groups.len()) {
+        None if sums_only => None,
+        Some(aggregate) if sums_only && !matches!(aggregates.get(aggregate), Some(Aggregate::Sum { .. })) => None,
         None => leaf.with_top(top(index)),
         Some(aggregate) => leaf.with_top(top(groups.len() + state(aggregates, aggregate)?)),
     }
