@@ -4,6 +4,7 @@ import { RETENTION_DAYS_MAX, SEARCH_BODY_BYTES_MAX } from '../config/limits.js';
 import { requestError } from '../errors/index.js';
 import type { DeletionService } from '../query/deletion.js';
 import { parseJsonBody } from '../query/json-body.js';
+import { wrongMember } from '../query/wrong-member.js';
 import type { Store } from '../storage/store.js';
 import type { Exchange } from './exchange.js';
 import { checkOrganization } from './ingest-routes.js';
@@ -77,6 +78,5 @@ function parse<T>(bytes: Uint8Array | undefined, schema: z.ZodType<T>): T {
   if (!bytes) throw requestError(413, `the body may have ${SEARCH_BODY_BYTES_MAX} bytes`);
   const parsed = schema.safeParse(parseJsonBody(bytes));
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw requestError(422, [issue?.path.join('.'), issue?.message].filter(Boolean).join(': '));
+  throw requestError(422, wrongMember(parsed.error));
 }

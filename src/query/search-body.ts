@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { SEARCH_SIZE_DEFAULT, SQL_BYTES_MAX } from '../config/limits.js';
 import { requestError } from '../errors/index.js';
 import { parseJsonBody } from './json-body.js';
+import { wrongMember } from './wrong-member.js';
 
 const SEARCH_TYPES = [
   'ui',
@@ -72,8 +73,7 @@ export function parseSearchBody(bytes: Uint8Array): SearchBody {
 export function parseBody<T>(bytes: Uint8Array, schema: z.ZodType<T>, hint: string): T {
   const parsed = schema.safeParse(parseJsonBody(bytes));
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw requestError(422, `${issue?.path.join('.')}: ${issue?.message}`, { hint });
+  throw requestError(422, wrongMember(parsed.error), { hint });
 }
 
 /** @throws BasaltError 400 when it is to be Base64 and is not, and when it is too long */

@@ -92,8 +92,8 @@ function valueStatements(
 ): { field: string; statement: Statement }[] {
   const { fields, startTime, endTime } = request;
   if (fields.length === 0) throw requestError(400, 'fields is empty');
-  if (!startTime) throw requestError(400, 'start_time is empty');
-  if (!endTime) throw requestError(400, 'end_time is empty');
+  if (!startTime) throw requestError(400, 'start_time is needed: microseconds since 1970, from 1');
+  if (!endTime) throw requestError(400, 'end_time is needed: microseconds since 1970, from 1');
   const stream = findStream(store, organization, request.stream);
   const { schema } = stream;
   const equal = startTime === endTime ? 1 : 0;
