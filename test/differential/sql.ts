@@ -2,6 +2,7 @@
 import type { Random } from '../harness/random.js';
 import { TIME } from './data.js';
 import { both, chosen, Expressions, eventScope, joined, type Scope, userScope } from './expressions.js';
+import { subqueryQuery } from './subqueries.js';
 
 export interface RandomQuery {
   basalt: string;
@@ -49,6 +50,7 @@ export class QueryMaker extends Expressions {
       () => this.correlated(),
       () => this.firsts(),
       () => this.ranked(),
+      () => subqueryQuery(this.random),
     ];
     const { sql, ordered } = random.pick(this.manyRows ? short : all)();
     const whole = random.chance(0.5);
