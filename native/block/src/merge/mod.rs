@@ -35,6 +35,10 @@ const REUSED_ROWS_MIN: usize = GROUP_ROWS / 2;
 /// encoder's memory stays bounded when messages are huge.
 const GROUP_TEXT_BYTES_MAX: usize = 128 << 20;
 
+/// Rows times columns of a group. Rows of many names, such as identifiers as keys, go into smaller groups: a merge holds a cell for each,
+/// whatever is in it.
+const GROUP_CELLS_MAX: usize = 1 << 24;
+
 /// A WAL block or a row group of a segment.
 #[derive(Clone, Copy)]
 pub struct MergeInput<'a> {
@@ -229,7 +233,8 @@ impl<'a> ClassMerge<'a> {
             .iter()
             .map(|(name, _)| gather::text_bytes(&self.sources_of(name), &runs))
             .max();
-        if rows.len() > 1 && text_bytes.is_some_and(|bytes| bytes > GROUP_TEXT_BYTES_MAX) {
+        let too_wide = rows.len() * columns.len() > GROUP_CELLS_MAX;
+        if rows.len() > 1 && (too_wide || text_bytes.is_some_and(|bytes| bytes > GROUP_TEXT_BYTES_MAX)) {
             let (first, second) = rows.split_at(rows.len() / 2);
             self.write_group(first, writer, options)?;
             return self.write_group(second, writer, options);

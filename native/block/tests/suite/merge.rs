@@ -371,3 +371,34 @@ fn cuts_by_time_split_the_rows_and_lose_none() {
     }
     assert_eq!(total, all.len());
 }
+
+/// Rows whose keys are identifiers: each input has names of its own, and their rows interleave in time.
+#[test]
+fn rows_of_many_names_go_into_groups_of_bounded_cells() {
+    const CELLS_MAX: usize = 1 << 24;
+    let batch = |input: i64| {
+        let column = |name: String, first: i64| Column {
+            name,
+            validity: None,
+            values: Values::Int64((0..2000).map(|row| first + row * 4).collect()),
+        };
+        let names = (0..1200).map(|name| column(format!("k{input}_{name:04}"), name));
+        Batch {
+            rows: 2000,
+            columns: std::iter::once(column("_timestamp".to_owned(), input))
+                .chain(names)
+                .collect(),
+        }
+    };
+    let batches: Vec<Batch> = (0..4).map(batch).collect();
+    let (segment, footer) = merged(&batches);
+    let rows: usize = footer.groups.iter().map(|group| group.rows as usize).sum();
+    assert_eq!(rows, 8000);
+    for header in footer.group_headers() {
+        let header = header.unwrap();
+        assert!(header.rows * header.columns.len() <= CELLS_MAX, "{} rows", header.rows);
+    }
+    let first = decode_block(&segment, footer.groups[0].offset).unwrap();
+    assert_eq!(first.columns.len(), 4801);
+    assert_eq!(rows_of(&first)[5]["k1_0007"], Cell::Int64(7 + 4));
+}
