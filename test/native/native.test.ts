@@ -704,7 +704,7 @@ describe('plans and runs', () => {
     const { fd } = blockFile(records);
     const plan = native.plan('SELECT n FROM logs ORDER BY n', context());
     const run = native.startRun(plan.handle, 64 << 20);
-    const file = native.openExport(plan.handle, 'ndjson');
+    const file = native.openExport(plan.handle, JSON.stringify({ format: 'ndjson' }));
     native.pushRun(run, 0, answerBytes(scanOne(fd, leafText(plan)).ipc));
     native.finishLeaf(run, 0);
     while (!native.advanceRun(run).done);

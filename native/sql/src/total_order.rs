@@ -44,6 +44,12 @@ fn ordered(plan: LogicalPlan) -> Result<LogicalPlan> {
                     .sort(keys)?
                     .build();
             }
+            // Streams side by side by their event time: each is read for its newest rows alone, which further keys would forbid.
+            if let Some(Expr::Column(first)) = sort.expr.first().map(|key| &key.expr)
+                && first.name == TIME_COLUMN
+            {
+                return Ok(LogicalPlan::Sort(sort));
+            }
             let rest = rest_of(&sort.input, &sort.expr);
             let keys: Vec<SortExpr> = sort.expr.iter().cloned().chain(rest).collect();
             LogicalPlanBuilder::from(sort.input.as_ref().clone())
