@@ -1,5 +1,5 @@
-//! A total order behind an answer that is cut: whatever ties in the order of the statement is told apart by the other columns of the answer,
-//! so that pages of it, asked for one by one, are together the whole.
+//! A total order behind an answer that is cut: whatever ties in the order of the statement is told apart by the other columns of the
+//! answer, so that pages of it, asked for one by one, are together the whole.
 
 use std::sync::Arc;
 

@@ -90,7 +90,8 @@ impl Domain {
     }
 
     fn asks(&self, plan: &LogicalPlan) -> Result<bool> {
-        let known = |expr: &Expr| matches!(expr, Expr::OuterReferenceColumn(_, outer) if self.columns.iter().any(|(known, _)| known == outer));
+        let is_known = |outer: &Column| self.columns.iter().any(|(known, _)| known == outer);
+        let known = |expr: &Expr| matches!(expr, Expr::OuterReferenceColumn(_, outer) if is_known(outer));
         plan.exists(|node| {
             let mut asks = false;
             node.apply_expressions(|expr| {

@@ -1,8 +1,8 @@
 //! Subqueries in expressions, and lateral joins, by rules of our own wherever the planner's would be wrong or refuse: with the
 //! three-valued logic of IN, ANY and ALL, in any place of an expression, correlated in any way.
 //!
-//! A subquery becomes a join with the rows that it has for each distinct row of the values outside (`dependent`). IN, ANY and ALL ask it for
-//! a few aggregates (rows, values, the least and the greatest), so none compares each row with each.
+//! A subquery becomes a join with the rows that it has for each distinct row of the values outside (`dependent`). IN, ANY and ALL ask it
+//! for a few aggregates (rows, values, the least and the greatest), so none compares each row with each.
 
 mod dependent;
 mod simple;
