@@ -1,12 +1,14 @@
 //! Forms of the standard and of PostgreSQL that the planner does not know, written as those that it does.
 
 mod patterns;
+mod volatile;
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Fetch, FunctionArg, FunctionArgExpr, FunctionArguments,
-    LimitClause, Query, TableFactor, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, CaseWhen, DataType, DateTimeField, DuplicateTreatment, Expr, Fetch, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Interval, LimitClause, Query, TableFactor, UnaryOperator, Value, ValueWithSpan, VisitMut,
+    VisitorMut,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -54,7 +56,7 @@ impl VisitorMut for Dialect {
     type Break = SqlError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
-        done(fetch(query))
+        done(volatile::check(query).and_then(|()| fetch(query)))
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<SqlError> {
@@ -218,6 +220,32 @@ fn rewrite(expr: &mut Expr) -> Result<(), SqlError> {
                 list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(several))];
             }
         }
+        Expr::UnaryOp {
+            op: UnaryOperator::BitwiseNot,
+            expr: bits,
+        } => {
+            let ones = Expr::Value(Value::Number("-1".to_owned(), false).into());
+            *expr = nested(binary(taken(bits), BinaryOperator::PGBitwiseXor, ones));
+        }
+        Expr::Interval(Interval {
+            value,
+            leading_field: unit @ None,
+            last_field: None,
+            ..
+        }) if is_number(value) => *unit = Some(DateTimeField::Second),
+        Expr::Cast {
+            expr: value,
+            data_type: DataType::Interval { .. },
+            ..
+        } if is_number(value) => {
+            *expr = Expr::Interval(Interval {
+                value: Box::new(taken(value)),
+                leading_field: Some(DateTimeField::Second),
+                leading_precision: None,
+                last_field: None,
+                fractional_seconds_precision: None,
+            });
+        }
         Expr::AtTimeZone { time_zone, .. } => match time_zone.as_ref() {
             Expr::Value(ValueWithSpan {
                 value: Value::SingleQuotedString(_),
@@ -232,6 +260,11 @@ fn rewrite(expr: &mut Expr) -> Result<(), SqlError> {
         _ => {}
     }
     Ok(())
+}
+
+/// A text that is a number and nothing else: of seconds, where it stands for an interval.
+fn is_number(expr: &Expr) -> bool {
+    constant(expr, "").is_ok_and(|text| text.trim().parse::<f64>().is_ok_and(f64::is_finite))
 }
 
 /// The row of several arguments; NULL, which is not counted, where one of them is.

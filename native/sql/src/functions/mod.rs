@@ -52,7 +52,7 @@ pub(crate) use drifted::{NUMBER_OF, TRUTH_OF, drifted, number_of};
 pub(crate) use fuzzy::fuzzy_match;
 pub(crate) use histogram::{HISTOGRAM, Histogram};
 pub(crate) use match_all::{FUZZY_MATCH_ALL, MATCH_ALL};
-pub(crate) use opaque::opaque;
+pub(crate) use opaque::{opaque, unfolded};
 pub(crate) use pattern::compile;
 pub(crate) use re_match::re_match;
 pub(crate) use shown::{SHOWN, shown};

@@ -1,4 +1,5 @@
-//! A value as it is, which the planner takes for a new one: what it knows of the column does not hold for it. See `rules::unnest`.
+//! A value as it is, which the planner takes for a new one: what it knows of the column does not hold for it, nor that it is never NULL.
+//! See `rules::unnest` and `rules::subqueries`.
 
 use std::sync::Arc;
 
@@ -10,8 +11,17 @@ use datafusion::logical_expr::{
 };
 
 pub(crate) fn opaque(value: Expr) -> Expr {
+    call(value, Volatility::Immutable)
+}
+
+/// The same of a value that may be a constant, which would be put back in its place if the planner took the function for a pure one.
+pub(crate) fn unfolded(value: Expr) -> Expr {
+    call(value, Volatility::Volatile)
+}
+
+fn call(value: Expr, volatility: Volatility) -> Expr {
     let function = ScalarUDF::new_from_impl(Opaque {
-        signature: Signature::any(1, Volatility::Immutable),
+        signature: Signature::any(1, volatility),
     });
     Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(function), vec![value]))
 }

@@ -241,6 +241,10 @@ pub(super) const RULES: &[(&str, &str)] = &[
         r"^Unsupported SQL unary operator (?:PG|BangNot)?(\w+).*$",
         "an operator before a value is none that is known here",
     ),
+    (
+        r"^Unsupported binary operator: .*$",
+        "an operator between two values is none that is known here",
+    ),
     ("^TOP$", "TOP is not known: write LIMIT at the end"),
     (
         r"^Unsupported ast node (?:in \w+: )?Pivot.*$",
@@ -400,6 +404,14 @@ pub(super) const RULES: &[(&str, &str)] = &[
     (
         r"^Argument #(\d+) must be an? (.*), got (.*)$",
         "argument ${1} has to be ${2}, not ${3}",
+    ),
+    (
+        r"^unnest\(\) does not support null yet$",
+        "unnest takes a list, and NULL is none",
+    ),
+    (
+        "^Arguments must be literals$",
+        "generate_series and range in FROM take constants: write unnest(range(1, n)) in SELECT for one of each row",
     ),
     ("^Step cannot be zero$", "the step of a series cannot be zero"),
 ];

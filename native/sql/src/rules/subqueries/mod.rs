@@ -15,16 +15,17 @@ use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::functions_aggregate::expr_fn::{count, first_value, max, min};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
     Aggregate, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, lit, not, when,
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::functions::single_row;
+use crate::functions::{single_row, unfolded};
 
 use self::dependent::{Domain, dependent, join_keys, project, rebuilt, unsupported};
-use self::simple::{has_one_row, is_aggregated, is_filtered, outer_columns, subquery_of};
+use self::simple::{always_has_row, has_one_row, is_aggregated, is_filtered, outer_columns, subquery_of};
 
 #[derive(Debug)]
 pub(crate) struct SubqueryRule;
@@ -69,6 +70,16 @@ fn rewrite(plan: LogicalPlan, names: &Names) -> Result<Transformed<LogicalPlan>>
             node => node,
         };
         let node = if node.expressions().iter().any(asks) {
+            let named = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                let name = named.save(&expr);
+                Ok(expr.transform_up(nullable)?.update_data(|expr| name.restore(expr)))
+            })?
+            .data
+        } else {
+            node
+        };
+        let node = if node.expressions().iter().any(asks) {
             lower(node, names)?
         } else {
             Transformed::no(node)
@@ -79,6 +90,30 @@ fn rewrite(plan: LogicalPlan, names: &Names) -> Result<Transformed<LogicalPlan>>
 
 fn asks(expr: &Expr) -> bool {
     expr.exists(|part| Ok(subquery_of(part).is_some())).unwrap_or(false)
+}
+
+/// A value of a subquery that may have no row may be NULL, which the planner does not see where it is a constant or a count. (One that
+/// looks at the row outside becomes a join, which sees it.)
+fn nullable(expr: Expr) -> Result<Transformed<Expr>> {
+    let Expr::ScalarSubquery(subquery) = expr else {
+        return Ok(Transformed::no(expr));
+    };
+    let plan = subquery.subquery.as_ref();
+    let schema = plan.schema();
+    if schema.fields().len() != 1
+        || schema.field(0).is_nullable()
+        || always_has_row(plan)
+        || !outer_columns(plan)?.is_empty()
+    {
+        return Ok(Transformed::no(Expr::ScalarSubquery(subquery)));
+    }
+    let (relation, field) = schema.qualified_field(0);
+    let value =
+        unfolded(Expr::Column(Column::from((relation, field)))).alias_qualified(relation.cloned(), field.name());
+    let plan = LogicalPlanBuilder::from(plan.clone()).project([value])?.build()?;
+    Ok(Transformed::yes(Expr::ScalarSubquery(
+        subquery.with_plan(Arc::new(plan)),
+    )))
 }
 
 /// `= ANY` is IN, `<> ALL` is NOT IN; a negation goes into the subquery's own.

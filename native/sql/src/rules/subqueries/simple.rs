@@ -170,3 +170,16 @@ pub(super) fn has_one_row(plan: &LogicalPlan) -> Result<bool> {
         _ => Ok(false),
     }
 }
+
+/// Whether a plan has a row, whatever is stored.
+pub(super) fn always_has_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Projection(projection) => always_has_row(&projection.input),
+        LogicalPlan::Sort(sort) => sort.fetch.is_none() && always_has_row(&sort.input),
+        LogicalPlan::SubqueryAlias(alias) => always_has_row(&alias.input),
+        LogicalPlan::EmptyRelation(empty) => empty.produce_one_row,
+        LogicalPlan::Values(values) => !values.values.is_empty(),
+        _ => false,
+    }
+}
