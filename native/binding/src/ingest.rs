@@ -1,11 +1,16 @@
 //! Request bodies in, encoded blocks and per-record outcomes out.
 
 use crate::failure;
-use basalt_block::{BlockHeader, EncodeOptions, encode_block};
+use crate::fields::fields_of;
+use crate::schema::{block_header, overflow_types, schema_text};
+use basalt_block::{EncodeOptions, encode_block};
 use basalt_shred::{BodyFormat, Outcome, ShredLimits, ShredRequest, shred};
 use napi::bindgen_prelude::{Int32Array, Uint8Array};
 use napi_derive::napi;
 use std::io::Read;
+
+/// Values and nulls of one block: they are in memory, eight bytes or more each, while it is encoded.
+const BLOCK_CELLS_MAX: usize = 1 << 24;
 
 /// Numbers per request in `requests`.
 const REQUEST_WORDS: usize = 3;
@@ -24,6 +29,7 @@ pub struct IngestGroup {
     pub time_min: f64,
     pub time_max: f64,
     pub schema: String,
+    pub overflow: String,
     pub block: Uint8Array,
     pub header_bytes: u32,
 }
@@ -55,37 +61,34 @@ pub fn ingest_batch(
     zstd_level: i32,
 ) -> napi::Result<IngestAnswer> {
     let requests = shred_requests(&bodies, &requests, &names)?;
-    let shredded = shred(&requests, now_us as i64, &ShredLimits::default(), &[]);
+    let fields = |organization: u32, stream: &str| fields_of(&names[organization as usize], stream);
+    let shredded = shred(&requests, now_us as i64, &ShredLimits::default(), &fields);
     let options = EncodeOptions::wal(zstd_level);
     let mut groups = Vec::with_capacity(shredded.groups.len());
     for group in shredded.groups {
-        let block = encode_block(&group.batch, &options).map_err(failure::bytes)?;
-        let header = block_header(&block)?;
-        groups.push(IngestGroup {
-            organization: names[group.organization as usize].clone(),
-            stream: group.stream,
-            rows: header.rows as u32,
-            time_min: header.time_min as f64,
-            time_max: header.time_max as f64,
-            schema: schema_text(&header),
-            header_bytes: header.header_bytes as u32,
-            block: Uint8Array::from(block),
-        });
+        let (organization, stream) = (names[group.organization as usize].clone(), group.stream.clone());
+        let fields = group.fields.clone();
+        for batch in group.batches(BLOCK_CELLS_MAX) {
+            let block = encode_block(&batch, &options).map_err(failure::bytes)?;
+            let header = block_header(&block)?;
+            let news = |name: &str, type_name: &str| fields.tell_overflow(name, type_name);
+            groups.push(IngestGroup {
+                organization: organization.clone(),
+                stream: stream.clone(),
+                rows: header.rows as u32,
+                time_min: header.time_min as f64,
+                time_max: header.time_max as f64,
+                schema: schema_text(&header),
+                overflow: overflow_types(&batch.columns, &news),
+                header_bytes: header.header_bytes as u32,
+                block: Uint8Array::from(block),
+            });
+        }
     }
     Ok(IngestAnswer {
         groups,
         outcomes: shredded.outcomes.into_iter().map(outcome).collect(),
     })
-}
-
-/// The header of a block that was encoded a moment ago.
-fn block_header(block: &[u8]) -> napi::Result<BlockHeader> {
-    let header_bytes = block
-        .get(4..8)
-        .and_then(|word| word.try_into().ok())
-        .map_or(0, u32::from_le_bytes);
-    let header = block.get(..header_bytes as usize).unwrap_or_default();
-    BlockHeader::parse(header, 0).map_err(failure::bytes)
 }
 
 fn shred_requests<'a>(
@@ -145,20 +148,6 @@ fn record_error(error: basalt_shred::RecordError) -> RecordError {
         record: error.record,
         message: error.message,
     }
-}
-
-/// `name:type` of each column, comma-joined, in the header's order (by name).
-pub fn schema_text(header: &BlockHeader) -> String {
-    let mut text = String::new();
-    for column in &header.columns {
-        if !text.is_empty() {
-            text.push(',');
-        }
-        text.push_str(&column.name);
-        text.push(':');
-        text.push_str(column.column_type.name());
-    }
-    text
 }
 
 /// Decompresses zstd frames, refusing to grow past `limit_bytes`.

@@ -2,12 +2,14 @@
 //! `src/native/index.ts` is their only caller and documents each verb.
 
 mod failure;
+mod fields;
 mod functions;
 mod ingest;
 mod inspect;
 mod memory;
 mod query;
 mod scan;
+mod schema;
 mod segment;
 mod socket;
 mod table;

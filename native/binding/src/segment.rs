@@ -1,7 +1,7 @@
 //! Blocks and segments as files: merge, footers, verification. Descriptors stay the caller's.
 
 use crate::failure;
-use crate::ingest::schema_text;
+use crate::schema::{overflow_types_in, schema_text};
 use basalt_block::{
     BlockError, BlockHeader, BlockReader, EncodeOptions, FileSource, MergeInput, RowSelection, TimeCut,
     check_block as check, has_current_version, merge_selected, read_footer as read, rows_by_bucket,
@@ -43,6 +43,7 @@ pub struct BlockSummary {
     pub time_min: f64,
     pub time_max: f64,
     pub schema: String,
+    pub overflow: String,
 }
 
 /// Bytes of a segment that are synced at a time.
@@ -225,24 +226,25 @@ pub fn read_footer(fd: i32, file_bytes: f64) -> napi::Result<SegmentFooter> {
 #[napi(catch_unwind)]
 pub fn verify_block(fd: i32, offset: f64) -> napi::Result<BlockSummary> {
     let header = verify(&FileSource::from_fd(fd), offset as u64).map_err(failure::bytes)?;
-    Ok(summary(&header))
+    summary(fd, offset, &header)
 }
 
 #[napi(catch_unwind)]
 pub fn check_block(fd: i32, offset: f64) -> napi::Result<BlockSummary> {
     let header = check(&FileSource::from_fd(fd), offset as u64).map_err(failure::bytes)?;
-    Ok(summary(&header))
+    summary(fd, offset, &header)
 }
 
-fn summary(header: &BlockHeader) -> BlockSummary {
-    BlockSummary {
+fn summary(fd: i32, offset: f64, header: &BlockHeader) -> napi::Result<BlockSummary> {
+    Ok(BlockSummary {
         rows: header.rows as u32,
         block_bytes: header.block_bytes as f64,
         header_bytes: header.header_bytes as u32,
         time_min: header.time_min as f64,
         time_max: header.time_max as f64,
         schema: schema_text(header),
-    }
+        overflow: overflow_types_in(fd, offset as u64, header)?,
+    })
 }
 
 pub(crate) fn footer_object(footer: basalt_block::SegmentFooter) -> napi::Result<SegmentFooter> {

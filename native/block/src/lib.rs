@@ -41,7 +41,7 @@ pub use header_view::{ColumnView, HeaderView};
 pub use inspect::{BlockInspection, ColumnInspection, inspect_block};
 pub use merge::{MergeInput, RowSelection, TimeCut, bits_of, merge_blocks, merge_selected, rows_by_bucket};
 pub use reader::{
-    BlockReader, Chunk, PAGE_ROWS, Page, PageValues, check_block, decode_block, open_chunk, verify_block,
+    BlockReader, Chunk, PAGE_ROWS, Page, PageValues, check_block, decode_block, decode_named, open_chunk, verify_block,
 };
 pub use salvage::{Lost, LostGroup, Salvage, salvage_segment};
 pub use section::Section;

@@ -165,6 +165,14 @@ fn check_layout(header: &BlockHeader, offset: u64) -> Result<(), BlockError> {
     Ok(())
 }
 
+/// Decodes the column of that name, if the block has it.
+pub fn decode_named<S: ReadAt + ?Sized>(reader: &BlockReader<'_, S>, name: &str) -> Result<Option<Column>, BlockError> {
+    reader
+        .find(name)
+        .map(|column| decode_column(reader, column))
+        .transpose()
+}
+
 /// Decodes one column of all pages.
 pub(crate) fn decode_column<S: ReadAt + ?Sized>(
     reader: &BlockReader<'_, S>,

@@ -81,7 +81,7 @@ pub fn encode_block(batch: &Batch, options: &EncodeOptions) -> Result<Vec<u8>, B
     if let Some(pair) = columns.windows(2).find(|pair| pair[0].entry.name == pair[1].entry.name) {
         return Err(BlockError::invalid(format!("two columns named {}", pair[0].entry.name)));
     }
-    let times = time_values(batch)?;
+    let times = time_values(&batch.columns, batch.rows)?;
 
     let entries: Vec<ColumnEntry> = columns.iter().map(|prepared| prepared.entry.clone()).collect();
     let header_bytes = BlockHeader::encoded_bytes(&entries);
@@ -110,11 +110,65 @@ pub fn encode_block(batch: &Batch, options: &EncodeOptions) -> Result<Vec<u8>, B
     Ok(out)
 }
 
-fn time_values(batch: &Batch) -> Result<&[i64], BlockError> {
-    let time = batch.columns.iter().find(|column| column.name == TIME_COLUMN);
+/// Encodes one block column by column, so that only one of them is in memory, raw. They come sorted by name, `_timestamp` among them,
+/// each of `rows` values. Errors as `encode_block`.
+pub(crate) fn encode_columns(
+    rows: usize,
+    columns: impl Iterator<Item = Column>,
+    options: &EncodeOptions,
+) -> Result<Vec<u8>, BlockError> {
+    let mut entries: Vec<ColumnEntry> = Vec::new();
+    let mut chunks = Vec::new();
+    let mut times = None;
+    for column in columns {
+        let prepared = prepare(&column, rows, options)?;
+        let start = chunks.len();
+        let written = append_chunk(&prepared.stored, prepared.validity, rows, options, &mut chunks);
+        let mut entry = prepared.entry;
+        entry.chunk_offset = start as u64;
+        entry.chunk_bytes = (chunks.len() - start) as u64;
+        entry.sections = written.sections;
+        if let Some((min, max)) = written.bounds {
+            (entry.min, entry.max) = (Some(min), Some(max));
+        }
+        if entries.last().is_some_and(|last| last.name >= entry.name) {
+            return Err(BlockError::invalid(format!("column {} is out of order", entry.name)));
+        }
+        entries.push(entry);
+        if column.name == TIME_COLUMN {
+            let values = time_values(std::slice::from_ref(&column), rows)?;
+            let bounds = values.iter().copied().min().zip(values.iter().copied().max());
+            times = Some((bounds.unwrap_or_default(), values.is_sorted()));
+        }
+    }
+    let Some(((time_min, time_max), sorted_by_time)) = times else {
+        return Err(BlockError::invalid(format!("no {TIME_COLUMN} column")));
+    };
+    let header_bytes = BlockHeader::encoded_bytes(&entries);
+    for entry in &mut entries {
+        entry.chunk_offset += header_bytes as u64;
+    }
+    let header = BlockHeader {
+        rows,
+        block_bytes: (header_bytes + chunks.len()) as u64,
+        header_bytes,
+        time_min,
+        time_max,
+        sorted_by_time,
+        columns: entries,
+    };
+    let mut out = Vec::with_capacity(header_bytes + chunks.len());
+    out.resize(header_bytes, 0);
+    header.write(&mut out);
+    out.extend_from_slice(&chunks);
+    Ok(out)
+}
+
+fn time_values(columns: &[Column], rows: usize) -> Result<&[i64], BlockError> {
+    let time = columns.iter().find(|column| column.name == TIME_COLUMN);
     match time.map(|column| (&column.values, &column.validity)) {
         Some((Values::Int64(values), None)) => Ok(values),
-        Some((Values::Int64(values), Some(validity))) if null_count(validity, batch.rows) == 0 => Ok(values),
+        Some((Values::Int64(values), Some(validity))) if null_count(validity, rows) == 0 => Ok(values),
         _ => Err(BlockError::invalid(format!(
             "{TIME_COLUMN} must be an int64 column without nulls"
         ))),

@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 type Any<T> = Result<T, Box<dyn std::error::Error>>;
@@ -69,8 +70,10 @@ fn make_segment(records: &str, path: &Path, rows: usize) -> Any<()> {
             organization: 0,
             stream: "bench",
         };
-        for group in shred(&[request], 0, &ShredLimits::default(), &[]).groups {
-            blocks.push(encode_block(&group.batch, &EncodeOptions::wal(WAL_LEVEL))?);
+        for group in shred(&[request], 0, &ShredLimits::default(), &|_, _| Arc::default()).groups {
+            for batch in group.batches(usize::MAX) {
+                blocks.push(encode_block(&batch, &EncodeOptions::wal(WAL_LEVEL))?);
+            }
         }
     }
     let inputs: Vec<MergeInput> = blocks

@@ -6,9 +6,11 @@
 //! Invariant after `load`: the current page has as many values as rows (the block's reader sees to codes being in range).
 
 mod numbered;
+mod overlay;
+mod resolve;
 
 use crate::block_pages::{BlockPages, CachedPage, CachedText};
-use crate::cast::{Cast, cast_between, cast_bound, cast_page};
+use crate::cast::{Cast, cast_bound, cast_page};
 use crate::error::ScanError;
 use crate::page_view::{Codes, PageValues};
 use crate::plan::Slot;
@@ -18,6 +20,9 @@ use basalt_block::{
     BlockError, Bound, Chunk, ChunkFamily, ColumnView as HeaderColumn, HeaderView, NumberedPage, PAGE_ROWS, Page,
     ReadAt, Text, open_chunk,
 };
+use overlay::{Overflow, Overlay};
+use resolve::resolve;
+pub use resolve::type_name;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -54,8 +59,10 @@ impl ReadAt for CountedSource<'_> {
 pub type PageBuffers = Vec<(Page, Page)>;
 
 struct ColumnView<'s> {
-    /// What the header has; `None` where every row is null.
+    /// What the header has; `None` where every row is null, and where the column is laid together of others.
     entry: Option<HeaderColumn>,
+    overlay: Option<Overlay>,
+    column_type: RequestType,
     cast: Cast,
     chunk: Option<Chunk<'s, CountedSource<'s>>>,
     strings: Strings<'s>,
@@ -83,6 +90,31 @@ enum Strings<'s> {
 }
 
 impl<'s> ColumnView<'s> {
+    fn new(
+        entry: Option<HeaderColumn>,
+        column_type: RequestType,
+        cast: Cast,
+        (page, cast_page): (Page, Page),
+    ) -> Self {
+        Self {
+            entry,
+            overlay: None,
+            column_type,
+            cast,
+            chunk: None,
+            strings: Strings::NotLoaded,
+            loaded: None,
+            cached: None,
+            page,
+            cast_page,
+            templates_loaded: None,
+            cached_templates: None,
+            template_page: Page::default(),
+            numbered: NumberedPage::default(),
+            numberless: false,
+        }
+    }
+
     /// What is loaded of the dictionary or the templates, whichever the column has.
     fn strings(&self) -> Option<TextSlice<'_>> {
         match &self.strings {
@@ -142,9 +174,9 @@ pub enum PageView<'a> {
     },
 }
 
-/// Nulls of a page, and its least and greatest value in the stream's type where the chunk has them.
+/// Nulls of a page where they are known, and its least and greatest value in the stream's type where the chunk has them.
 pub struct PageZone {
-    pub nulls: usize,
+    pub nulls: Option<usize>,
     pub bounds: Option<(Bound, Bound)>,
 }
 
@@ -152,7 +184,10 @@ pub struct BlockView<'s> {
     source: &'s CountedSource<'s>,
     offset: u64,
     header: Arc<HeaderView>,
+    /// Those of the slots; behind them those that only others are laid together of.
     columns: Vec<ColumnView<'s>>,
+    slots: usize,
+    overflow: Overflow,
     pages: BlockPages<'s>,
     pub pages_read: u64,
     pub pages_cached: u64,
@@ -176,38 +211,29 @@ impl<'s> BlockView<'s> {
         let mut columns = Vec::with_capacity(slots.len());
         for (slot, buffer) in slots.iter().zip(buffers) {
             let (entry, cast) = resolve(&header, slot, offset)?;
-            let (page, cast_page) = std::mem::take(buffer);
-            columns.push(ColumnView {
-                entry,
-                cast,
-                chunk: None,
-                strings: Strings::NotLoaded,
-                loaded: None,
-                cached: None,
-                page,
-                cast_page,
-                templates_loaded: None,
-                cached_templates: None,
-                template_page: Page::default(),
-                numbered: NumberedPage::default(),
-                numberless: false,
-            });
+            let pages = std::mem::take(buffer);
+            columns.push(ColumnView::new(entry, slot.column_type, cast, pages));
         }
-        Ok(Self {
+        let mut view = Self {
             source,
             offset,
             header,
             columns,
+            slots: slots.len(),
+            overflow: Overflow::default(),
             pages,
             pages_read: 0,
             pages_cached: 0,
-        })
+        };
+        view.lay_overflow(slots)?;
+        Ok(view)
     }
 
     pub fn close(self, buffers: &mut PageBuffers) {
         *buffers = self
             .columns
             .into_iter()
+            .take(self.slots)
             .map(|column| (column.page, column.cast_page))
             .collect();
     }
@@ -233,14 +259,14 @@ impl<'s> BlockView<'s> {
         self.pages_read + self.pages_cached
     }
 
-    /// Slots that the block holds as a column with at least one value.
+    /// Slots of which the block may have a value.
     pub fn present(&self, slot: usize) -> bool {
-        self.columns[slot].entry.is_some()
+        self.columns[slot].entry.is_some() || self.columns[slot].overlay.is_some()
     }
 
     /// Slots of which `present` holds.
     pub fn present_slots(&self) -> usize {
-        self.columns.iter().filter(|column| column.entry.is_some()).count()
+        (0..self.slots).filter(|&slot| self.present(slot)).count()
     }
 
     /// Pages of all slots together.
@@ -248,10 +274,13 @@ impl<'s> BlockView<'s> {
         self.present_slots() * self.page_count()
     }
 
-    pub fn null_count(&self, slot: usize) -> usize {
-        self.columns[slot]
-            .entry
-            .map_or(self.rows(), |entry| entry.null_count as usize)
+    /// `None` where the header does not tell.
+    pub fn null_count(&self, slot: usize) -> Option<usize> {
+        let column = &self.columns[slot];
+        if column.overlay.is_some() {
+            return None;
+        }
+        Some(column.entry.map_or(self.rows(), |entry| entry.null_count as usize))
     }
 
     /// Entries of the slot's dictionary, 0 if it has none.
@@ -367,11 +396,17 @@ impl<'s> BlockView<'s> {
 
     /// What is known of a page without reading it.
     pub fn page_zone(&mut self, slot: usize, page: usize) -> Result<PageZone, ScanError> {
+        if self.columns[slot].overlay.is_some() {
+            return Ok(PageZone {
+                nulls: None,
+                bounds: None,
+            });
+        }
         self.open_chunk(slot)?;
         let column = &self.columns[slot];
         let Some(chunk) = &column.chunk else {
             return Ok(PageZone {
-                nulls: self.page_rows(page),
+                nulls: Some(self.page_rows(page)),
                 bounds: None,
             });
         };
@@ -382,7 +417,7 @@ impl<'s> BlockView<'s> {
             .page_bounds(page)
             .and_then(|(min, max)| Some((cast_bound(column.cast, &min)?, cast_bound(column.cast, &max)?)));
         Ok(PageZone {
-            nulls: chunk.page_null_count(page),
+            nulls: Some(chunk.page_null_count(page)),
             bounds,
         })
     }
@@ -390,6 +425,9 @@ impl<'s> BlockView<'s> {
     /// Makes `page` the current page of the slot.
     pub fn load(&mut self, slot: usize, page: usize) -> Result<(), ScanError> {
         let column = &mut self.columns[slot];
+        if let Some(overlay) = column.overlay.filter(|_| column.loaded != Some(page)) {
+            return self.load_overlaid(slot, page, overlay);
+        }
         let Some(entry) = column.entry.filter(|_| column.loaded != Some(page)) else {
             return Ok(());
         };
@@ -441,7 +479,7 @@ impl<'s> BlockView<'s> {
         let column = &self.columns[slot];
         let stored = match (column.loaded, column.cast) {
             (None, _) => None,
-            (Some(_), Cast::Same) => column.stored(),
+            (Some(_), Cast::Same) if column.overlay.is_none() => column.stored(),
             (Some(_), _) => Some(parts(&column.cast_page)),
         };
         let Some((validity, values)) = stored else {
@@ -550,34 +588,6 @@ impl<'s> BlockView<'s> {
 }
 
 const NOT_WHAT_WAS_CACHED: &str = "the page cache holds something else in its place";
-
-fn resolve(header: &HeaderView, slot: &Slot, offset: u64) -> Result<(Option<HeaderColumn>, Cast), ScanError> {
-    let found = header
-        .find(&slot.name)
-        .map_err(|error| ScanError::Block { offset, error })?;
-    let Some(entry) = found.filter(|entry| (entry.null_count as usize) < header.rows()) else {
-        return Ok((None, Cast::Same));
-    };
-    let from = entry.column_type;
-    let cast = cast_between(from, slot.column_type).ok_or_else(|| {
-        let (name, to) = (&slot.name, type_name(slot.column_type));
-        ScanError::Internal(format!(
-            "the block at byte {offset} holds column {name:?} as {}, which cannot become the stream's {to}",
-            from.name()
-        ))
-    })?;
-    Ok((Some(entry), cast))
-}
-
-pub fn type_name(column_type: RequestType) -> &'static str {
-    match column_type {
-        RequestType::Int64 => "int64",
-        RequestType::Float64 => "float64",
-        RequestType::Bool => "bool",
-        RequestType::String => "string",
-        RequestType::Json => "json",
-    }
-}
 
 /// `entries`: of the dictionary or templates that codes are of. That codes are below it was checked when they were decoded.
 fn check_page<'a>(

@@ -50,6 +50,25 @@ pub(crate) enum Kind {
     Json,
 }
 
+impl Kind {
+    /// The value of a text of this kind.
+    pub fn value(self, text: &[u8]) -> Value<'_> {
+        fn parsed<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+            std::str::from_utf8(text).ok()?.parse().ok()
+        }
+        let value = match self {
+            Kind::Bool => parsed(text).map(Value::Bool),
+            Kind::Int => parsed(text).map(Value::Int),
+            Kind::Float => parsed(text).map(Value::Float),
+            Kind::Decimal => Some(Value::Decimal(text)),
+            Kind::Number => Some(Value::Number(text)),
+            Kind::String => Some(Value::String(text)),
+            Kind::Json => Some(Value::Json(text)),
+        };
+        value.unwrap_or(Value::String(text))
+    }
+}
+
 pub(crate) enum Data {
     /// No row has a value yet.
     Untyped,
@@ -115,22 +134,24 @@ impl ColumnBuilder {
         }
     }
 
-    /// Sets the value of `row`, which is the last row so far or a later one. Null takes a value of the row away.
+    /// Sets the value of `row` where that is just one more of the column's type; false, with nothing done, where it is not.
     #[inline(always)]
-    pub fn put(&mut self, row: usize, value: Value) {
+    pub fn try_push(&mut self, row: usize, value: Value) -> bool {
         match (&mut self.data, value) {
             (Data::Int(values), Value::Int(value)) if values.len() == row => values.push(value),
             (Data::Float(values), Value::Float(value)) if values.len() == row => values.push(value),
             (Data::Text(text), Value::String(value)) if text.len() == row => text.push(value, Kind::String),
-            _ => return self.put_any(row, value),
+            _ => return false,
         }
         if let Some(present) = &mut self.present {
             set_bit(present, row);
         }
+        true
     }
 
+    /// Sets the value of `row`, which is the last row so far or a later one. Null takes a value of the row away.
     #[inline(never)]
-    fn put_any(&mut self, row: usize, value: Value) {
+    pub fn put(&mut self, row: usize, value: Value) {
         if self.len() > row {
             self.truncate(row);
         }
@@ -175,6 +196,31 @@ impl ColumnBuilder {
                     Data::Untyped | Data::Text(_) => {}
                 }
             }
+        }
+    }
+
+    /// What a row that is there was given.
+    pub fn value(&self, row: usize) -> Value<'_> {
+        let is_present = self.present.as_ref().is_none_or(|words| words[row / 64] >> (row % 64) & 1 == 1);
+        if !is_present {
+            return Value::Null;
+        }
+        if let Some(others) = &self.others
+            && let Ok(place) = others.values.binary_search_by_key(&row, |(other_row, _)| *other_row)
+        {
+            return match others.values[place].1 {
+                Other::Bool(value) => Value::Bool(value),
+                Other::Int(value) => Value::Int(value),
+                Other::Float(value) => Value::Float(value),
+                Other::Text { start, end, kind } => kind.value(&others.bytes[start..end]),
+            };
+        }
+        match &self.data {
+            Data::Untyped => Value::Null,
+            Data::Int(values) => Value::Int(values[row]),
+            Data::Float(values) => Value::Float(values[row]),
+            Data::Bool(values) => Value::Bool(values[row]),
+            Data::Text(text) => text.value(row),
         }
     }
 

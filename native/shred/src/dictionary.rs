@@ -52,6 +52,11 @@ impl DictionaryBuilder {
         self.codes.len()
     }
 
+    /// The string of a row that has one.
+    pub fn get(&self, row: usize) -> &[u8] {
+        entry(&self.entries, self.codes[row] as usize)
+    }
+
     /// Appends a row. Returns false, having appended it, when the column has too many distinct values for a dictionary.
     #[inline(always)]
     pub fn push(&mut self, value: &[u8]) -> bool {

@@ -1,14 +1,16 @@
 //! The rows of one stream while requests arrive.
 
-use crate::column_builder::{ColumnBuilder, Value};
+use crate::column_builder::Value;
+use crate::fields::StreamFields;
 use crate::flatten::name_of;
+use crate::group_column::GroupColumn;
 use crate::limits::NAME_BYTES_MAX;
+use crate::outcome::Group;
 use crate::overflow::OVERFLOW_COLUMN;
 use crate::record_store::ODD_TIME_COLUMN;
 use crate::slots::{LOOSE, OVERFLOW, SlotTable, UNRESOLVED};
-use basalt_block::column::TIME_COLUMN;
-use basalt_block::{Batch, Column, Values};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The column that holds the document id of bulk actions.
 pub(crate) const ID_COLUMN: &str = "_id";
@@ -22,14 +24,19 @@ pub(crate) struct Mark {
     resolved: usize,
 }
 
-pub(crate) struct GroupBuilder<'a> {
+pub(crate) struct GroupBuilder {
     pub organization: u32,
     pub stream: String,
-    /// The columns that may be created, where the stream is closed for others.
-    closed: Option<&'a HashSet<String>>,
+    /// The columns that the stream has.
+    fields: Arc<StreamFields>,
     columns_max: usize,
-    pub columns: Vec<ColumnBuilder>,
+    pub columns: Vec<GroupColumn>,
     by_name: HashMap<String, u32>,
+    /// Columns that the stream does not have yet: of all rows, and of the record at hand.
+    new_columns: usize,
+    record_columns: usize,
+    /// Slots that overflow in this record, since it brings too many new fields.
+    excess: Vec<u32>,
     /// Columns ever created, those taken back included.
     columns_created: u64,
     pub slots: SlotTable,
@@ -42,20 +49,23 @@ pub(crate) struct GroupBuilder<'a> {
     pub request_mark: Option<Mark>,
 }
 
-impl<'a> GroupBuilder<'a> {
+impl GroupBuilder {
     pub fn new(
         organization: u32,
         stream: String,
-        closed: Option<&'a HashSet<String>>,
+        fields: Arc<StreamFields>,
         columns_max: usize,
-    ) -> GroupBuilder<'a> {
+    ) -> GroupBuilder {
         GroupBuilder {
             organization,
             stream,
-            closed,
+            fields,
             columns_max,
             columns: Vec::new(),
             by_name: HashMap::new(),
+            new_columns: 0,
+            record_columns: 0,
+            excess: Vec::new(),
             columns_created: 0,
             slots: SlotTable::new(),
             resolved: Vec::new(),
@@ -80,6 +90,25 @@ impl<'a> GroupBuilder<'a> {
         }
     }
 
+    /// Begins a record: what the one before brought too much of may have place now.
+    #[inline(always)]
+    pub fn begin_record(&mut self) {
+        self.record += 1;
+        self.record_columns = 0;
+        if !self.excess.is_empty() {
+            self.forget_excess();
+        }
+    }
+
+    #[cold]
+    fn forget_excess(&mut self) {
+        for slot in self.excess.drain(..) {
+            if (slot as usize) < self.slots.len() {
+                self.slots.get_mut(slot).column = UNRESOLVED;
+            }
+        }
+    }
+
     /// Ends the row at hand.
     #[inline(always)]
     pub fn commit(&mut self, time_us: i64) {
@@ -90,12 +119,11 @@ impl<'a> GroupBuilder<'a> {
     pub fn roll_back(&mut self, mark: Mark) {
         self.times.truncate(mark.rows);
         for column in &mut self.columns[..mark.columns] {
-            if column.len() > mark.rows {
-                column.truncate(mark.rows);
-            }
+            column.truncate(mark.rows);
         }
         for column in self.columns.drain(mark.columns..) {
-            self.by_name.remove(&column.name);
+            self.by_name.remove(column.name());
+            self.new_columns -= usize::from(column.is_new);
         }
         for slot in self.resolved.drain(mark.resolved..) {
             if (slot as usize) < mark.slots {
@@ -110,7 +138,7 @@ impl<'a> GroupBuilder<'a> {
         let row = self.rows();
         let column = match self.by_name.get(name) {
             Some(&column) => column,
-            None => self.add_column(name.to_owned()),
+            None => self.add_column(name.to_owned(), false),
         };
         self.columns[column as usize].put(row, value);
     }
@@ -121,12 +149,28 @@ impl<'a> GroupBuilder<'a> {
             None => OVERFLOW,
             Some(name) => match self.by_name.get(&name) {
                 Some(&column) => column,
-                None if self.may_create(&name) => self.add_column(name),
-                None => OVERFLOW,
+                None => self.place(name, slot),
             },
         };
         self.set_column(slot, column);
         column
+    }
+
+    /// A new column of the group, or the overflow column: where the stream is full for good, where the record is until it ends.
+    fn place(&mut self, name: String, slot: u32) -> u32 {
+        if name == ID_COLUMN || name == ODD_TIME_COLUMN || self.fields.has(&name) {
+            return self.add_column(name, false);
+        }
+        // The time column counts.
+        if self.record_columns + 1 >= self.columns_max {
+            self.excess.push(slot);
+            return OVERFLOW;
+        }
+        if !self.fields.has_room(self.new_columns) {
+            return OVERFLOW;
+        }
+        self.record_columns += 1;
+        self.add_column(name, true)
     }
 
     /// As [`Self::resolve`] for null, which creates nothing. Keys that are always null come here with every record, so a
@@ -145,10 +189,12 @@ impl<'a> GroupBuilder<'a> {
         column
     }
 
-    /// The flattened name of a slot's key, unless it is too long for a column.
+    /// The flattened name of a slot's key, unless it is too long for a column. What a sender calls like the overflow column is one of the
+    /// fields in it, so that nothing else ever is.
     fn name_below(&self, prefix: &[u8], slot: u32) -> Option<String> {
         let key = &self.slots.get(slot).key;
-        (prefix.len() + key.len() <= NAME_BYTES_MAX).then(|| name_of(&[prefix, key].concat()))
+        let name = (prefix.len() + key.len() <= NAME_BYTES_MAX).then(|| name_of(&[prefix, key].concat()));
+        name.filter(|name| name != OVERFLOW_COLUMN)
     }
 
     fn set_column(&mut self, slot: u32, column: u32) {
@@ -158,39 +204,34 @@ impl<'a> GroupBuilder<'a> {
         }
     }
 
-    fn may_create(&self, name: &str) -> bool {
-        if name == ID_COLUMN || name == OVERFLOW_COLUMN || name == ODD_TIME_COLUMN {
-            return true;
-        }
-        match self.closed {
-            Some(names) => names.contains(name),
-            // The time column counts.
-            None => self.columns.len() + 1 < self.columns_max,
-        }
-    }
-
-    fn add_column(&mut self, name: String) -> u32 {
+    fn add_column(&mut self, name: String, is_new: bool) -> u32 {
         let column = self.columns.len() as u32;
         self.columns_created += 1;
         self.by_name.insert(name.clone(), column);
-        self.columns.push(ColumnBuilder::new(name));
+        self.new_columns += usize::from(is_new);
+        self.columns.push(GroupColumn::new(name, is_new));
         column
     }
 
-    /// The batch, or `None` if no row was accepted.
-    pub fn finish(self) -> Option<(u32, String, Batch)> {
+    /// The rows, or `None` if none was accepted. From here on the stream has the columns.
+    pub fn finish(self) -> Option<Group> {
         let rows = self.times.len();
         if rows == 0 {
             return None;
         }
-        let time = Column {
-            name: TIME_COLUMN.to_owned(),
-            validity: None,
-            values: Values::Int64(self.times),
-        };
-        let columns = std::iter::once(time)
-            .chain(self.columns.into_iter().filter_map(|column| column.finish(rows)))
+        let columns: Vec<_> = self
+            .columns
+            .into_iter()
+            .filter_map(|column| column.finish(rows))
             .collect();
-        Some((self.organization, self.stream, Batch { rows, columns }))
+        self.fields
+            .add(columns.iter().map(|finished| finished.column.name.as_str()));
+        Some(Group {
+            organization: self.organization,
+            stream: self.stream,
+            fields: self.fields,
+            times: self.times,
+            columns,
+        })
     }
 }

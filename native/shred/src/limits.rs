@@ -3,8 +3,8 @@
 /// Limits of one call of [`crate::shred`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShredLimits {
-    /// Columns of one batch; fields beyond them go to the overflow column. `_timestamp`, `_all` and `_id` always have
-    /// place, so a batch may have up to two columns more.
+    /// New fields of one record that become columns, less one for `_timestamp`; the record's further ones go to its overflow column.
+    /// Fields that the stream has as columns always do, so a record takes nothing from others.
     pub columns_max: usize,
     /// How many nested keys are joined into one column name; an object below stays JSON text. 1 to 64.
     pub flatten_levels: usize,

@@ -1,23 +1,36 @@
 //! What comes out of the shredder.
 
 use crate::bulk_items::BulkItems;
+use crate::fields::StreamFields;
+use crate::group_column::FinishedColumn;
 use crate::limits::RECORDS_MAX;
+use crate::rows::batches;
 use basalt_block::Batch;
+use std::sync::Arc;
 
 /// The rows of all requests, and what became of each request (same order as the requests).
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Default)]
 pub struct Shredded {
     pub groups: Vec<Group>,
     pub outcomes: Vec<Outcome>,
 }
 
-/// The rows of one stream, in arrival order over all requests; at least one row. `_timestamp` is the first column, the
-/// others are in order of first appearance; a column without any value is not there.
-#[derive(Debug, Clone, PartialEq)]
+/// The rows of one stream, in arrival order over all requests; at least one row.
 pub struct Group {
     pub organization: u32,
     pub stream: String,
-    pub batch: Batch,
+    /// What is known of the stream's fields.
+    pub fields: Arc<StreamFields>,
+    pub(crate) times: Vec<i64>,
+    pub(crate) columns: Vec<FinishedColumn>,
+}
+
+impl Group {
+    /// The rows as batches of at most `cells_max` values and nulls, or of one row. In each `_timestamp` is the first column, the others are
+    /// in order of first appearance; a column without any value is not there.
+    pub fn batches(self, cells_max: usize) -> impl Iterator<Item = Batch> {
+        batches(self.times, self.columns, cells_max)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]

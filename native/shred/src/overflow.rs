@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// The overflow column. A field that a sender calls so is replaced in rows that overflow.
-pub(crate) const OVERFLOW_COLUMN: &str = "_all";
+/// The overflow column: JSON objects of fields without a column, nothing else. A field that a sender calls so is one of them.
+pub const OVERFLOW_COLUMN: &str = "_all";
 
 /// Names may take this many times the bytes of their record, and some more for short ones: each name repeats the keys
 /// above it, so they can be far longer than what was sent.

@@ -88,7 +88,7 @@ impl<'s, 'b> RecordParser<'s, 'b> {
     #[inline]
     pub fn read(&mut self, group: &mut GroupBuilder, start: usize) -> Result<(usize, i64), Refusal> {
         let mark = group.mark();
-        group.record += 1;
+        group.begin_record();
         let fail = if self.cursor.peek(start) != b'{' {
             Fail::Unclear
         } else {

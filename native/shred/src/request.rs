@@ -1,7 +1,5 @@
 //! What goes into the shredder.
 
-use std::collections::HashSet;
-
 /// How a body is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyFormat {
@@ -21,12 +19,4 @@ pub struct ShredRequest<'a> {
     pub organization: u32,
     /// Already normalised. For `Bulk` the index of actions that name none; may then be empty.
     pub stream: &'a str,
-}
-
-/// A stream at its column limit: names outside `columns` go to the overflow column.
-#[derive(Debug, Clone, Copy)]
-pub struct ClosedStream<'a> {
-    pub organization: u32,
-    pub stream: &'a str,
-    pub columns: &'a HashSet<String>,
 }

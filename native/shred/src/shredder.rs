@@ -3,21 +3,26 @@
 use crate::body::{EMPTY_BODY, shred_json, text_start};
 use crate::bulk::shred_bulk;
 use crate::cursor::Cursor;
+use crate::fields::StreamFields;
 use crate::group::GroupBuilder;
 use crate::limits::{BODIES_BYTES_MAX, RECORDS_MAX, ShredLimits};
 use crate::lines::shred_lines;
 use crate::outcome::{Group, Outcome, Shredded};
 use crate::record::{RecordParser, Scratch};
-use crate::request::{BodyFormat, ClosedStream, ShredRequest};
-use std::collections::{HashMap, HashSet};
+use crate::request::{BodyFormat, ShredRequest};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Shreds request bodies into one batch for each (organization, stream).
+/// Finds what is known of the fields of an (organization, stream).
+pub type FieldsOf<'a> = &'a dyn Fn(u32, &str) -> Arc<StreamFields>;
+
+/// Shreds request bodies into the rows of each (organization, stream).
 ///
-/// A pure function: `now_us` (microseconds since 1970) is the time of records that bring none. `closed` lists streams at
-/// their column limit. A body refused as a whole, or a record refused alone, leaves nothing behind; no input panics. The
+/// `now_us` (microseconds since 1970) is the time of records that bring none. The columns that a stream gets are added to its fields; nothing
+/// else is changed. A body refused as a whole, or a record refused alone, leaves nothing behind; no input panics. The
 /// bodies of one call may hold 1 GiB together; those beyond are refused.
-pub fn shred(requests: &[ShredRequest], now_us: i64, limits: &ShredLimits, closed: &[ClosedStream]) -> Shredded {
-    let mut groups = Groups::new(now_us, limits, closed);
+pub fn shred(requests: &[ShredRequest], now_us: i64, limits: &ShredLimits, fields_of: FieldsOf) -> Shredded {
+    let mut groups = Groups::new(now_us, limits, fields_of);
     let mut scratch = Scratch::default();
     let mut bytes = 0usize;
     let mut outcomes = Vec::with_capacity(requests.len());
@@ -103,8 +108,8 @@ fn invalid_utf8_at(body: &[u8]) -> Option<usize> {
 pub(crate) struct Groups<'a> {
     pub now_us: i64,
     pub limits: &'a ShredLimits,
-    closed: HashMap<(u32, &'a str), &'a HashSet<String>>,
-    groups: Vec<GroupBuilder<'a>>,
+    fields_of: FieldsOf<'a>,
+    groups: Vec<GroupBuilder>,
     /// By stream, then organization.
     index: HashMap<String, Vec<(u32, usize)>>,
     /// The groups that the request at hand touched.
@@ -115,15 +120,11 @@ pub(crate) struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    fn new(now_us: i64, limits: &'a ShredLimits, closed: &[ClosedStream<'a>]) -> Self {
-        let closed = closed
-            .iter()
-            .map(|closed| ((closed.organization, closed.stream), closed.columns))
-            .collect();
+    fn new(now_us: i64, limits: &'a ShredLimits, fields_of: FieldsOf<'a>) -> Self {
         Self {
             now_us,
             limits,
-            closed,
+            fields_of,
             groups: Vec::new(),
             index: HashMap::new(),
             touched: Vec::new(),
@@ -133,7 +134,7 @@ impl<'a> Groups<'a> {
     }
 
     /// The group of a stream, for rows of the request at hand.
-    pub fn get(&mut self, organization: u32, stream: &str) -> &mut GroupBuilder<'a> {
+    pub fn get(&mut self, organization: u32, stream: &str) -> &mut GroupBuilder {
         let records_max = self.records_max;
         let is_it = |group: &GroupBuilder| {
             group.organization == organization && group.stream == stream && has_place(group, records_max)
@@ -165,11 +166,10 @@ impl<'a> Groups<'a> {
                 self.index.insert(stream.to_owned(), vec![(organization, place)]);
             }
         }
-        let closed = self.closed.get(&(organization, stream)).copied();
         self.groups.push(GroupBuilder::new(
             organization,
             stream.to_owned(),
-            closed,
+            (self.fields_of)(organization, stream),
             self.limits.columns_max,
         ));
         place
@@ -193,14 +193,7 @@ impl<'a> Groups<'a> {
     }
 
     fn finish(self) -> Vec<Group> {
-        let finished = self.groups.into_iter().filter_map(GroupBuilder::finish);
-        finished
-            .map(|(organization, stream, batch)| Group {
-                organization,
-                stream,
-                batch,
-            })
-            .collect()
+        self.groups.into_iter().filter_map(GroupBuilder::finish).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A column of strings, of JSON text or of digits while it is built.
 
-use crate::column_builder::Kind;
+use crate::column_builder::{Kind, Value};
 use crate::dictionary::DictionaryBuilder;
 use crate::text_append::append;
 use basalt_block::{Spelled, Strings, Text, Values};
@@ -8,10 +8,19 @@ use basalt_block::{Spelled, Strings, Text, Values};
 pub(crate) struct TextBuilder {
     store: Store,
     /// The first row with a value of each kind.
-    first: [Option<usize>; KINDS],
+    first: [Option<usize>; KINDS.len()],
 }
 
-const KINDS: usize = Kind::Json as usize + 1;
+/// In the order of their numbers.
+const KINDS: [Kind; 7] = [
+    Kind::Bool,
+    Kind::Int,
+    Kind::Float,
+    Kind::Decimal,
+    Kind::Number,
+    Kind::String,
+    Kind::Json,
+];
 
 enum Store {
     Dictionary(Box<DictionaryBuilder>),
@@ -22,7 +31,7 @@ impl TextBuilder {
     pub fn new() -> Self {
         Self {
             store: Store::Dictionary(Box::new(DictionaryBuilder::new())),
-            first: [None; KINDS],
+            first: [None; KINDS.len()],
         }
     }
 
@@ -46,6 +55,22 @@ impl TextBuilder {
                     self.store = Store::Plain(builder.to_plain());
                 }
             }
+        }
+    }
+
+    /// What a row that has a value was given.
+    pub fn value(&self, row: usize) -> Value<'_> {
+        let text = match &self.store {
+            Store::Dictionary(builder) => builder.get(row),
+            Store::Plain(text) => text.get(row),
+        };
+        // Which kinds there are is told by the first row of each: of the others it makes no difference, and the column begins with one
+        // that is a text as it is.
+        let of_row = (0..).zip(self.first).find(|(_, first)| *first == Some(row));
+        let earliest = (0..).zip(self.first).filter(|(_, first)| first.is_some()).min_by_key(|(_, first)| *first);
+        match of_row.or(earliest) {
+            Some((kind, _)) => KINDS[kind].value(text),
+            None => Value::String(text),
         }
     }
 
@@ -90,7 +115,7 @@ impl TextBuilder {
 
 /// Which kinds of values a column has met, by [`Kind`].
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Kinds([bool; KINDS]);
+pub(crate) struct Kinds([bool; KINDS.len()]);
 
 impl Kinds {
     pub fn add(&mut self, kind: Kind) {

@@ -1,24 +1,37 @@
 //! One output column, copied run by run from the columns of the inputs.
 
 use super::has_dictionary;
+use super::input::{Held, InputColumn};
 use super::order::Run;
 use crate::column::{Column, ColumnType, Spelled, Strings, Text, Validity, Values};
 use crate::dictionary::{Interner, entries_max};
+use std::collections::HashMap;
 
 /// The column of each input, `None` where it lacks it. All have the same type.
 type Sources<'a> = [Option<&'a Column>];
 
-/// Bytes of plain text that the runs would copy; 0 for other columns.
-pub fn text_bytes(sources: &Sources<'_>, runs: &[Run]) -> usize {
-    let plain: Vec<Option<&Text>> = sources.iter().map(|column| column.and_then(plain_text)).collect();
-    if plain.iter().all(Option::is_none) {
-        return 0;
+/// Bytes of plain text that the runs would copy, or more; 0 for other columns.
+pub fn text_bytes(sources: &[(u32, &InputColumn)], runs: &[Run]) -> usize {
+    let mut total = 0;
+    let mut plain: HashMap<u32, &Text> = HashMap::new();
+    for (input, column) in sources {
+        match &column.held {
+            Held::Sparse { values, .. } => total += plain_text(values).map_or(0, |text| text.bytes.len()),
+            Held::Dense(column) => {
+                if let Some(text) = plain_text(column) {
+                    plain.insert(*input, text);
+                }
+            }
+        }
     }
-    let bytes = |run: &Run| match plain[run.input as usize] {
+    if plain.is_empty() {
+        return total;
+    }
+    let bytes = |run: &Run| match plain.get(&run.input) {
         Some(text) => (text.offsets[(run.start + run.rows) as usize] - text.offsets[run.start as usize]) as usize,
         None => 0,
     };
-    runs.iter().map(bytes).sum()
+    total + runs.iter().map(bytes).sum::<usize>()
 }
 
 /// Copies the runs; rows of inputs without the column become nulls.
@@ -170,7 +183,7 @@ fn dictionary(sources: &Sources<'_>, runs: &[Run], rows: usize) -> Option<String
 fn text(sources: &Sources<'_>, runs: &[Run], rows: usize) -> Text {
     let mut out = Text {
         offsets: Vec::with_capacity(rows + 1),
-        bytes: Vec::with_capacity(text_bytes(sources, runs)),
+        bytes: Vec::new(),
     };
     out.offsets.push(0);
     for run in runs {

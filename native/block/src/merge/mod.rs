@@ -5,25 +5,31 @@
 //! types of a column; a column that an input lacks is compatible with anything and becomes nulls.
 //!
 //! Memory: an input is decoded when the first output group needs it and dropped after the last one that does, so inputs
-//! that follow each other in time are held a few at a time; only inputs that overlap are held together. Besides there is
-//! one output group, raw and encoded, and 16 bytes for each row.
+//! that follow each other in time are held a few at a time; only inputs that overlap are held together. Columns that few rows have
+//! are held as the values that there are. Besides there is one output group, encoded, one column of it, raw, and 16 bytes for each row.
 //!
 //! A row group that may be reused, all of whose rows are chosen and follow each other in the output, is copied as it is: neither
 //! decoded nor encoded again.
 
 mod gather;
+mod input;
 mod order;
 mod select;
+mod sparse;
 
 pub use select::{RowSelection, TimeCut, bits_of, rows_by_bucket};
 
-use crate::column::{Batch, ColumnType, Strings, TIME_COLUMN, Values};
+use crate::column::{Column, ColumnType, Strings, TIME_COLUMN, Values};
 use crate::error::BlockError;
-use crate::reader::{BlockReader, decode_block, decode_column, read_exact};
+use crate::header::{ENTRY_BYTES, HEADER_BYTES_MAX};
+use crate::reader::{BlockReader, decode_column, read_exact};
 use crate::segment::{GROUP_ROWS, SegmentFooter, SegmentWriter};
 use crate::source::ReadAt;
-use crate::writer::{EncodeOptions, encode_block};
+use crate::writer::{EncodeOptions, encode_columns};
+use input::InputColumn;
 use order::{Row, Run};
+use sparse::Places;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::ops::Range;
@@ -35,9 +41,12 @@ const REUSED_ROWS_MIN: usize = GROUP_ROWS / 2;
 /// encoder's memory stays bounded when messages are huge.
 const GROUP_TEXT_BYTES_MAX: usize = 128 << 20;
 
-/// Rows times columns of a group. Rows of many names, such as identifiers as keys, go into smaller groups: a merge holds a cell for each,
-/// whatever is in it.
-const GROUP_CELLS_MAX: usize = 1 << 24;
+/// A row group with more places for values than this is halved: encoding looks at each place, and of names that few rows have each half
+/// has fewer.
+const GROUP_CELLS_MAX: usize = 1 << 27;
+
+/// Of a column in a header, beside its name: its entry and two bounds.
+const HEADER_COLUMN_BYTES: usize = ENTRY_BYTES + 64;
 
 /// A WAL block or a row group of a segment.
 #[derive(Clone, Copy)]
@@ -81,8 +90,13 @@ pub fn merge_selected(
         .map(|input| BlockReader::open(input.source, input.offset))
         .collect::<Result<_, _>>()?;
     let mut writer = SegmentWriter::begin(output)?;
-    for class in classes(&readers) {
-        ClassMerge::new(&readers, inputs, &class.inputs, selection)?.run(&mut writer, options)?;
+    let merges: Vec<ClassMerge<'_>> = classes(&readers)
+        .iter()
+        .map(|class| ClassMerge::new(&readers, inputs, &class.inputs, selection))
+        .collect::<Result<_, _>>()?;
+    drop(readers);
+    for merge in merges {
+        merge.run(&mut writer, options)?;
     }
     writer.finish(metadata)
 }
@@ -124,7 +138,7 @@ struct ClassMerge<'a> {
     order: Vec<Row>,
     /// Places in the order that are one input each, whose bytes can be copied; rising.
     reused: Vec<(Range<usize>, usize)>,
-    batches: Vec<Option<Batch>>,
+    columns: Vec<Option<Vec<InputColumn>>>,
     /// Rows of each input that are not written yet.
     rows_left: Vec<usize>,
 }
@@ -140,7 +154,7 @@ impl<'a> ClassMerge<'a> {
             sources: Vec::with_capacity(members.len()),
             order: Vec::new(),
             reused: Vec::new(),
-            batches: members.iter().map(|_| None).collect(),
+            columns: members.iter().map(|_| None).collect(),
             rows_left: Vec::with_capacity(members.len()),
         };
         let mut rows = Vec::with_capacity(members.len());
@@ -206,9 +220,9 @@ impl<'a> ClassMerge<'a> {
             for row in rows {
                 self.rows_left[row.input as usize] -= 1;
             }
-            for (batch, rows_left) in self.batches.iter_mut().zip(&self.rows_left) {
+            for (columns, rows_left) in self.columns.iter_mut().zip(&self.rows_left) {
                 if *rows_left == 0 {
-                    *batch = None;
+                    *columns = None;
                 }
             }
         }
@@ -224,70 +238,58 @@ impl<'a> ClassMerge<'a> {
         let runs = order::runs(rows);
         for run in &runs {
             let input = run.input as usize;
-            if self.batches[input].is_none() {
-                self.batches[input] = Some(decode_block(self.sources[input].source, self.sources[input].offset)?);
+            if self.columns[input].is_none() {
+                self.columns[input] = Some(input::load(self.sources[input].source, self.sources[input].offset)?);
             }
         }
-        let columns = self.columns_of(&runs);
-        let text_bytes = columns
-            .iter()
-            .map(|(name, _)| gather::text_bytes(&self.sources_of(name), &runs))
-            .max();
-        let too_wide = rows.len() * columns.len() > GROUP_CELLS_MAX;
-        if rows.len() > 1 && (too_wide || text_bytes.is_some_and(|bytes| bytes > GROUP_TEXT_BYTES_MAX)) {
+        let places = Places::of(&runs);
+        let columns = self.columns_of(&places);
+        if rows.len() > 1 && is_too_large(&columns, &runs, rows.len()) {
+            drop(columns);
             let (first, second) = rows.split_at(rows.len() / 2);
             self.write_group(first, writer, options)?;
             return self.write_group(second, writer, options);
         }
-        let columns = columns
-            .iter()
-            .map(|(name, column_type)| gather::column(name, *column_type, &self.sources_of(name), &runs, rows.len()))
-            .collect();
-        let batch = Batch {
-            rows: rows.len(),
-            columns,
-        };
-        writer.append(&encode_block(&batch, options)?)
+        let columns = columns.values().filter_map(|sources| {
+            let sparse = sparse::column(sources, &places, rows.len());
+            sparse.unwrap_or_else(|| Some(self.gather(sources, &runs, rows.len())))
+        });
+        writer.append(&encode_columns(rows.len(), columns, options)?)
     }
 
-    /// Names and types of the columns that any input of these runs has.
-    fn columns_of(&self, runs: &[Run]) -> Vec<(String, ColumnType)> {
-        let mut taken = vec![false; self.batches.len()];
-        runs.iter().for_each(|run| taken[run.input as usize] = true);
-        let mut columns = BTreeMap::new();
-        for batch in self
-            .batches
-            .iter()
-            .zip(taken)
-            .filter(|(_, taken)| *taken)
-            .filter_map(|(batch, _)| batch.as_ref())
-        {
-            for column in &batch.columns {
-                if !columns.contains_key(column.name.as_str()) {
-                    columns.insert(column.name.as_str(), column.values.column_type());
-                }
+    /// By name, the columns that any input of the group has, with the inputs.
+    fn columns_of(&self, places: &Places) -> BTreeMap<&str, Vec<(u32, &InputColumn)>> {
+        let mut columns: BTreeMap<&str, Vec<(u32, &InputColumn)>> = BTreeMap::new();
+        for (input, held) in (0..).zip(&self.columns) {
+            let of_group = held.iter().flatten().filter(|column| places.may_have(input, column));
+            for column in of_group {
+                columns.entry(column.name()).or_default().push((input, column));
             }
         }
         columns
-            .into_iter()
-            .map(|(name, column_type)| (name.to_owned(), column_type))
-            .collect()
     }
 
-    /// The column of that name in each input, where it is loaded and has one.
-    fn sources_of(&self, name: &str) -> Vec<Option<&crate::column::Column>> {
-        let find = |batch: &'_ Option<Batch>| -> Option<usize> {
-            batch
-                .as_ref()?
-                .columns
-                .binary_search_by(|column| column.name.as_str().cmp(name))
-                .ok()
-        };
-        self.batches
+    fn gather(&self, sources: &[(u32, &InputColumn)], runs: &[Run], rows: usize) -> Column {
+        let dense: Vec<(u32, Cow<'_, Column>)> = sources
             .iter()
-            .map(|batch| find(batch).and_then(|index| batch.as_ref().map(|batch| &batch.columns[index])))
-            .collect()
+            .map(|(input, column)| (*input, column.dense()))
+            .collect();
+        let mut by_input: Vec<Option<&Column>> = vec![None; self.columns.len()];
+        for (input, column) in &dense {
+            by_input[*input as usize] = Some(column);
+        }
+        let (_, first) = &sources[0];
+        gather::column(first.name(), first.column_type(), &by_input, runs, rows)
     }
+}
+
+fn is_too_large(columns: &BTreeMap<&str, Vec<(u32, &InputColumn)>>, runs: &[Run], rows: usize) -> bool {
+    let header_bytes: usize = columns.keys().map(|name| name.len() + HEADER_COLUMN_BYTES).sum();
+    if header_bytes > HEADER_BYTES_MAX / 2 || columns.len() * rows > GROUP_CELLS_MAX {
+        return true;
+    }
+    let mut texts = columns.values().map(|sources| gather::text_bytes(sources, runs));
+    texts.any(|bytes| bytes > GROUP_TEXT_BYTES_MAX)
 }
 
 /// Rows of each group when so many are cut evenly, so that none of several is too small to be copied by a later merge.

@@ -372,33 +372,118 @@ fn cuts_by_time_split_the_rows_and_lose_none() {
     assert_eq!(total, all.len());
 }
 
-/// Rows whose keys are identifiers: each input has names of its own, and their rows interleave in time.
+/// Rows whose keys are identifiers, each in one row: groups are cut by cells, and each has the names of its own rows only.
 #[test]
 fn rows_of_many_names_go_into_groups_of_bounded_cells() {
-    const CELLS_MAX: usize = 1 << 24;
-    let batch = |input: i64| {
-        let column = |name: String, first: i64| Column {
-            name,
+    const CELLS_MAX: usize = 1 << 27;
+    let (inputs, names, rows) = (8usize, 600usize, 4000usize);
+    let batch = |input: usize| {
+        let times = (0..rows).map(|row| (row * inputs + input) as i64).collect();
+        let mut columns = vec![Column {
+            name: "_timestamp".to_owned(),
             validity: None,
-            values: Values::Int64((0..2000).map(|row| first + row * 4).collect()),
-        };
-        let names = (0..1200).map(|name| column(format!("k{input}_{name:04}"), name));
-        Batch {
-            rows: 2000,
-            columns: std::iter::once(column("_timestamp".to_owned(), input))
-                .chain(names)
-                .collect(),
-        }
+            values: Values::Int64(times),
+        }];
+        columns.extend((0..names).map(|name| {
+            let row = name * rows / names;
+            let mut words = vec![0u64; rows.div_ceil(64)];
+            words[row / 64] |= 1 << (row % 64);
+            let mut values = vec![0; rows];
+            values[row] = name as i64;
+            Column {
+                name: format!("k{input}_{name:04}"),
+                validity: Some(Validity { words }),
+                values: Values::Int64(values),
+            }
+        }));
+        Segment::of(&[Batch { rows, columns }])
     };
-    let batches: Vec<Batch> = (0..4).map(batch).collect();
-    let (segment, footer) = merged(&batches);
-    let rows: usize = footer.groups.iter().map(|group| group.rows as usize).sum();
-    assert_eq!(rows, 8000);
-    for header in footer.group_headers() {
+    let segments: Vec<Segment> = (0..inputs).map(batch).collect();
+    let all: Vec<MergeInput<'_>> = segments.iter().flat_map(Segment::inputs).collect();
+    let mut segment = Vec::new();
+    let footer = merge_selected(&all, None, &mut segment, b"", &OPTIONS).unwrap();
+    assert!(footer.groups.len() > 1);
+    let mut found = Vec::new();
+    for (header, group) in footer.group_headers().zip(&footer.groups) {
         let header = header.unwrap();
         assert!(header.rows * header.columns.len() <= CELLS_MAX, "{} rows", header.rows);
+        for column in decode_block(&segment, group.offset).unwrap().columns {
+            let (Values::Int64(values), Some(validity)) = (&column.values, &column.validity) else {
+                assert_eq!(column.name, "_timestamp");
+                continue;
+            };
+            let present: Vec<usize> = (0..header.rows).filter(|&row| validity.is_valid(row)).collect();
+            assert_eq!(present.len(), 1, "columns that no row has");
+            found.push((group.time_min as usize + present[0], column.name, values[present[0]] as usize));
+        }
     }
-    let first = decode_block(&segment, footer.groups[0].offset).unwrap();
-    assert_eq!(first.columns.len(), 4801);
-    assert_eq!(rows_of(&first)[5]["k1_0007"], Cell::Int64(7 + 4));
+    found.sort();
+    let mut expected: Vec<_> = (0..inputs * names)
+        .map(|number| (number / names, number % names))
+        .map(|(input, name)| (name * rows / names * inputs + input, format!("k{input}_{name:04}"), name))
+        .collect();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+/// Keys that are identifiers, names that a few rows have, and some that all have: what is merged are the same rows.
+#[test]
+fn sparse_columns_keep_their_values() {
+    let mut random = Random(77);
+    let batches: Vec<Batch> = (0..7).map(|input| sparse_batch(&mut random, input)).collect();
+    let (segment, footer) = merged(&batches);
+    let mut expected: Vec<Row> = batches.iter().flat_map(rows_of).collect();
+    expected.sort_by_key(time_of);
+    assert_eq!(segment_rows(&segment, &footer), expected);
+}
+
+/// Two thousand rows of a block, in overlapping times.
+fn sparse_batch(random: &mut Random, input: i64) -> Batch {
+    let rows = 2000usize;
+    let times = (0..rows as i64).map(|row| row * 10 + input * 3000).collect();
+    let mut columns = vec![Column {
+        name: "_timestamp".to_owned(),
+        validity: None,
+        values: Values::Int64(times),
+    }];
+    for (name, one_in) in [("all", 1), ("half", 2), ("few", 300), ("fewer", 1500), ("text", 90), ("json", 400)] {
+        let present: Vec<bool> = (0..rows).map(|_| random.below(one_in) == 0).collect();
+        columns.extend(column_of(name, &present, random));
+    }
+    for number in 0..40 {
+        let mut present = vec![false; rows];
+        present[random.below(rows as u64) as usize] = true;
+        let name = format!("id_{input}_{number}");
+        columns.extend(column_of(&name, &present, random));
+    }
+    Batch { rows, columns }
+}
+
+fn column_of(name: &str, present: &[bool], random: &mut Random) -> Option<Column> {
+    let mut words = vec![0u64; present.len().div_ceil(64)];
+    let with_value = present.iter().enumerate().filter(|(_, present)| **present);
+    with_value.for_each(|(row, _)| words[row / 64] |= 1 << (row % 64));
+    if !present.contains(&true) {
+        return None;
+    }
+    let mut text = || {
+        let mut text = Text::default();
+        for &present in present {
+            let value = format!("v{}", random.below(30));
+            text.push(if present { value.as_bytes() } else { b"" });
+        }
+        Strings::Plain(text)
+    };
+    let values = match name {
+        "text" | "half" => Values::String(text()),
+        "json" => Values::Json(text()),
+        "few" => Values::Float64(present.iter().map(|&present| f64::from(u8::from(present)) * 1.5).collect()),
+        "fewer" => Values::Bool(present.to_vec()),
+        _ => Values::Int64(present.iter().zip(1..).map(|(&present, row)| i64::from(present) * row).collect()),
+    };
+    Some(Column {
+        name: name.to_owned(),
+        validity: present.contains(&false).then_some(Validity { words }),
+        values,
+    })
 }

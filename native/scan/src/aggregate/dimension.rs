@@ -137,8 +137,8 @@ impl Dimension {
         }
         let nulls = block.null_count(self.slot);
         self.constant = match bounds {
-            _ if nulls == block.rows() => Some(Constant::Null),
-            Some((min, max)) if nulls == 0 => self.constant_between(&min, &max),
+            _ if nulls == Some(block.rows()) => Some(Constant::Null),
+            Some((min, max)) if nulls == Some(0) => self.constant_between(&min, &max),
             _ => None,
         };
         self.constant.is_some()
@@ -219,7 +219,7 @@ impl Dimension {
         }
         if let Some(bucket) = &self.bucket
             && let PageZone {
-                nulls: 0,
+                nulls: Some(0),
                 bounds: Some((Bound::Int64(min), Bound::Int64(max))),
             } = block.page_zone(self.slot, page)?
             && let (start, end) = bucket.range(min)

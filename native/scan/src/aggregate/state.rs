@@ -210,7 +210,9 @@ impl State for Count {
     }
 
     fn add_block(&mut self, block: &BlockView, group: u32) -> bool {
-        let nulls = self.slot.map_or(0, |slot| block.null_count(slot));
+        let Some(nulls) = self.slot.map_or(Some(0), |slot| block.null_count(slot)) else {
+            return false;
+        };
         self.cells[group as usize] += (block.rows() - nulls) as i64;
         true
     }

@@ -234,7 +234,7 @@ fn bind_leaf<'p>(leaf: &'p Leaf, block: &mut BlockView, time_slot: usize) -> Res
     else {
         return Ok(check(Codes::None));
     };
-    let no_nulls = block.null_count(leaf.slot) == 0;
+    let no_nulls = block.null_count(leaf.slot) == Some(0);
     // Every entry the same verdict decides the block.
     let decide = |passes: Vec<u8>, codes: fn(CodeTest) -> Codes| match passes.iter().filter(|&&pass| pass == 1).count()
     {

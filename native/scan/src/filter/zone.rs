@@ -9,7 +9,7 @@ use basalt_block::Bound;
 
 /// `Some(true)`: every row passes; `Some(false)`: none; `None`: rows must be looked at.
 pub fn decide(leaf: &Leaf, block: &BlockView, time_slot: usize) -> Option<bool> {
-    let nulls = block.null_count(leaf.slot);
+    let nulls = block.null_count(leaf.slot)?;
     if let Test::IsNull { negated } = leaf.test {
         return match nulls {
             0 => Some(negated),
@@ -32,9 +32,10 @@ pub fn decide(leaf: &Leaf, block: &BlockView, time_slot: usize) -> Option<bool> 
 /// The same of one page, from the column's page directory.
 pub fn decide_page(leaf: &Leaf, block: &mut BlockView, page: usize) -> Result<Option<bool>, ScanError> {
     let zone = block.page_zone(leaf.slot, page)?;
-    let all_null = zone.nulls == block.page_rows(page);
+    let Some(nulls) = zone.nulls else { return Ok(None) };
+    let all_null = nulls == block.page_rows(page);
     if let Test::IsNull { negated } = leaf.test {
-        return Ok(if zone.nulls == 0 {
+        return Ok(if nulls == 0 {
             Some(negated)
         } else {
             all_null.then_some(!negated)
@@ -44,7 +45,7 @@ pub fn decide_page(leaf: &Leaf, block: &mut BlockView, page: usize) -> Result<Op
         return Ok(Some(false));
     }
     let verdict = zone.bounds.and_then(|(min, max)| value_verdict(&leaf.test, &min, &max));
-    Ok(verdict.filter(|&passes| !passes || zone.nulls == 0))
+    Ok(verdict.filter(|&passes| !passes || nulls == 0))
 }
 
 /// What the test says of all values between the bounds.

@@ -1,8 +1,8 @@
 //! How bodies are taken apart: what is refused as a whole, what fails alone, and what is told about it.
 
-use crate::cells::{Cell, NOW, check_all, rows_of, shred_limited, shred_one};
+use crate::cells::{Cell, rows_of, shred, shred_limited, shred_one};
 use basalt_shred::BodyFormat::{Json, Multi};
-use basalt_shred::{ShredLimits, ShredRequest, shred};
+use basalt_shred::{ShredLimits, ShredRequest};
 
 fn values(rows: &[crate::cells::Row]) -> Vec<i64> {
     rows.iter()
@@ -264,9 +264,8 @@ fn a_refused_body_leaves_nothing() {
         organization: 1,
         stream: "s",
     });
-    let shredded = shred(&requests, NOW, &ShredLimits::default(), &[]);
-    check_all(&shredded);
-    let without_bad = shred(
+    let (groups, outcomes) = shred(&requests, &ShredLimits::default());
+    let (without_bad, _) = shred(
         &[
             requests[0],
             ShredRequest {
@@ -274,18 +273,15 @@ fn a_refused_body_leaves_nothing() {
                 ..requests[2]
             },
         ],
-        NOW,
         &ShredLimits::default(),
-        &[],
     );
-    assert_eq!(shredded.groups, without_bad.groups);
-    let rejected: Vec<bool> = shredded
-        .outcomes
+    assert_eq!(groups, without_bad);
+    let rejected: Vec<bool> = outcomes
         .iter()
         .map(|outcome| outcome.rejected.is_some())
         .collect();
     assert_eq!(rejected, [false, true, false, true]);
-    assert_eq!((shredded.outcomes[2].successful, shredded.outcomes[2].failed), (1, 1));
+    assert_eq!((outcomes[2].successful, outcomes[2].failed), (1, 1));
 }
 
 #[test]
@@ -302,9 +298,9 @@ fn groups_keep_arrival_order() {
             stream: ["x", "y"][place / 2 % 2],
         })
         .collect();
-    let shredded = shred(&requests, NOW, &ShredLimits::default(), &[]);
-    assert_eq!(shredded.groups.len(), 4);
-    for (place, group) in shredded.groups.iter().enumerate() {
+    let (groups, _) = shred(&requests, &ShredLimits::default());
+    assert_eq!(groups.len(), 4);
+    for (place, group) in groups.iter().enumerate() {
         let expected: Vec<i64> = (0..10).map(|round| round * 4 + place as i64).collect();
         assert_eq!(values(&rows_of(&group.batch)), expected);
         assert_eq!(

@@ -1,9 +1,10 @@
 //! Bulk bodies.
 
-use crate::cells::{Cell, NOW, Row, check_all, rows_of};
+use crate::cells::{Cell, NOW, Row, rows_of, shred};
 use basalt_shred::BodyFormat;
 use basalt_shred::BodyFormat::Bulk;
-use basalt_shred::{BulkAction, Outcome, RECORDS_MAX, ShredLimits, ShredRequest, shred};
+use basalt_shred::{BulkAction, Outcome, RECORDS_MAX, ShredLimits, ShredRequest};
+use std::sync::Arc;
 
 fn shred_bulk(body: impl AsRef<[u8]>, stream: &str) -> (Vec<(String, Vec<Row>)>, Outcome) {
     let request = ShredRequest {
@@ -12,14 +13,12 @@ fn shred_bulk(body: impl AsRef<[u8]>, stream: &str) -> (Vec<(String, Vec<Row>)>,
         organization: 1,
         stream,
     };
-    let mut shredded = shred(&[request], NOW, &ShredLimits::default(), &[]);
-    check_all(&shredded);
-    let groups = shredded
-        .groups
+    let (batches, mut outcomes) = shred(&[request], &ShredLimits::default());
+    let groups = batches
         .iter()
         .map(|group| (group.stream.clone(), rows_of(&group.batch)))
         .collect();
-    (groups, shredded.outcomes.remove(0))
+    (groups, outcomes.remove(0))
 }
 
 #[derive(Debug, Clone)]
@@ -325,7 +324,7 @@ fn more_records_than_a_block_has_rows_are_refused_and_those_of_others_stay() {
             stream: "s",
         })
         .collect();
-    let shredded = shred(&requests, NOW, &ShredLimits::default(), &[]);
+    let shredded = basalt_shred::shred(&requests, NOW, &ShredLimits::default(), &|_, _| Arc::default());
     let refused: Vec<_> = shredded
         .outcomes
         .iter()
@@ -335,6 +334,7 @@ fn more_records_than_a_block_has_rows_are_refused_and_those_of_others_stay() {
         refused,
         [None, Some(true), Some(true), Some(true), Some(true), None, None]
     );
-    let rows: Vec<_> = shredded.groups.iter().map(|group| group.batch.rows).collect();
+    let batches = shredded.groups.into_iter().flat_map(|group| group.batches(usize::MAX));
+    let rows: Vec<_> = batches.map(|batch| batch.rows).collect();
     assert_eq!(rows, [1, RECORDS_MAX as usize, 1]);
 }

@@ -2,8 +2,9 @@
 
 use basalt_block::column::TIME_COLUMN;
 use basalt_block::{Batch, Spelled, Strings, Text, Validity, Values};
-use basalt_shred::{BodyFormat, Outcome, ShredLimits, ShredRequest, Shredded, shred};
+use basalt_shred::{BodyFormat, Group, Outcome, ShredLimits, ShredRequest, Shredded};
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 pub const NOW: i64 = 1_700_000_000_000_000;
 
@@ -43,15 +44,36 @@ pub fn rows_of(batch: &Batch) -> Vec<Row> {
     rows
 }
 
-pub fn check_all(shredded: &Shredded) {
+/// The rows of one stream as a single batch.
+#[derive(Debug, PartialEq)]
+pub struct Batched {
+    pub organization: u32,
+    pub stream: String,
+    pub batch: Batch,
+}
+
+/// Shreds requests for streams that have no columns yet, and checks the batches.
+pub fn shred(requests: &[ShredRequest], limits: &ShredLimits) -> (Vec<Batched>, Vec<Outcome>) {
+    let Shredded { groups, outcomes } = basalt_shred::shred(requests, NOW, limits, &|_, _| Arc::default());
+    (batched(groups), outcomes)
+}
+
+pub fn batched(groups: Vec<Group>) -> Vec<Batched> {
     let mut names = HashSet::new();
-    for group in &shredded.groups {
-        assert!(
-            names.insert((group.organization, &group.stream)),
-            "one group for each stream"
-        );
-        check(&group.batch);
-    }
+    let batch = |group: Group| {
+        let (organization, stream) = (group.organization, group.stream.clone());
+        assert!(names.insert((organization, stream.clone())), "one group for each stream");
+        let mut batches: Vec<Batch> = group.batches(usize::MAX).collect();
+        assert_eq!(batches.len(), 1);
+        let batch = batches.remove(0);
+        check(&batch);
+        Batched {
+            organization,
+            stream,
+            batch,
+        }
+    };
+    groups.into_iter().map(batch).collect()
 }
 
 fn check(batch: &Batch) {
@@ -128,10 +150,9 @@ pub fn shred_limited(body: impl AsRef<[u8]>, format: BodyFormat, limits: &ShredL
         organization: 1,
         stream: "s",
     };
-    let mut shredded = shred(&[request], NOW, limits, &[]);
-    check_all(&shredded);
-    let rows = shredded.groups.iter().flat_map(|group| rows_of(&group.batch)).collect();
-    (rows, shredded.outcomes.remove(0))
+    let (groups, mut outcomes) = shred(&[request], limits);
+    let rows = groups.iter().flat_map(|group| rows_of(&group.batch)).collect();
+    (rows, outcomes.remove(0))
 }
 
 /// The cells of the only row of a JSON body, without `_timestamp`.

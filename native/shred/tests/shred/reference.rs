@@ -57,6 +57,7 @@ fn fold(key: &str) -> String {
     let fold_char = |character: char| match character {
         'a'..='z' | '0'..='9' | '_' => character,
         'A'..='Z' => character.to_ascii_lowercase(),
+        _ if !character.is_ascii() => character,
         _ => '_',
     };
     if key.is_empty() {
@@ -165,6 +166,7 @@ impl Stream {
         let mut row = BTreeMap::new();
         let mut overflow: Vec<(String, String)> = Vec::new();
         let mut columns = self.columns.clone();
+        let mut new = 0;
         for (name, value, sent) in fields {
             if name == "_timestamp" {
                 odd = is_odd_time(&value).then(|| value.clone());
@@ -174,14 +176,14 @@ impl Stream {
                 time = value;
                 continue;
             }
-            let has_place = columns.contains(&name) || columns.len() + 1 < self.columns_max;
+            let has_place = name != "_all" && (columns.contains(&name) || new + 1 < self.columns_max);
             match value {
                 Value::Null => {
                     row.remove(&name);
                     overflow.retain(|(other, _)| *other != name);
                 }
                 value if has_place => {
-                    columns.insert(name.clone());
+                    new += usize::from(columns.insert(name.clone()));
                     row.insert(name, value);
                 }
                 _ => {
@@ -199,7 +201,6 @@ impl Stream {
                 .iter()
                 .map(|(name, sent)| format!("\"{name}\":{sent}"))
                 .collect();
-            columns.insert("_all".to_owned());
             row.insert("_all".to_owned(), Value::Json(format!("{{{}}}", members.join(","))));
         }
         self.columns = columns;

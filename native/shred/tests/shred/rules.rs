@@ -92,7 +92,7 @@ fn flattening() {
         ),
         (
             r#"{"größe":1,"日":2}"#,
-            row([("gr__e", Cell::Int(1)), ("_", Cell::Int(2))]),
+            row([("größe", Cell::Int(1)), ("日", Cell::Int(2))]),
         ),
         (r#"{"":1}"#, row([("_", Cell::Int(1))])),
         (r#"{"":{"":1}}"#, row([("___", Cell::Int(1))])),
@@ -297,10 +297,9 @@ fn dictionaries_only_where_values_repeat() {
         organization: 1,
         stream: "s",
     };
-    let shredded = basalt_shred::shred(&[request], NOW, &ShredLimits::default(), &[]);
-    crate::cells::check_all(&shredded);
+    let (groups, _) = crate::cells::shred(&[request], &ShredLimits::default());
     let is_dictionary = |name: &str| {
-        let column = shredded.groups[0]
+        let column = groups[0]
             .batch
             .columns
             .iter()
