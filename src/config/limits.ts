@@ -107,6 +107,12 @@ export const PARTITIONS_MAX = 16;
 /** Footers of segments held in memory for pruning; a query holds those that it needs beyond it. */
 export const FOOTER_CACHE_BYTES = 128 * 1024 * 1024;
 
+/**
+ * Names that a stream's schema lists; as many become columns (STREAM_COLUMNS_MAX of native/shred/src/fields.rs says what one costs). Further
+ * fields are kept in the overflow column and found by their names there, as texts.
+ */
+export const STREAM_FIELDS_MAX = 20_000;
+
 /** zstd levels: the WAL block is short-lived, the segment is not. */
 export const WAL_ZSTD_LEVEL = 1;
 export const SEGMENT_ZSTD_LEVEL = 1;

@@ -36,6 +36,8 @@ export interface DurableBlock {
   header: Uint8Array;
   /** `name:type` list, comma-joined. */
   schema: string;
+  /** Likewise, of fields in the overflow column whose types may be news. */
+  overflow: string;
 }
 
 /** What became of one request. */

@@ -169,7 +169,7 @@ export class BatchDrainer {
     let at = 0;
     for (const group of groups) {
       const sequence = Number(Atomics.add(this.sequence, 0, 1n)) + 1;
-      const { organization, stream, rows, timeMin, timeMax, schema, block } = group;
+      const { organization, stream, rows, timeMin, timeMax, schema, overflow, block } = group;
       const frame = encodeFrame({
         sequence,
         organization,
@@ -187,6 +187,7 @@ export class BatchDrainer {
         timeMin,
         timeMax,
         schema,
+        overflow,
         walFile: '',
         offset: at + frame.length,
         blockBytes: block.length,

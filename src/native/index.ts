@@ -34,7 +34,7 @@ import type {
 export * from './types.js';
 
 /** The boundary's version: raised with every change of a verb's signature, here and in the binding crate. */
-export const ABI_VERSION = 13;
+export const ABI_VERSION = 14;
 
 interface NativeAddon {
   abi(): Abi;
@@ -79,6 +79,8 @@ interface NativeAddon {
   salvageSegment(fd: number, fileBytes: number, outputFd: number, metadata: Uint8Array): Salvage;
   tryLock(fd: number): boolean;
   checkBlock(fd: number, offset: number): BlockSummary;
+  addFields(organization: string, stream: string, names: string[]): void;
+  forgetFields(organization: string, stream: string): void;
   plan(sql: string, context: string): PlanAnswer;
   freePlan(plan: number): void;
   functionList(): string;
@@ -261,6 +263,12 @@ export const salvageSegment = guarded(addon.salvageSegment);
 export const tryLock = guarded(addon.tryLock);
 /** Checks every checksum of the block at `offset` without decoding, which is several times faster. @throws as `verifyBlock` */
 export const checkBlock = guarded(addon.checkBlock);
+
+/** Tells all ingest workers that the stream has these fields: of new ones it gets so many only, see native/shred/src/fields.rs. */
+export const addFields = guarded(addon.addFields);
+
+/** The stream is gone; one of its name begins without fields. */
+export const forgetFields = guarded(addon.forgetFields);
 
 /**
  * Plans SQL against the streams in `context` (JSON, see query/plan-context.ts). Free the handle.

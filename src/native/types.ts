@@ -19,6 +19,8 @@ export interface IngestGroup {
   timeMax: number;
   /** `name:type` of each column, comma-joined, sorted by name. */
   schema: string;
+  /** Likewise of fields in the overflow column whose types are news. */
+  overflow: string;
   /** One encoded block (docs/FORMAT.md). The first `headerBytes` of it are its header. */
   block: Uint8Array;
   headerBytes: number;
@@ -80,6 +82,8 @@ export interface BlockSummary {
   timeMin: number;
   timeMax: number;
   schema: string;
+  /** `name:type` of the fields in the overflow column, each with every type that it has; at most some ten thousand. */
+  overflow: string;
 }
 
 /** What a block is made of: the header and the chunks of all columns add up to its bytes. */

@@ -82,8 +82,8 @@ export class DeletionService {
   ): Promise<string | undefined> {
     const sql = `SELECT count(*) FROM "${stream.name}"${where === undefined ? '' : ` WHERE (${where}\n)`}`;
     // Not as queries see it: what has expired is there until it is dropped, and is to go too.
-    const { name, schema } = stream;
-    const context = planContext([{ name, schema }], [name], Date.now() * 1000, {
+    const { name, schema, hasUnlisted } = stream;
+    const context = planContext([{ name, schema, hasUnlisted }], [name], Date.now() * 1000, {
       startTime,
       endTime,
       from: 0,

@@ -1,9 +1,10 @@
 /** What the planner must know of the world: a mirror of PlanContext in native/sql/src/context.rs. */
+import { FULL_TEXT_COLUMNS } from '../storage/full-text.js';
 import { type ColumnType, isText } from '../storage/schema.js';
 import type { StreamSnapshot } from '../storage/snapshot.js';
 
 /** What the planner is told of a stream. */
-export type PlannedStream = Pick<StreamSnapshot, 'name' | 'schema' | 'expiredBefore'>;
+export type PlannedStream = Pick<StreamSnapshot, 'name' | 'schema' | 'hasUnlisted' | 'expiredBefore'>;
 
 export interface PlanContext {
   streams: {
@@ -11,6 +12,8 @@ export interface PlanContext {
     columns: { name: string; type: ColumnType }[];
     /** Rows before have expired, microseconds. */
     startTime: number | null;
+    /** There may be more fields, in the overflow column. */
+    unlisted: boolean;
     fullTextColumns: string[];
   }[];
   /** All stream names of the organization, for "did you mean". */
@@ -29,9 +32,6 @@ export interface PlanContext {
   /** Whether to find out how the plan follows the clock; takes as long again. */
   followClock?: boolean;
 }
-
-/** Columns that match_all searches when the stream has them. */
-const FULL_TEXT_COLUMNS = ['log', 'message', 'msg', 'content', 'data', 'body', 'json', 'error'];
 
 const STREAMS_LOOKED_FOR = 64;
 
@@ -75,10 +75,15 @@ export function planContext(
   };
 }
 
-function describe({ name, schema, expiredBefore }: PlannedStream): PlanContext['streams'][number] {
+function describe({
+  name,
+  schema,
+  hasUnlisted,
+  expiredBefore,
+}: PlannedStream): PlanContext['streams'][number] {
   // By name: a restart forgets the order in which blocks brought them, and `SELECT *` must not tell.
   const named = [...schema].sort(([a], [b]) => (a < b ? -1 : 1));
   const columns = named.map(([column, type]) => ({ name: column, type }));
   const fullTextColumns = FULL_TEXT_COLUMNS.filter((column) => isText(schema.get(column)));
-  return { name, columns, startTime: expiredBefore ?? null, fullTextColumns };
+  return { name, columns, startTime: expiredBefore ?? null, unlisted: hasUnlisted, fullTextColumns };
 }

@@ -4,9 +4,12 @@
  * Integer bounds and literals may have been rounded to doubles. Rounding keeps order, so a strict `a > b` between rounded values implies
  * it between the true ones; that is why every test below is strict.
  */
-import type { ColumnType } from '../storage/schema.js';
+import { type ColumnType, OVERFLOW_COLUMN } from '../storage/schema.js';
 import { BlockHeaderView, type ZoneMap } from './block-header.js';
 import type { Filter, Literal, ScanRequest } from './scan-request.js';
+
+const TIME_COLUMN = '_timestamp';
+const OVERFLOW_NAME = Buffer.from(OVERFLOW_COLUMN);
 
 export interface TimeSpan {
   timeMin: number;
@@ -63,12 +66,19 @@ function compileLeaf(filter: Leaf, type: ColumnType | undefined): HeaderTest {
   const valueTest = compileValueTest(filter);
   return (view) => {
     const map = view.column(name);
+    // Of what lies in the overflow column headers tell nothing.
+    if (filter.column !== TIME_COLUMN && hasOverflow(view)) return true;
     const nullCount = map?.nullCount ?? view.rows;
     if (filter.op === 'isNull') return filter.negated ? nullCount < view.rows : nullCount > 0;
     if (!map || nullCount === view.rows) return false;
     // Bounds of an older type do not bound the cast values.
     return map.type !== type || valueTest(map);
   };
+}
+
+function hasOverflow(view: BlockHeaderView): boolean {
+  const overflow = view.column(OVERFLOW_NAME);
+  return overflow !== undefined && overflow.nullCount < view.rows;
 }
 
 function compileValueTest(filter: Leaf): (map: ZoneMap) => boolean {

@@ -196,9 +196,10 @@ export class QueryRunner {
     const { planKey, options, streams, names } = this.resolve(statement);
     const nowUs = Date.now() * 1000;
     const { plans } = this.caches;
-    const described = streams.map(({ stream: { name, schema }, expiredBefore }) => ({
+    const described = streams.map(({ stream: { name, schema, hasUnlisted }, expiredBefore }) => ({
       name,
       schema,
+      hasUnlisted,
       expiredBefore,
     }));
     const context = () => planContext(described, names, nowUs, options);

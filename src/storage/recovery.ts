@@ -22,6 +22,7 @@ export interface RecoveredBlock {
   timeMin: number;
   timeMax: number;
   schema: string;
+  overflow: string;
   header: Uint8Array;
 }
 
@@ -98,6 +99,7 @@ function readFrame(fd: number, offset: number, fileBytes: number): RecoveredBloc
       timeMin: summary.timeMin,
       timeMax: summary.timeMax,
       schema: summary.schema,
+      overflow: summary.overflow,
       header: read(fd, blockOffset, summary.headerBytes),
     };
   } catch (error) {

@@ -51,7 +51,10 @@ export function isText(type: ColumnType | undefined): boolean {
   return type !== undefined && (KINDS[type].includes('text') || type === 'json');
 }
 
-/** Parses `name:type,name:type` as blocks carry it. Names hold no comma; a stream's columns are `[a-z0-9_]`. */
+/** The column of records' fields that have no column of their own: JSON objects (docs/FORMAT.md). */
+export const OVERFLOW_COLUMN = '_all';
+
+/** Parses `name:type,name:type` as blocks carry it. Names hold neither comma nor colon: of ASCII they have `[a-z0-9_]` only. */
 export function parseSchema(text: string): [string, ColumnType][] {
   if (text === '') return [];
   return text.split(',').map((column) => {
@@ -60,11 +63,20 @@ export function parseSchema(text: string): [string, ColumnType][] {
   });
 }
 
-/** Widens `schema` by a block's columns. @returns whether anything changed */
-export function mergeSchema(schema: Schema, columns: [string, ColumnType][]): boolean {
+/**
+ * Widens `schema` by a block's columns.
+ * @param isWanted which new ones it takes
+ * @returns whether anything changed
+ */
+export function mergeSchema(
+  schema: Schema,
+  columns: [string, ColumnType][],
+  isWanted: (name: string) => boolean = () => true,
+): boolean {
   let changed = false;
   for (const [name, type] of columns) {
     const known = schema.get(name);
+    if (known === undefined && !isWanted(name)) continue;
     const widened = known === undefined ? type : widenType(known, type);
     if (widened !== known) {
       schema.set(name, widened);

@@ -8,6 +8,7 @@ import type { LiveBlock, LiveSegment, Stream } from './stream.js';
 export class StreamSnapshot {
   readonly name: string;
   readonly schema: Stream['schema'];
+  readonly hasUnlisted: boolean;
   readonly blocks: readonly LiveBlock[];
   readonly segments: readonly LiveSegment[];
   /** Held until the query ends, whatever the cache drops meanwhile. */
@@ -25,6 +26,7 @@ export class StreamSnapshot {
   ) {
     this.name = stream.name;
     this.schema = new Map(stream.schema);
+    this.hasUnlisted = stream.hasUnlisted;
     const alive = ({ timeMax }: { timeMax: number }) =>
       expiredBefore === undefined || timeMax >= expiredBefore;
     this.blocks = parts.blocks.filter(alive);

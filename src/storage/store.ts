@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { FOOTER_CACHE_BYTES, WAL_CHECKPOINT_MS } from '../config/limits.js';
 import { diskFull, FatalError, isDiskFull, overloaded, requestError } from '../errors/index.js';
 import type { BatchResult, DurableBlock } from '../ingest/batch-task.js';
+import { addFields, forgetFields } from '../native/index.js';
 import type { CatalogContents, NewSegment, RemovalRow, Retention } from './catalog.js';
 import type { CatalogPool } from './catalog-task.js';
 import { CatalogThread } from './catalog-thread.js';
@@ -136,6 +137,8 @@ export class Store {
     this.openSegments(contents);
     const opened = performance.now();
     const blocks = await this.replayWal(contents, readWal);
+    for (const { organization, name, schema } of this.streams.values())
+      addFields(organization, name, [...schema.keys()]);
     const rows = this.allStreams().reduce((sum, stream) => sum + stream.rows, 0);
     const segments = contents.segments.length;
     const now = performance.now();
@@ -314,6 +317,7 @@ export class Store {
       this.voidUpTo.set(key, sequence);
       this.streams.delete(key);
       this.losses.forget(organization, name);
+      forgetFields(organization, name);
       const { blocks, segments } = stream;
       stream.swap({ blocks, segments });
       for (const block of blocks) {

@@ -2,11 +2,14 @@
  * What is live of one stream: blocks in WAL files and segments, and the schema over all of them. Main thread only.
  * Invariant: a row is in exactly one of them at any time, because a merge swaps both lists in one turn of the event loop.
  */
+import { createHash } from 'node:crypto';
+import { STREAM_FIELDS_MAX } from '../config/limits.js';
 import type { DurableBlock } from '../ingest/batch-task.js';
 import type { Retention, StreamKey } from './catalog.js';
 import { CompactionTiers } from './compaction-tiers.js';
 import type { FileLease } from './file-lease.js';
-import { mergeSchema, parseSchema, type Schema } from './schema.js';
+import { FULL_TEXT_COLUMNS } from './full-text.js';
+import { mergeSchema, OVERFLOW_COLUMN, parseSchema, type Schema } from './schema.js';
 
 /** A block in a WAL file. */
 export interface LiveBlock extends Omit<DurableBlock, 'organization' | 'stream'> {
@@ -27,6 +30,10 @@ export interface LiveSegment {
   timeMax: number;
   firstSequence: number;
 }
+
+/** Texts of schemas that were looked at already, so many at most; long ones are known by a digest. */
+const KNOWN_SCHEMAS_MAX = 10_000;
+const SCHEMA_KEY_LENGTH = 1024;
 
 /** Counts changes of all streams, so that no two states of any streams share a number. */
 let changes = 0;
@@ -98,13 +105,27 @@ export class Stream implements StreamKey {
     this.blockList.push(block);
     count(this.blockSums, block.rows, block.blockBytes);
     this.addSchema(block.schema);
+    this.addOverflow(block.overflow);
+  }
+
+  /** Whether fields may be in the overflow column that the schema does not list. */
+  get hasUnlisted(): boolean {
+    return this.schema.size >= STREAM_FIELDS_MAX && this.schema.has(OVERFLOW_COLUMN);
   }
 
   addSchema(text: string): void {
-    if (this.knownSchemas.has(text)) return;
+    const key = text.length > SCHEMA_KEY_LENGTH ? createHash('sha1').update(text).digest('base64') : text;
+    if (this.knownSchemas.has(key)) return;
     // Bounded: a stream whose blocks all differ is looked at anew each time instead.
-    if (this.knownSchemas.size < 10_000) this.knownSchemas.add(text);
+    if (this.knownSchemas.size < KNOWN_SCHEMAS_MAX) this.knownSchemas.add(key);
     if (mergeSchema(this.schema, parseSchema(text))) this.schemaVersion = ++changes;
+  }
+
+  /** Fields in the overflow column are fields of the stream like others, so many in all. */
+  private addOverflow(text: string): void {
+    const hasRoom = (name: string) =>
+      this.schema.size < STREAM_FIELDS_MAX || FULL_TEXT_COLUMNS.includes(name);
+    if (mergeSchema(this.schema, parseSchema(text), hasRoom)) this.schemaVersion = ++changes;
   }
 
   /** Takes out and puts in, at once. What snapshots hold is not touched. */

@@ -21,6 +21,7 @@ export function liveBlock(
     blockBytes: 100,
     header: emptyHeader(rows),
     schema: '_timestamp:int64',
+    overflow: '',
     lease: new FileLease(`/wal/${sequence}`, () => {}),
     receivedMs: 0,
     ...fields,

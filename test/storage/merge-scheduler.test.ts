@@ -38,6 +38,7 @@ function block(sequence: number, rows: number, fields: Partial<LiveBlock> = {}):
     blockBytes: 100,
     header: new Uint8Array(),
     schema: '',
+    overflow: '',
     lease: lease(),
     receivedMs: NOW,
     ...fields,

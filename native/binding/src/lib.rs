@@ -23,7 +23,7 @@ use napi_derive::napi;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Raised together with `ABI_VERSION` in `src/native/index.ts`.
-const ABI_VERSION: u32 = 13;
+const ABI_VERSION: u32 = 14;
 
 #[napi(object)]
 pub struct Abi {

@@ -55,6 +55,9 @@ pub struct StreamInfo {
     /// Rows with an earlier `_timestamp` (microseconds) have expired: no leaf may read them. Absent is none.
     #[serde(default)]
     pub start_time: Option<i64>,
+    /// It may have more fields, in the overflow column.
+    #[serde(default)]
+    pub unlisted: bool,
     /// The columns that `match_all` searches.
     #[serde(default)]
     pub full_text_columns: Vec<String>,

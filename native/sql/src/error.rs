@@ -40,6 +40,9 @@ pub struct SqlError {
     /// The name that is wrong as it was written, for finding its place.
     #[serde(skip)]
     pub(crate) unknown: Option<String>,
+    /// The name of the unknown field, without that of its stream.
+    #[serde(skip)]
+    pub(crate) unknown_field: Option<String>,
 }
 
 impl fmt::Display for SqlError {
@@ -64,6 +67,7 @@ impl SqlError {
             line: None,
             column: None,
             unknown: None,
+            unknown_field: None,
         }
     }
 
@@ -222,8 +226,11 @@ fn schema(error: &SchemaError) -> SqlError {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let known: Vec<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
-            SqlError::new(FIELD_NOT_FOUND, format!("unknown field '{}'", field.flat_name()))
-                .with_suggestions(nearest(&field.name, known))
+            let error = SqlError::new(FIELD_NOT_FOUND, format!("unknown field '{}'", field.flat_name()));
+            SqlError {
+                unknown_field: Some(field.name.clone()),
+                ..error.with_suggestions(nearest(&field.name, known))
+            }
         }
         SchemaError::AmbiguousReference { field } => invalid(format!(
             "field '{}' is in more than one stream of the query: write stream.field",

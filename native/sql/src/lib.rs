@@ -35,6 +35,7 @@ mod stream_table;
 mod suggest;
 mod syntax;
 mod total_order;
+mod unlisted;
 mod using;
 mod wide;
 mod wording;

@@ -57,7 +57,19 @@ pub(crate) fn parse(sql: &str) -> Result<Parsed, SqlError> {
             syntax(text).at(error.location.line, error.location.column)
         })?;
     check_depth(&tokens)?;
-    parse_tokens(tokens)
+    parse_tokens(tokens.into_iter().map(folded_as_fields_are).collect())
+}
+
+/// Fields are stored with ASCII letters in lower case and all others as they were sent. So are names without quotes read: the planner's own
+/// way takes other letters to lower case too.
+fn folded_as_fields_are(mut token: TokenWithSpan) -> TokenWithSpan {
+    if let Token::Word(word) = &token.token
+        && word.quote_style.is_none()
+        && !word.value.is_ascii()
+    {
+        token.token = Token::make_word(&word.value.to_ascii_lowercase(), Some('"'));
+    }
+    token
 }
 
 /// Parses tokens that came from a statement of allowed depth.

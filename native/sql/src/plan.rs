@@ -36,6 +36,7 @@ use crate::session::{function_names, state_for};
 use crate::shadow::rename_shadows;
 use crate::stability::Stability;
 use crate::total_order::total_order;
+use crate::unlisted::with_unlisted;
 use crate::using::coalesce_keys;
 use crate::wide;
 use crate::wording::worded;
@@ -78,7 +79,8 @@ pub struct Timings {
 /// # Errors
 /// Any code of `error` but 20008.
 pub fn plan(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
-    let guarded = || catch_unwind(AssertUnwindSafe(|| plan_for_a_while(sql, context)));
+    let plan = || with_unlisted(context, |context| plan_for_a_while(sql, context));
+    let guarded = || catch_unwind(AssertUnwindSafe(plan));
     stacker::grow(STACK_BYTES, guarded).unwrap_or_else(|panic| {
         Err(SqlError::new(
             INVALID_SQL,

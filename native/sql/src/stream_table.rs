@@ -1,6 +1,6 @@
 //! One stream as a table: says which filters a leaf can apply, and makes the leaf.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -59,9 +59,10 @@ impl Columns {
     /// The named columns with their types, each once, in order of first mention.
     pub fn refs<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<ColumnRef> {
         let mut refs: Vec<ColumnRef> = Vec::new();
+        let mut seen = HashSet::new();
         for name in names {
             if let Some(column_type) = self.get(name)
-                && !refs.iter().any(|known| known.name == name)
+                && seen.insert(name)
             {
                 refs.push(ColumnRef {
                     name: name.to_owned(),

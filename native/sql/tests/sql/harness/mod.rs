@@ -71,6 +71,7 @@ pub fn stream(name: &str, columns: &[(&str, RequestType)], full_text: &[&str], p
             name: name.to_owned(),
             columns,
             rows: None,
+            unlisted: false,
             full_text_columns,
         },
         parts,
