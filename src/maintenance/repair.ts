@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Catalog, type NewSegment, type StreamKey } from '../storage/catalog.js';
 import { CATALOG_SUFFIXES, type DataLayout } from '../storage/layout.js';
-import { mergeSchema, parseSchema, type Schema } from '../storage/schema.js';
+import { mergeSchema, OVERFLOW_COLUMN, parseSchema, type Schema } from '../storage/schema.js';
 import { syncPath } from '../storage/sync-path.js';
 import { streamKeyOf } from './lineage.js';
 import type { LiveSegment, Rebuild, RepairPlan } from './plan.js';
@@ -97,6 +97,8 @@ function fillCatalog(catalog: Catalog, { live, walMerged, deletions, old }: Rebu
       replacedSegments: [],
       walMerged: new Map(),
       schema: known.schema,
+      // Segments do not tell which fields lie in their overflow columns.
+      unlisted: known.schema.has(OVERFLOW_COLUMN),
       sequence: Math.max(
         sequence,
         segment.metadata.firstSequence,

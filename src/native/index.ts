@@ -80,6 +80,7 @@ interface NativeAddon {
   tryLock(fd: number): boolean;
   checkBlock(fd: number, offset: number): BlockSummary;
   addFields(organization: string, stream: string, names: string[]): void;
+  addOverflowFields(organization: string, stream: string, fields: string, only?: readonly string[]): void;
   forgetFields(organization: string, stream: string): void;
   plan(sql: string, context: string): PlanAnswer;
   freePlan(plan: number): void;
@@ -266,6 +267,12 @@ export const checkBlock = guarded(addon.checkBlock);
 
 /** Tells all ingest workers that the stream has these fields: of new ones it gets so many only, see native/shred/src/fields.rs. */
 export const addFields = guarded(addon.addFields);
+
+/**
+ * Tells them that these fields (`name:type` list) are known to be in the overflow column, so that they are no news.
+ * @param only from here on no other new fields are of interest: there are too many
+ */
+export const addOverflowFields = guarded(addon.addOverflowFields);
 
 /** The stream is gone; one of its name begins without fields. */
 export const forgetFields = guarded(addon.forgetFields);

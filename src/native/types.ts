@@ -19,7 +19,7 @@ export interface IngestGroup {
   timeMax: number;
   /** `name:type` of each column, comma-joined, sorted by name. */
   schema: string;
-  /** Likewise of fields in the overflow column whose types are news. */
+  /** Likewise of fields in the overflow column whose types are news; `*:string` at the end: there are more. */
   overflow: string;
   /** One encoded block (docs/FORMAT.md). The first `headerBytes` of it are its header. */
   block: Uint8Array;
@@ -82,7 +82,7 @@ export interface BlockSummary {
   timeMin: number;
   timeMax: number;
   schema: string;
-  /** `name:type` of the fields in the overflow column, each with every type that it has; at most some ten thousand. */
+  /** `name:type` of the fields in the overflow column, each with every type that it has; `*:string` at the end: there are more. */
   overflow: string;
 }
 

@@ -6,7 +6,7 @@ import { compress, decompress } from 'zstd-napi';
 import { answerBytes } from '../native/held.js';
 import type { Partial } from './partial-cache.js';
 
-const MAGIC = 'BSLTPRT2';
+const MAGIC = 'BSLTPRT3';
 const HEAD_BYTES = 48;
 const LEVEL = 1;
 

@@ -6,10 +6,10 @@
 import Database from 'better-sqlite3';
 import { FatalError, isDiskFull } from '../errors/index.js';
 import type { Loss, LossFilter, NewLoss } from './losses.js';
-import type { Schema } from './schema.js';
+import { OVERFLOW_COLUMN, type Schema } from './schema.js';
 import { parseWalFileName } from './wal-format.js';
 
-export const CATALOG_VERSION = 3;
+export const CATALOG_VERSION = 4;
 
 const DDL = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS streams (
   id INTEGER PRIMARY KEY, organization TEXT NOT NULL, name TEXT NOT NULL, created_us INTEGER NOT NULL,
   -- Days of event time and bytes of segments that are kept; null: as configured for all streams.
   retention_days REAL, retention_bytes INTEGER,
+  -- 1: the overflow column may have fields that the table of fields lacks.
+  unlisted INTEGER NOT NULL DEFAULT 0,
   UNIQUE (organization, name)) STRICT;
 CREATE TABLE IF NOT EXISTS fields (
   stream_id INTEGER NOT NULL REFERENCES streams(id) ON DELETE CASCADE, name TEXT NOT NULL, type TEXT NOT NULL,
@@ -65,6 +67,12 @@ ALTER TABLE segments ADD COLUMN row_groups INTEGER NOT NULL DEFAULT 1;
 UPDATE segments SET row_groups = (rows + 65535) / 65536;
 `;
 
+/** From versions that did not know the fields in overflow columns. Behind the tables, of which version 1 may lack some. */
+const MIGRATION_4 = `
+ALTER TABLE streams ADD COLUMN unlisted INTEGER NOT NULL DEFAULT 0;
+UPDATE streams SET unlisted = 1 WHERE id IN (SELECT stream_id FROM fields WHERE name = '${OVERFLOW_COLUMN}');
+`;
+
 export const WAL_FILES =
   'SELECT file, bytes, frames, rows, time_min AS timeMin, time_max AS timeMax FROM wal_files';
 
@@ -79,6 +87,8 @@ export interface StreamRow {
   created_us: number;
   retention_days: number | null;
   retention_bytes: number | null;
+  /** 1: `fields` may lack some of the stream's. */
+  unlisted: number;
 }
 
 export interface SegmentRow {
@@ -159,6 +169,8 @@ export interface MergeCommit {
   /** Per WAL file: the last merged sequence of this stream. */
   walMerged: Map<string, number>;
   schema: Schema;
+  /** The schema may lack fields. */
+  unlisted: boolean;
   /** The highest sequence given out so far. */
   sequence: number;
 }
@@ -308,6 +320,7 @@ export class Catalog {
       const ids = commit.segments.map((segment) => this.insertSegment(stream.id, segment));
       const field = this.db.prepare('INSERT OR REPLACE INTO fields (stream_id, name, type) VALUES (?, ?, ?)');
       for (const [name, type] of commit.schema) field.run(stream.id, name, type);
+      if (commit.unlisted) this.db.prepare('UPDATE streams SET unlisted = 1 WHERE id = ?').run(stream.id);
       this.noteWalMerged(stream, commit.walMerged);
       this.storeSequence(commit.sequence);
       return ids;
@@ -414,6 +427,7 @@ export class Catalog {
     this.db.transaction(() => {
       if (version === 1) this.db.exec(MIGRATION_2);
       this.db.exec(DDL);
+      if (version > 0 && version < 4) this.db.exec(MIGRATION_4);
       this.db.pragma(`user_version = ${CATALOG_VERSION}`);
     })();
   }

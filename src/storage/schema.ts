@@ -54,6 +54,9 @@ export function isText(type: ColumnType | undefined): boolean {
 /** The column of records' fields that have no column of their own: JSON objects (docs/FORMAT.md). */
 export const OVERFLOW_COLUMN = '_all';
 
+/** Among the fields of an overflow column: there are more that are not told. No field has this name. */
+export const OVERFLOW_REST = '*';
+
 /** Parses `name:type,name:type` as blocks carry it. Names hold neither comma nor colon: of ASCII they have `[a-z0-9_]` only. */
 export function parseSchema(text: string): [string, ColumnType][] {
   if (text === '') return [];
@@ -63,20 +66,11 @@ export function parseSchema(text: string): [string, ColumnType][] {
   });
 }
 
-/**
- * Widens `schema` by a block's columns.
- * @param isWanted which new ones it takes
- * @returns whether anything changed
- */
-export function mergeSchema(
-  schema: Schema,
-  columns: [string, ColumnType][],
-  isWanted: (name: string) => boolean = () => true,
-): boolean {
+/** Widens `schema` by a block's columns. @returns whether anything changed */
+export function mergeSchema(schema: Schema, columns: [string, ColumnType][]): boolean {
   let changed = false;
   for (const [name, type] of columns) {
     const known = schema.get(name);
-    if (known === undefined && !isWanted(name)) continue;
     const widened = known === undefined ? type : widenType(known, type);
     if (widened !== known) {
       schema.set(name, widened);

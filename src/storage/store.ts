@@ -10,7 +10,7 @@ import type { Logger } from 'pino';
 import { FOOTER_CACHE_BYTES, WAL_CHECKPOINT_MS } from '../config/limits.js';
 import { diskFull, FatalError, isDiskFull, overloaded, requestError } from '../errors/index.js';
 import type { BatchResult, DurableBlock } from '../ingest/batch-task.js';
-import { addFields, forgetFields } from '../native/index.js';
+import { forgetFields } from '../native/index.js';
 import type { CatalogContents, NewSegment, RemovalRow, Retention } from './catalog.js';
 import type { CatalogPool } from './catalog-task.js';
 import { CatalogThread } from './catalog-thread.js';
@@ -137,8 +137,7 @@ export class Store {
     this.openSegments(contents);
     const opened = performance.now();
     const blocks = await this.replayWal(contents, readWal);
-    for (const { organization, name, schema } of this.streams.values())
-      addFields(organization, name, [...schema.keys()]);
+    for (const stream of this.streams.values()) stream.tellFields();
     const rows = this.allStreams().reduce((sum, stream) => sum + stream.rows, 0);
     const segments = contents.segments.length;
     const now = performance.now();
@@ -276,6 +275,7 @@ export class Store {
         replacedSegments: inputs.segments.map(({ id }) => id),
         walMerged: mergedUpTo(inputs.blocks),
         schema: stream.schema,
+        unlisted: stream.hasUnlisted,
         sequence: this.currentSequence(),
       });
       const added = segments.map((segment, index) => this.liveSegment(ids[index] as number, segment));
@@ -514,6 +514,7 @@ export class Store {
     const byId = new Map<number, { stream: Stream; segments: LiveSegment[] }>();
     for (const row of contents.streams) {
       const stream = new Stream(row.id, row.organization, row.name, row.created_us);
+      stream.unlisted = row.unlisted > 0;
       stream.retention = { days: row.retention_days, bytes: row.retention_bytes };
       this.streams.set(streamKey(row.organization, row.name), stream);
       byId.set(row.id, { stream, segments: [] });

@@ -5,11 +5,19 @@
 import { createHash } from 'node:crypto';
 import { STREAM_FIELDS_MAX } from '../config/limits.js';
 import type { DurableBlock } from '../ingest/batch-task.js';
+import { addFields, addOverflowFields } from '../native/index.js';
 import type { Retention, StreamKey } from './catalog.js';
 import { CompactionTiers } from './compaction-tiers.js';
 import type { FileLease } from './file-lease.js';
 import { FULL_TEXT_COLUMNS } from './full-text.js';
-import { mergeSchema, OVERFLOW_COLUMN, parseSchema, type Schema } from './schema.js';
+import {
+  type ColumnType,
+  mergeSchema,
+  OVERFLOW_COLUMN,
+  OVERFLOW_REST,
+  parseSchema,
+  type Schema,
+} from './schema.js';
 
 /** A block in a WAL file. */
 export interface LiveBlock extends Omit<DurableBlock, 'organization' | 'stream'> {
@@ -48,6 +56,8 @@ export class Stream implements StreamKey {
   /** Whether a merge or a deletion of this stream is running, and before when (monotonic clock) none is to start after a failure. */
   merging = false;
   mergeNotBeforeMs = 0;
+  /** The overflow column may have fields that the schema lacks, though it has room. */
+  unlisted = false;
   private blockList: LiveBlock[] = [];
   private segmentList: LiveSegment[] = [];
   private readonly knownSchemas = new Set<string>();
@@ -110,7 +120,11 @@ export class Stream implements StreamKey {
 
   /** Whether fields may be in the overflow column that the schema does not list. */
   get hasUnlisted(): boolean {
-    return this.schema.size >= STREAM_FIELDS_MAX && this.schema.has(OVERFLOW_COLUMN);
+    return (this.unlisted || this.isFull) && this.schema.has(OVERFLOW_COLUMN);
+  }
+
+  private get isFull(): boolean {
+    return this.schema.size >= STREAM_FIELDS_MAX;
   }
 
   addSchema(text: string): void {
@@ -123,9 +137,31 @@ export class Stream implements StreamKey {
 
   /** Fields in the overflow column are fields of the stream like others, so many in all. */
   private addOverflow(text: string): void {
-    const hasRoom = (name: string) =>
-      this.schema.size < STREAM_FIELDS_MAX || FULL_TEXT_COLUMNS.includes(name);
-    if (mergeSchema(this.schema, parseSchema(text), hasRoom)) this.schemaVersion = ++changes;
+    if (text === '') return;
+    const fields = parseSchema(text);
+    const isListed = ([name]: [string, ColumnType]) => {
+      if (name === OVERFLOW_REST) this.unlisted = true;
+      return (
+        name !== OVERFLOW_REST && (this.schema.has(name) || !this.isFull || FULL_TEXT_COLUMNS.includes(name))
+      );
+    };
+    const listed = fields.filter((field) => {
+      if (!isListed(field)) return false;
+      if (mergeSchema(this.schema, [field])) this.schemaVersion = ++changes;
+      return true;
+    });
+    this.tellOverflow(listed.map(([name, type]) => `${name}:${type}`).join(','));
+  }
+
+  /** Lets the ingest workers know what is known: they tell only what is news. */
+  tellFields(): void {
+    addFields(this.organization, this.name, [...this.schema.keys()]);
+    if (this.isFull) this.tellOverflow('');
+  }
+
+  private tellOverflow(listed: string): void {
+    const only = this.isFull ? FULL_TEXT_COLUMNS : undefined;
+    addOverflowFields(this.organization, this.name, listed, only);
   }
 
   /** Takes out and puts in, at once. What snapshots hold is not touched. */

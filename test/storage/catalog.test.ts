@@ -32,6 +32,7 @@ function merge(file: string, fields: Partial<MergeCommit> = {}): MergeCommit {
     replacedSegments: [],
     walMerged: new Map(),
     schema: new Map(),
+    unlisted: false,
     sequence: 1,
     ...fields,
   };
@@ -165,6 +166,13 @@ test('one name is one stream; a stream that is known is not added again', () => 
   expect(catalog.contents().streams).toHaveLength(2);
 });
 
+test('that fields are not listed is kept', () => {
+  const { catalog, reopen } = openCatalog();
+  catalog.commitMerge(merge('a.seg', { unlisted: true }));
+  catalog.commitMerge(merge('b.seg'));
+  expect(reopen().contents().streams).toMatchObject([{ unlisted: 1 }]);
+});
+
 test('the retention of a stream is kept, also before it has anything else', () => {
   const { catalog, reopen } = openCatalog();
   catalog.setRetention(stream, { days: 0.5, bytes: null });
@@ -197,12 +205,20 @@ test('a catalog of version 1 is brought to today`s', () => {
       file TEXT NOT NULL UNIQUE, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, time_min REAL NOT NULL,
       time_max REAL NOT NULL, first_sequence INTEGER NOT NULL) STRICT;
     INSERT INTO streams VALUES (4, 'o', 's', 5);
+    CREATE TABLE fields (stream_id INTEGER NOT NULL REFERENCES streams(id) ON DELETE CASCADE, name TEXT NOT NULL,
+      type TEXT NOT NULL, PRIMARY KEY (stream_id, name)) STRICT, WITHOUT ROWID;
     INSERT INTO segments VALUES (9, 4, 'a.seg', 65537, 100, 1, 2, 3);
+    INSERT INTO streams VALUES (5, 'o', 'wide', 6);
+    INSERT INTO fields VALUES (4, 'level', 'string'), (5, '_all', 'json');
     PRAGMA user_version = 1;`);
   old.close();
   const { catalog } = openCatalog(path);
   expect(catalog.contents()).toMatchObject({
-    streams: [{ id: 4, name: 's', retention_days: null, retention_bytes: null }],
+    streams: [
+      { id: 4, name: 's', retention_days: null, retention_bytes: null, unlisted: 0 },
+      // What lies in its overflow column was not written down then.
+      { id: 5, name: 'wide', unlisted: 1 },
+    ],
     segments: [{ id: 9, file: 'a.seg', rows: 65537, row_groups: 2, first_sequence: 3 }],
   });
 });

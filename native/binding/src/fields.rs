@@ -21,6 +21,16 @@ pub fn add_fields(organization: String, stream: String, names: Vec<String>) {
     fields_of(&organization, &stream).add(names.iter().map(String::as_str));
 }
 
+/// `fields` is a `name:type` list, comma-joined. With `only`, no other new names are taken from here on.
+#[napi(catch_unwind)]
+pub fn add_overflow_fields(organization: String, stream: String, fields: String, only: Option<Vec<String>>) {
+    let of_stream = fields_of(&organization, &stream);
+    of_stream.add_overflow(fields.split(',').filter_map(|field| field.rsplit_once(':')));
+    if let Some(only) = only {
+        of_stream.close_overflow(only.iter().map(String::as_str));
+    }
+}
+
 #[napi(catch_unwind)]
 pub fn forget_fields(organization: String, stream: String) {
     let mut streams = STREAMS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -71,7 +71,7 @@ pub fn ingest_batch(
         for batch in group.batches(BLOCK_CELLS_MAX) {
             let block = encode_block(&batch, &options).map_err(failure::bytes)?;
             let header = block_header(&block)?;
-            let news = |name: &str, type_name: &str| fields.tell_overflow(name, type_name);
+            let news = |name: &str, type_name: &str| fields.is_news(name, type_name);
             groups.push(IngestGroup {
                 organization: organization.clone(),
                 stream: stream.clone(),

@@ -1,13 +1,14 @@
 //! The columns of a block as text, and the fields in its overflow column.
 
 use crate::failure;
-use basalt_block::{BlockHeader, BlockReader, Column, FileSource, Strings, Values, decode_named};
+use basalt_block::{BlockHeader, BlockReader, Column, FileSource, Strings, decode_named};
 use basalt_shred::{OVERFLOW_COLUMN, overflow_fields};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// Fields whose types are told of one block.
+/// Fields whose types are told of one block; behind them it is told that there are more.
 const FIELDS_MAX: usize = 20_000;
+const REST: (&str, &str) = ("*", "string");
 
 /// The header of a block that was encoded a moment ago.
 pub fn block_header(block: &[u8]) -> napi::Result<BlockHeader> {
@@ -21,16 +22,21 @@ pub fn block_header(block: &[u8]) -> napi::Result<BlockHeader> {
 
 /// `name:type` of each column, comma-joined, in the header's order (by name).
 pub fn schema_text(header: &BlockHeader) -> String {
-    joined(header.columns.iter().map(|column| (column.name.as_str(), column.column_type.name())))
+    joined(
+        header
+            .columns
+            .iter()
+            .map(|column| (column.name.as_str(), column.column_type.name())),
+    )
 }
 
-/// Likewise of the fields in the overflow column, if there is one among the columns: those of which `wanted` holds, so many at most. A field
-/// is there once for each type that it has.
+/// Likewise of the fields in the overflow column, if there is one among the columns: those of which `wanted` holds. A field is there once for
+/// each type that it has.
 pub fn overflow_types(columns: &[Column], wanted: &dyn Fn(&str, &str) -> bool) -> String {
     let Some(column) = columns.iter().find(|column| column.name == OVERFLOW_COLUMN) else {
         return String::new();
     };
-    let (Values::String(strings) | Values::Json(strings)) = &column.values else {
+    let Some(strings) = column.values.strings() else {
         return String::new();
     };
     let is_valid = |row: usize| column.validity.as_ref().is_none_or(|validity| validity.is_valid(row));
@@ -38,9 +44,14 @@ pub fn overflow_types(columns: &[Column], wanted: &dyn Fn(&str, &str) -> bool) -
     let mut told: Vec<(&str, &str)> = Vec::new();
     for row in (0..strings.len()).filter(|&row| is_valid(row)) {
         for field in overflow_fields(text(strings, row)) {
-            let Some(type_name) = field.value().type_name() else { continue };
-            let is_new = seen.len() < FIELDS_MAX && seen.insert((field.name, type_name));
-            if is_new && wanted(field.name, type_name) {
+            let Some(type_name) = field.value().type_name() else {
+                continue;
+            };
+            if seen.insert((field.name, type_name)) && wanted(field.name, type_name) {
+                if told.len() == FIELDS_MAX {
+                    told.push(REST);
+                    return joined(told.into_iter());
+                }
                 told.push((field.name, type_name));
             }
         }

@@ -90,12 +90,7 @@ enum Strings<'s> {
 }
 
 impl<'s> ColumnView<'s> {
-    fn new(
-        entry: Option<HeaderColumn>,
-        column_type: RequestType,
-        cast: Cast,
-        (page, cast_page): (Page, Page),
-    ) -> Self {
+    fn new(entry: Option<HeaderColumn>, column_type: RequestType, cast: Cast, (page, cast_page): (Page, Page)) -> Self {
         Self {
             entry,
             overlay: None,

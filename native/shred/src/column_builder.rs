@@ -201,7 +201,10 @@ impl ColumnBuilder {
 
     /// What a row that is there was given.
     pub fn value(&self, row: usize) -> Value<'_> {
-        let is_present = self.present.as_ref().is_none_or(|words| words[row / 64] >> (row % 64) & 1 == 1);
+        let is_present = self
+            .present
+            .as_ref()
+            .is_none_or(|words| words[row / 64] >> (row % 64) & 1 == 1);
         if !is_present {
             return Value::Null;
         }

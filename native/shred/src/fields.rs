@@ -9,9 +9,6 @@ use std::sync::{Mutex, PoisonError};
 /// place in the answer of `SELECT *`; so many are a few megabytes of each. Fields beyond them are in the overflow column.
 pub const STREAM_COLUMNS_MAX: usize = 20_000;
 
-/// Fields of the overflow column whose types are told, of one stream.
-const OVERFLOW_TYPES_MAX: usize = 20_000;
-
 /// Names by their hashes, so that thousands of streams cost little. Two names of one hash (one in 10^11 pairs of a full stream) make a
 /// column too many, and nothing else.
 #[derive(Default)]
@@ -22,8 +19,10 @@ pub struct StreamFields {
 #[derive(Default)]
 struct Sets {
     columns: Hashes,
-    /// Of name and type, of fields in the overflow column.
+    /// Of fields that are known to be in the overflow column: of the name, and of name and type.
+    overflow_names: Hashes,
     overflow: Hashes,
+    is_overflow_closed: bool,
 }
 
 type Hashes = HashSet<u64, BuildHasherDefault<Hashed>>;
@@ -50,6 +49,10 @@ fn hash(bytes: &[u8]) -> u64 {
     FixedState::with_seed(0).hash_one(bytes)
 }
 
+fn pair_hash(name: &str, type_name: &str) -> u64 {
+    hash([name, ":", type_name].concat().as_bytes())
+}
+
 impl StreamFields {
     /// Whether the stream has the column.
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -68,19 +71,29 @@ impl StreamFields {
         sets.columns.extend(names.map(|name| hash(name.as_bytes())));
     }
 
-    /// Whether it is news that the stream has a field of this type in its overflow column, and is to be told: of a column always, of others
-    /// so many.
-    pub fn tell_overflow(&self, name: &str, type_name: &str) -> bool {
+    /// Whether it is to be told that the stream has a field of this type in its overflow column: until `add_overflow` says that it is known,
+    /// and where no more are listed only of those that are.
+    pub fn is_news(&self, name: &str, type_name: &str) -> bool {
+        let sets = self.lock();
+        let name_hash = hash(name.as_bytes());
+        let is_listed = || sets.columns.contains(&name_hash) || sets.overflow_names.contains(&name_hash);
+        !sets.overflow.contains(&pair_hash(name, type_name)) && (!sets.is_overflow_closed || is_listed())
+    }
+
+    /// From here on it is known that the stream has these fields of these types in its overflow column.
+    pub fn add_overflow<'a>(&self, fields: impl Iterator<Item = (&'a str, &'a str)>) {
         let mut sets = self.lock();
-        let both = hash([name, ":", type_name].concat().as_bytes());
-        if sets.overflow.contains(&both) {
-            return false;
+        for (name, type_name) in fields {
+            sets.overflow_names.insert(hash(name.as_bytes()));
+            sets.overflow.insert(pair_hash(name, type_name));
         }
-        let told = sets.overflow.len() < OVERFLOW_TYPES_MAX || sets.columns.contains(&hash(name.as_bytes()));
-        if told {
-            sets.overflow.insert(both);
-        }
-        told
+    }
+
+    /// The stream has as many fields as are listed: of others only these are news.
+    pub fn close_overflow<'a>(&self, others: impl Iterator<Item = &'a str>) {
+        let mut sets = self.lock();
+        sets.is_overflow_closed = true;
+        sets.overflow_names.extend(others.map(|name| hash(name.as_bytes())));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Sets> {

@@ -50,12 +50,7 @@ pub(crate) struct GroupBuilder {
 }
 
 impl GroupBuilder {
-    pub fn new(
-        organization: u32,
-        stream: String,
-        fields: Arc<StreamFields>,
-        columns_max: usize,
-    ) -> GroupBuilder {
+    pub fn new(organization: u32, stream: String, fields: Arc<StreamFields>, columns_max: usize) -> GroupBuilder {
         GroupBuilder {
             organization,
             stream,

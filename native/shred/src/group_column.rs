@@ -152,7 +152,9 @@ mod tests {
     fn sparse_columns_have_the_values_of_dense_ones() {
         let mut state = 7u64;
         let mut random = |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % below
         };
         let mut sparse = 0;
@@ -206,6 +208,7 @@ mod tests {
             Values::Json(strings) => format!("j{}", String::from_utf8_lossy(strings.get(row))),
         };
         let rows = 0..column.values.len();
-        rows.map(|row| if is_valid(row) { text(row) } else { "-".to_owned() }).collect()
+        rows.map(|row| if is_valid(row) { text(row) } else { "-".to_owned() })
+            .collect()
     }
 }

@@ -48,12 +48,18 @@ fn part_of(finished: &FinishedColumn, range: Range<usize>) -> Option<Column> {
     let places: Vec<(usize, usize)> = match listed {
         None => {
             let is_valid = |row: &usize| column.validity.as_ref().is_none_or(|validity| validity.is_valid(*row));
-            range.clone().filter(is_valid).map(|row| (row - range.start, row)).collect()
+            range
+                .clone()
+                .filter(is_valid)
+                .map(|row| (row - range.start, row))
+                .collect()
         }
         Some(listed) => {
             let from = listed.partition_point(|&row| (row as usize) < range.start);
             let to = listed.partition_point(|&row| (row as usize) < range.end);
-            (from..to).map(|place| (listed[place] as usize - range.start, place)).collect()
+            (from..to)
+                .map(|place| (listed[place] as usize - range.start, place))
+                .collect()
         }
     };
     if places.is_empty() {

@@ -67,7 +67,10 @@ impl TextBuilder {
         // Which kinds there are is told by the first row of each: of the others it makes no difference, and the column begins with one
         // that is a text as it is.
         let of_row = (0..).zip(self.first).find(|(_, first)| *first == Some(row));
-        let earliest = (0..).zip(self.first).filter(|(_, first)| first.is_some()).min_by_key(|(_, first)| *first);
+        let earliest = (0..)
+            .zip(self.first)
+            .filter(|(_, first)| first.is_some())
+            .min_by_key(|(_, first)| *first);
         match of_row.or(earliest) {
             Some((kind, _)) => KINDS[kind].value(text),
             None => Value::String(text),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{Column, DataFusionError, Result};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result};
 use datafusion::datasource::source_as_provider;
-use datafusion::logical_expr::{Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType};
+use datafusion::logical_expr::{Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, SortExpr};
 use datafusion::sql::sqlparser::ast::{self, Ident, LimitClause, Query, SelectItem, SetExpr, TableFactor};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
@@ -42,12 +42,13 @@ pub(crate) fn newest_first(plan: LogicalPlan) -> Result<LogicalPlan> {
                 ..limit
             }))
         }
+        // All columns of a wide stream (`wide`).
+        rows if reads_one_stream(&rows)? => {
+            let key = newest(rows.schema())?;
+            LogicalPlanBuilder::from(rows).sort(vec![key])?.build()
+        }
         LogicalPlan::Projection(projection) if reads_one_stream(&projection.input)? => {
-            let (qualifier, field) = projection
-                .input
-                .schema()
-                .qualified_field_with_unqualified_name(TIME_COLUMN)?;
-            let key = Expr::Column(Column::from((qualifier, field))).sort(false, true);
+            let key = newest(projection.input.schema())?;
             let above = LogicalPlanBuilder::from(LogicalPlan::Projection(projection.clone())).sort(vec![key.clone()]);
             match above {
                 Ok(sorted) => sorted.build(),
@@ -60,6 +61,11 @@ pub(crate) fn newest_first(plan: LogicalPlan) -> Result<LogicalPlan> {
         }
         other => Ok(other),
     }
+}
+
+fn newest(rows: &DFSchema) -> Result<SortExpr> {
+    let (qualifier, field) = rows.qualified_field_with_unqualified_name(TIME_COLUMN)?;
+    Ok(Expr::Column(Column::from((qualifier, field))).sort(false, true))
 }
 
 /// Rows in order of their time.

@@ -1,5 +1,5 @@
 //! Fields that the schema of a stream does not list: it has more names than are listed, and the rest is in the overflow column. A name that
-//! resolves nowhere may be one of those, so it is tried as a column of text.
+//! resolves nowhere may be one of those, so it is tried as a column of texts and numbers.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,7 @@ fn add(name: &str, context: &mut Cow<PlanContext>) -> bool {
     for stream in streams.filter(|stream| may_have(stream)) {
         stream.columns.push(ColumnInfo {
             name: name.to_owned(),
-            column_type: FieldType::String,
+            column_type: FieldType::TextNumber,
         });
     }
     true

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::{Column, DataFusionError, Result};
-use datafusion::logical_expr::{Expr, Limit, LogicalPlan, LogicalPlanBuilder, Sort};
+use datafusion::common::Result;
+use datafusion::logical_expr::{Expr, Limit, LogicalPlan, Sort};
 use datafusion::sql::sqlparser::ast::{self, Ident, Query, SelectItem, SetExpr, TableFactor};
 
 use crate::context::PlanContext;
@@ -69,9 +69,8 @@ pub(crate) fn widened(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
             if !rows || schema.fields().len() < FIELDS_MIN {
                 return Ok(None);
             }
-            let columns: Vec<Expr> = schema.iter().map(|field| Expr::Column(Column::from(field))).collect();
-            let builder = LogicalPlanBuilder::from(projection.input.as_ref().clone());
-            Ok::<_, DataFusionError>(Some(builder.project(columns)?.build()?))
+            // All columns of a stream in its own order are its rows: a projection of them would be looked up name by name, time and again.
+            Ok(Some(projection.input.as_ref().clone()))
         }
         _ => Ok(None),
     }

@@ -270,10 +270,8 @@ impl<'a> ClassMerge<'a> {
     }
 
     fn gather(&self, sources: &[(u32, &InputColumn)], runs: &[Run], rows: usize) -> Column {
-        let dense: Vec<(u32, Cow<'_, Column>)> = sources
-            .iter()
-            .map(|(input, column)| (*input, column.dense()))
-            .collect();
+        let dense: Vec<(u32, Cow<'_, Column>)> =
+            sources.iter().map(|(input, column)| (*input, column.dense())).collect();
         let mut by_input: Vec<Option<&Column>> = vec![None; self.columns.len()];
         for (input, column) in &dense {
             by_input[*input as usize] = Some(column);

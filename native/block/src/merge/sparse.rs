@@ -40,7 +40,9 @@ impl Places {
 impl Places {
     /// Whether the column may have a value in the group.
     pub fn may_have(&self, input: u32, column: &InputColumn) -> bool {
-        let Some((from, list)) = self.0.get(&input) else { return false };
+        let Some((from, list)) = self.0.get(&input) else {
+            return false;
+        };
         match &column.held {
             Held::Dense(_) => true,
             Held::Sparse { rows, .. } => {
@@ -58,11 +60,17 @@ pub fn column(sources: &[(u32, &InputColumn)], places: &Places, rows: usize) -> 
     let mut found: Vec<(u32, u32, u32)> = Vec::new();
     let mut values = Vec::with_capacity(sources.len());
     for (number, (input, source)) in sources.iter().enumerate() {
-        let Held::Sparse { rows: present, values: column } = &source.held else {
+        let Held::Sparse {
+            rows: present,
+            values: column,
+        } = &source.held
+        else {
             return None;
         };
         values.push(column);
-        let Some((from, list)) = places.0.get(input) else { continue };
+        let Some((from, list)) = places.0.get(input) else {
+            continue;
+        };
         let first = present.partition_point(|row| row < from);
         for (place, row) in present.iter().enumerate().skip(first) {
             match list.get((row - from) as usize) {
@@ -81,7 +89,10 @@ pub fn column(sources: &[(u32, &InputColumn)], places: &Places, rows: usize) -> 
         validity: None,
         values: packed(&values, &found),
     };
-    let places = found.iter().enumerate().map(|(place, (row, ..))| (*row as usize, place));
+    let places = found
+        .iter()
+        .enumerate()
+        .map(|(place, (row, ..))| (*row as usize, place));
     Some(Some(spread(&packed, places, rows)))
 }
 

@@ -414,13 +414,23 @@ fn rows_of_many_names_go_into_groups_of_bounded_cells() {
             };
             let present: Vec<usize> = (0..header.rows).filter(|&row| validity.is_valid(row)).collect();
             assert_eq!(present.len(), 1, "columns that no row has");
-            found.push((group.time_min as usize + present[0], column.name, values[present[0]] as usize));
+            found.push((
+                group.time_min as usize + present[0],
+                column.name,
+                values[present[0]] as usize,
+            ));
         }
     }
     found.sort();
     let mut expected: Vec<_> = (0..inputs * names)
         .map(|number| (number / names, number % names))
-        .map(|(input, name)| (name * rows / names * inputs + input, format!("k{input}_{name:04}"), name))
+        .map(|(input, name)| {
+            (
+                name * rows / names * inputs + input,
+                format!("k{input}_{name:04}"),
+                name,
+            )
+        })
         .collect();
     expected.sort();
     assert_eq!(found, expected);
@@ -446,7 +456,14 @@ fn sparse_batch(random: &mut Random, input: i64) -> Batch {
         validity: None,
         values: Values::Int64(times),
     }];
-    for (name, one_in) in [("all", 1), ("half", 2), ("few", 300), ("fewer", 1500), ("text", 90), ("json", 400)] {
+    for (name, one_in) in [
+        ("all", 1),
+        ("half", 2),
+        ("few", 300),
+        ("fewer", 1500),
+        ("text", 90),
+        ("json", 400),
+    ] {
         let present: Vec<bool> = (0..rows).map(|_| random.below(one_in) == 0).collect();
         columns.extend(column_of(name, &present, random));
     }
@@ -477,9 +494,20 @@ fn column_of(name: &str, present: &[bool], random: &mut Random) -> Option<Column
     let values = match name {
         "text" | "half" => Values::String(text()),
         "json" => Values::Json(text()),
-        "few" => Values::Float64(present.iter().map(|&present| f64::from(u8::from(present)) * 1.5).collect()),
+        "few" => Values::Float64(
+            present
+                .iter()
+                .map(|&present| f64::from(u8::from(present)) * 1.5)
+                .collect(),
+        ),
         "fewer" => Values::Bool(present.to_vec()),
-        _ => Values::Int64(present.iter().zip(1..).map(|(&present, row)| i64::from(present) * row).collect()),
+        _ => Values::Int64(
+            present
+                .iter()
+                .zip(1..)
+                .map(|(&present, row)| i64::from(present) * row)
+                .collect(),
+        ),
     };
     Some(Column {
         name: name.to_owned(),

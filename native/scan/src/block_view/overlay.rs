@@ -43,6 +43,9 @@ impl BlockView<'_> {
         let names = slots.iter().map(|slot| slot.name.as_str()).zip(0..);
         let by_name = names.filter(|(name, _)| ![TIME_COLUMN, OVERFLOW_COLUMN].contains(name));
         let by_name: AHashMap<&str, usize> = by_name.collect();
+        if by_name.is_empty() {
+            return Ok(());
+        }
         let column = self.columns.len();
         let view = ColumnView::new(Some(entry), RequestType::String, cast, Default::default());
         self.columns.push(view);
@@ -123,6 +126,7 @@ fn cell(value: &OverflowValue, sent: &str, column_type: RequestType) -> Option<C
         (RequestType::Float64, OverflowValue::Int(value)) => Cell::Float64(*value as f64),
         (RequestType::Float64, OverflowValue::Float(value)) => Cell::Float64(*value),
         (RequestType::Float64, OverflowValue::Bool(value)) => Cell::Float64(f64::from(u8::from(*value))),
+        (RequestType::Float64, OverflowValue::Decimal(digits)) => Cell::Float64(digits.parse().ok()?),
         (RequestType::Bool, OverflowValue::Bool(value)) => Cell::Bool(*value),
         (RequestType::Int64 | RequestType::Float64 | RequestType::Bool, _) => return None,
         (_, OverflowValue::Text(text)) => Cell::Text(text.as_bytes().to_vec()),
@@ -132,7 +136,9 @@ fn cell(value: &OverflowValue, sent: &str, column_type: RequestType) -> Option<C
             Cell::Text(text)
         }
         (_, OverflowValue::Int(value)) => Cell::Text(itoa::Buffer::new().format(*value).as_bytes().to_vec()),
-        (_, OverflowValue::Bool(_) | OverflowValue::Json(_)) => Cell::Text(sent.as_bytes().to_vec()),
+        (_, OverflowValue::Bool(_) | OverflowValue::Json(_) | OverflowValue::Decimal(_) | OverflowValue::Number(_)) => {
+            Cell::Text(sent.as_bytes().to_vec())
+        }
     })
 }
 
@@ -161,9 +167,7 @@ fn lay(base: PageView, over: &[(u32, Cell)], column_type: RequestType, rows: usi
     let over = || over.iter().filter(|(row, _)| !has_base(*row as usize));
     into.values = match (column_type, values) {
         (RequestType::Int64, None) => DecodedValues::Int64(laid(vec![0; rows], over(), int64)),
-        (RequestType::Int64, Some(PageValues::Int64(base))) => {
-            DecodedValues::Int64(laid(base.to_vec(), over(), int64))
-        }
+        (RequestType::Int64, Some(PageValues::Int64(base))) => DecodedValues::Int64(laid(base.to_vec(), over(), int64)),
         (RequestType::Float64, None) => DecodedValues::Float64(laid(vec![0.0; rows], over(), float64)),
         (RequestType::Float64, Some(PageValues::Float64(base))) => {
             DecodedValues::Float64(laid(base.to_vec(), over(), float64))

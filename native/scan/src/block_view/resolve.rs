@@ -7,7 +7,11 @@ use crate::request::RequestType;
 use basalt_block::{ColumnView as HeaderColumn, HeaderView};
 
 /// The block's own column, unless all its rows are null, and how it becomes the slot's type.
-pub(super) fn resolve(header: &HeaderView, slot: &Slot, offset: u64) -> Result<(Option<HeaderColumn>, Cast), ScanError> {
+pub(super) fn resolve(
+    header: &HeaderView,
+    slot: &Slot,
+    offset: u64,
+) -> Result<(Option<HeaderColumn>, Cast), ScanError> {
     let found = header
         .find(&slot.name)
         .map_err(|error| ScanError::Block { offset, error })?;

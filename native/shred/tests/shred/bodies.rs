@@ -276,10 +276,7 @@ fn a_refused_body_leaves_nothing() {
         &ShredLimits::default(),
     );
     assert_eq!(groups, without_bad);
-    let rejected: Vec<bool> = outcomes
-        .iter()
-        .map(|outcome| outcome.rejected.is_some())
-        .collect();
+    let rejected: Vec<bool> = outcomes.iter().map(|outcome| outcome.rejected.is_some()).collect();
     assert_eq!(rejected, [false, true, false, true]);
     assert_eq!((outcomes[2].successful, outcomes[2].failed), (1, 1));
 }

@@ -62,7 +62,10 @@ pub fn batched(groups: Vec<Group>) -> Vec<Batched> {
     let mut names = HashSet::new();
     let batch = |group: Group| {
         let (organization, stream) = (group.organization, group.stream.clone());
-        assert!(names.insert((organization, stream.clone())), "one group for each stream");
+        assert!(
+            names.insert((organization, stream.clone())),
+            "one group for each stream"
+        );
         let mut batches: Vec<Batch> = group.batches(usize::MAX).collect();
         assert_eq!(batches.len(), 1);
         let batch = batches.remove(0);

@@ -62,10 +62,7 @@ fn shred_between(body: &[u8], format: BodyFormat) {
         flatten_levels: 3,
     };
     let (groups, outcomes) = shred(&[good, damaged, good], &limits);
-    assert_eq!(
-        (outcomes[0].successful, outcomes[2].successful),
-        (1, 1)
-    );
+    assert_eq!((outcomes[0].successful, outcomes[2].successful), (1, 1));
     // The text for a record that the fast path gives up on and the strict walk finds no fault with.
     assert!(
         outcomes[1]
