@@ -108,8 +108,8 @@ export const PARTITIONS_MAX = 16;
 export const FOOTER_CACHE_BYTES = 128 * 1024 * 1024;
 
 /**
- * Names that a stream's schema lists; as many become columns (STREAM_COLUMNS_MAX of native/shred/src/fields.rs says what one costs). Further
- * fields are kept in the overflow column and found by their names there, as texts.
+ * Fields that a stream's schema lists; as many become columns (STREAM_COLUMNS_MAX of native/shred/src/fields.rs says what one costs).
+ * Further ones are kept in the overflow column and found by their names there, as texts and numbers.
  */
 export const STREAM_FIELDS_MAX = 20_000;
 

@@ -4,7 +4,7 @@
  * at once, so a query sees either all of it or none. Changes are made one after another.
  */
 import { randomBytes } from 'node:crypto';
-import { statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { FOOTER_CACHE_BYTES, WAL_CHECKPOINT_MS } from '../config/limits.js';
@@ -32,8 +32,8 @@ import { checkSegments, clearSegmentFolder } from './segment-folder.js';
 import { StreamSnapshot } from './snapshot.js';
 import { type LiveBlock, type LiveSegment, Stream } from './stream.js';
 import { WalFiles } from './wal-files.js';
-import { journalLine, journalName } from './wal-journal.js';
-import { readWalFolder, type WalReader, type WalStart } from './wal-start.js';
+import { journalName } from './wal-journal.js';
+import { readWalFolder, tidyJournals, type WalReader } from './wal-start.js';
 import { WallClock } from './wall-clock.js';
 
 /** What a start found. */
@@ -558,7 +558,7 @@ export class Store {
     this.losses.replace(
       await this.catalog.change('addLosses', start.losses, unnoted, absent, this.clock.trustedUs()),
     );
-    this.tidyJournals(start);
+    tidyJournals(this.layout, start);
     for (const { organization, stream, schema } of this.losses.list) {
       // Of a stream all of whose rows are lost, the columns can still be asked for.
       const lists = schema.split('\n').filter((list) => list !== '');
@@ -572,17 +572,6 @@ export class Store {
     for (const file of [...start.damaged, ...start.copies]) this.walFiles.markDamaged(file);
     for (const file of start.files.keys()) this.walFiles.close(file);
     return start.live.length;
-  }
-
-  /** What the catalog has taken over goes from the journals. */
-  private tidyJournals({ journals, remaining, absent }: WalStart): void {
-    for (const file of journals.keys()) {
-      const path = join(this.layout.journal, journalName(file));
-      const rest = remaining.get(file);
-      if (absent.has(file)) unlinkSync(path);
-      else if (rest)
-        writeFileSync(path, rest.map((frame) => journalLine([frame])).join(''), { mode: 0o600, flush: true });
-    }
   }
 
   private raiseSequence(sequence: number): void {

@@ -1,5 +1,5 @@
 /** The WAL folder and its journals as a start finds them: reads both, tells what is wrong with them, leaves them as they are. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { FatalError } from '../errors/index.js';
@@ -8,7 +8,7 @@ import { type DataLayout, JOURNAL_SUFFIX, WAL_SUFFIX } from './layout.js';
 import { lossText } from './losses.js';
 import type { RecoveredBlock, WalContents } from './recovery.js';
 import { WAL_FILE_HEADER_BYTES } from './wal-format.js';
-import { type Journal, journalName, readJournal, walFileOf } from './wal-journal.js';
+import { type Journal, journalLine, journalName, readJournal, walFileOf } from './wal-journal.js';
 import { type Replay, replay } from './wal-replay.js';
 
 export type WalReader = (path: string) => Promise<WalContents>;
@@ -51,6 +51,17 @@ export function readJournals(layout: DataLayout): Map<string, Journal> {
       .filter((name) => name.endsWith(JOURNAL_SUFFIX))
       .map((name) => [walFileOf(name), readJournal(join(layout.journal, name))]),
   );
+}
+
+/** What the catalog has taken over goes from the journals. */
+export function tidyJournals(layout: DataLayout, { journals, remaining, absent }: WalStart): void {
+  for (const file of journals.keys()) {
+    const path = join(layout.journal, journalName(file));
+    const rest = remaining.get(file);
+    if (absent.has(file)) unlinkSync(path);
+    else if (rest)
+      writeFileSync(path, rest.map((frame) => journalLine([frame])).join(''), { mode: 0o600, flush: true });
+  }
 }
 
 function report(layout: DataLayout, start: WalStart, log: Logger): void {

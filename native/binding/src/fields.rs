@@ -1,4 +1,4 @@
-//! The columns of all streams, for whoever shreds: one table for all ingest workers, so that what one of them makes a column the others know.
+//! The columns of all streams, for whoever shreds: one table for all ingest workers: what one of them makes a column the others know.
 
 use basalt_shred::StreamFields;
 use napi_derive::napi;

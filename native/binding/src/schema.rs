@@ -30,8 +30,8 @@ pub fn schema_text(header: &BlockHeader) -> String {
     )
 }
 
-/// Likewise of the fields in the overflow column, if there is one among the columns: those of which `wanted` holds. A field is there once for
-/// each type that it has.
+/// Likewise of the fields in the overflow column, if there is one among the columns: those of which `wanted` holds. A field is there once
+/// for each type that it has.
 pub fn overflow_types(columns: &[Column], wanted: &dyn Fn(&str, &str) -> bool) -> String {
     let Some(column) = columns.iter().find(|column| column.name == OVERFLOW_COLUMN) else {
         return String::new();

@@ -7,6 +7,7 @@
 
 mod numbered;
 mod overlay;
+mod page_zone;
 mod resolve;
 
 use crate::block_pages::{BlockPages, CachedPage, CachedText};
@@ -21,6 +22,7 @@ use basalt_block::{
     ReadAt, Text, open_chunk,
 };
 use overlay::{Overflow, Overlay};
+pub use page_zone::PageZone;
 use resolve::resolve;
 pub use resolve::type_name;
 use std::cell::Cell;
@@ -167,12 +169,6 @@ pub enum PageView<'a> {
         /// Of `PageValues::Codes`.
         dictionary: Option<TextSlice<'a>>,
     },
-}
-
-/// Nulls of a page where they are known, and its least and greatest value in the stream's type where the chunk has them.
-pub struct PageZone {
-    pub nulls: Option<usize>,
-    pub bounds: Option<(Bound, Bound)>,
 }
 
 pub struct BlockView<'s> {
@@ -387,34 +383,6 @@ impl<'s> BlockView<'s> {
             .map_err(|what| self.corrupt(slot, page, what))?;
         self.columns[slot].templates_loaded = Some(page);
         Ok(())
-    }
-
-    /// What is known of a page without reading it.
-    pub fn page_zone(&mut self, slot: usize, page: usize) -> Result<PageZone, ScanError> {
-        if self.columns[slot].overlay.is_some() {
-            return Ok(PageZone {
-                nulls: None,
-                bounds: None,
-            });
-        }
-        self.open_chunk(slot)?;
-        let column = &self.columns[slot];
-        let Some(chunk) = &column.chunk else {
-            return Ok(PageZone {
-                nulls: Some(self.page_rows(page)),
-                bounds: None,
-            });
-        };
-        if page >= chunk.page_count() {
-            return Err(self.corrupt(slot, page, "the column has fewer pages than the block"));
-        }
-        let bounds = chunk
-            .page_bounds(page)
-            .and_then(|(min, max)| Some((cast_bound(column.cast, &min)?, cast_bound(column.cast, &max)?)));
-        Ok(PageZone {
-            nulls: Some(chunk.page_null_count(page)),
-            bounds,
-        })
     }
 
     /// Makes `page` the current page of the slot.

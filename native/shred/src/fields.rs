@@ -71,8 +71,8 @@ impl StreamFields {
         sets.columns.extend(names.map(|name| hash(name.as_bytes())));
     }
 
-    /// Whether it is to be told that the stream has a field of this type in its overflow column: until `add_overflow` says that it is known,
-    /// and where no more are listed only of those that are.
+    /// Whether it is to be told that the stream has a field of this type in its overflow column: until `add_overflow` says that it is
+    /// known, and where no more are listed only of those that are.
     pub fn is_news(&self, name: &str, type_name: &str) -> bool {
         let sets = self.lock();
         let name_hash = hash(name.as_bytes());

@@ -18,8 +18,8 @@ pub type FieldsOf<'a> = &'a dyn Fn(u32, &str) -> Arc<StreamFields>;
 
 /// Shreds request bodies into the rows of each (organization, stream).
 ///
-/// `now_us` (microseconds since 1970) is the time of records that bring none. The columns that a stream gets are added to its fields; nothing
-/// else is changed. A body refused as a whole, or a record refused alone, leaves nothing behind; no input panics. The
+/// `now_us` (microseconds since 1970) is the time of records that bring none. The columns that a stream gets are added to its fields;
+/// nothing else is changed. A body refused as a whole, or a record refused alone, leaves nothing behind; no input panics. The
 /// bodies of one call may hold 1 GiB together; those beyond are refused.
 pub fn shred(requests: &[ShredRequest], now_us: i64, limits: &ShredLimits, fields_of: FieldsOf) -> Shredded {
     let mut groups = Groups::new(now_us, limits, fields_of);

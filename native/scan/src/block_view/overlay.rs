@@ -1,5 +1,5 @@
-//! Columns whose values may lie in the overflow column (`_all`): a record that brings very many new fields has the rest of them there, as one
-//! JSON object. In a block that has it, a column is its own values with those of the overflow column laid over its nulls.
+//! Columns whose values may lie in the overflow column (`_all`): a record that brings very many new fields has the rest of them there, as
+//! one JSON object. In a block that has it, a column is its own values with those of the overflow column laid over its nulls.
 
 use super::{BlockView, ColumnView, PageView, resolve};
 use crate::cast::Cast;
