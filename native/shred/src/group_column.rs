@@ -166,12 +166,14 @@ mod tests {
             let mut row = random(300) as usize;
             while row < rows {
                 let text = format!("t{}", random(5)).into_bytes();
-                let value = match random(if round % 2 == 0 { 2 } else { 9 }) {
+                let value = match random([2, 9, 12][round % 3]) {
                     0 | 1 => Value::Int(random(9) as i64),
                     2 => Value::Float(1.5),
                     3 => Value::Bool(true),
                     4 => Value::Json(b"[1]"),
                     5 => Value::Null,
+                    9 => Value::Decimal(b"18446744073709551615"),
+                    10 => Value::Number(b"1e999"),
                     _ => Value::String(&text),
                 };
                 column.put(row, value);
@@ -206,6 +208,7 @@ mod tests {
             Values::Bool(values) => format!("b{}", values[row]),
             Values::String(strings) => format!("s{}", String::from_utf8_lossy(strings.get(row))),
             Values::Json(strings) => format!("j{}", String::from_utf8_lossy(strings.get(row))),
+            Values::Spelled(spelled, strings) => format!("{spelled:?}{}", String::from_utf8_lossy(strings.get(row))),
         };
         let rows = 0..column.values.len();
         rows.map(|row| if is_valid(row) { text(row) } else { "-".to_owned() })

@@ -53,11 +53,11 @@ impl BlockView<'_> {
             self.load(column, page)?;
             self.read_overflow(column, page, &by_name);
         }
-        for place in 0..slots.len() {
+        for (place, slot) in slots.iter().enumerate() {
             if !(0..self.page_count()).any(|page| self.overflow.contains_key(&(page, place))) {
                 continue;
             }
-            let laid = ColumnView::new(None, slots[place].column_type, Cast::Same, Default::default());
+            let laid = ColumnView::new(None, slot.column_type, Cast::Same, Default::default());
             let own = std::mem::replace(&mut self.columns[place], laid);
             let base = own.entry.is_some().then(|| {
                 self.columns.push(own);
