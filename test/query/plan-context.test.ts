@@ -39,6 +39,7 @@ test('carries the options, all names for suggestions, and the schema with the co
           { name: 'status', type: 'int64' },
         ],
         startTime: null,
+        unlisted: false,
         fullTextColumns: ['log', 'message'],
       },
     ],
