@@ -27,7 +27,6 @@ use datafusion::physical_optimizer::limit_pushdown_past_window::LimitPushPastWin
 use datafusion::physical_optimizer::limited_distinct_aggregation::LimitedDistinctAggregation;
 use datafusion::physical_optimizer::output_requirements::OutputRequirements;
 use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
-use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
 use datafusion::physical_optimizer::topk_aggregation::TopKAggregation;
 use datafusion::physical_optimizer::update_aggr_exprs::OptimizeAggregateOrder;
 use datafusion::prelude::SessionConfig;
@@ -39,8 +38,8 @@ use crate::functions::{self, Histogram};
 use crate::pushdown::PushIntoLeaf;
 use crate::rules::{
     BagRule, CheckIntegers, GroupLimits, MatchAllRule, OneZero, PatternRule, PlaceholderPlanner, PlaceholderRule,
-    ShownRule, StopJoinFilters, SubqueryRule, TimePlanner, TimeRule, UnnestJoinRule, UnnestPlanner, UnnestRule,
-    YieldInJoins, ZeroLiterals,
+    SanePlans, ShownRule, StopJoinFilters, SubqueryRule, TimePlanner, TimeRule, UnnestJoinRule, UnnestPlanner,
+    UnnestRule, WindowKeys, YieldInJoins, ZeroLiterals,
 };
 
 /// Rows in a batch of the residual plan.
@@ -108,6 +107,7 @@ fn build() -> Result<SessionState, SqlError> {
         .with_analyzer_rules(analyzer_rules())
         .with_optimizer_rule(Arc::new(OneZero))
         .with_optimizer_rule(Arc::new(CheckIntegers))
+        .with_optimizer_rule(Arc::new(WindowKeys))
         .with_physical_optimizer_rules(physical_rules())
         .build();
     functions::register_json(&mut state).map_err(|error| SqlError::planning(&error, &Vec::new))?;
@@ -179,6 +179,6 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         Arc::new(EnsureCooperative::new()),
         Arc::new(YieldInJoins),
         Arc::new(StopJoinFilters),
-        Arc::new(SanityCheckPlan::new()),
+        Arc::new(SanePlans),
     ]
 }

@@ -6,9 +6,9 @@ mod volatile;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, DataType, DateTimeField, DuplicateTreatment, Expr, Fetch, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Interval, LimitClause, Query, TableFactor, UnaryOperator, Value, ValueWithSpan, VisitMut,
-    VisitorMut,
+    BinaryOperator, CaseWhen, DataType, DateTimeField, DuplicateTreatment, ExactNumberInfo, Expr, Fetch, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Interval, LimitClause, Query, TableFactor, UnaryOperator, Value, ValueWithSpan,
+    VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -246,6 +246,16 @@ fn rewrite(expr: &mut Expr) -> Result<(), SqlError> {
                 fractional_seconds_precision: None,
             });
         }
+        // As a text it is rounded as it is written; as a number it would be what a float makes of it.
+        Expr::Cast {
+            expr: value,
+            data_type: DataType::Decimal(digits_of) | DataType::Numeric(digits_of) | DataType::Dec(digits_of),
+            ..
+        } if !matches!(digits_of, ExactNumberInfo::PrecisionAndScale(_, ..0)) => {
+            if let Some(digits) = digits(value) {
+                **value = text(digits);
+            }
+        }
         Expr::AtTimeZone { time_zone, .. } => match time_zone.as_ref() {
             Expr::Value(ValueWithSpan {
                 value: Value::SingleQuotedString(_),
@@ -265,6 +275,22 @@ fn rewrite(expr: &mut Expr) -> Result<(), SqlError> {
 /// A text that is a number and nothing else: of seconds, where it stands for an interval.
 fn is_number(expr: &Expr) -> bool {
     constant(expr, "").is_ok_and(|text| text.trim().parse::<f64>().is_ok_and(f64::is_finite))
+}
+
+/// A number of plain digits, as it is written.
+fn digits(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Value(ValueWithSpan {
+            value: Value::Number(digits, _),
+            ..
+        }) if !digits.contains(['e', 'E']) => Some(digits.clone()),
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => digits(expr).map(|digits| format!("-{digits}")),
+        Expr::Nested(inner) => digits(inner),
+        _ => None,
+    }
 }
 
 /// The row of several arguments; NULL, which is not counted, where one of them is.
