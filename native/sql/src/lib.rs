@@ -11,6 +11,7 @@ mod bags;
 mod catalog;
 mod clock;
 mod context;
+mod cut;
 mod dialect;
 mod digits;
 mod distinct_from;

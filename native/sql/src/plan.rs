@@ -32,6 +32,7 @@ use crate::leaf::LeafExec;
 use crate::optimize::optimize;
 use crate::parse::{Explain, Parsed, parse, place_of};
 use crate::prepare::{TIME_ALIAS, TimeOrder, has_limit, newest_first, rename_time_alias, time_order};
+use crate::run::charge;
 use crate::session::{function_names, state_for};
 use crate::shadow::rename_shadows;
 use crate::stability::Stability;
@@ -99,14 +100,14 @@ pub(crate) fn reason(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Plans, and where it is asked for finds out how the plan follows the clock, by planning for a later moment too.
 fn plan_for_a_while(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
-    let (mut plan, bounds_only) = plan_here(sql, context)?;
+    let (mut plan, bounds_only) = charge::to_plan(|| plan_here(sql, context))?;
     let asked = context.follow_clock && plan.explain.is_none();
     if asked && plan.stability == Stability::Clock && bounds_only {
         let later = PlanContext {
             now_us: context.now_us.saturating_add(clock::LIFETIME_US),
             ..context.clone()
         };
-        let (later, _) = plan_here(sql, &later)?;
+        let (later, _) = charge::to_plan(|| plan_here(sql, &later))?;
         plan.clock = clock::compare(&plan.timeless(), &later.timeless());
     }
     Ok(plan)

@@ -33,13 +33,14 @@ use datafusion::prelude::SessionConfig;
 
 use crate::catalog::{CATALOG, Catalogs, SCHEMA, Streams};
 use crate::context::PlanContext;
+use crate::cut::CutByBytes;
 use crate::error::{INVALID_PARAMETER, SqlError};
 use crate::functions::{self, Histogram};
 use crate::pushdown::PushIntoLeaf;
 use crate::rules::{
-    BagRule, CheckIntegers, GroupLimits, MatchAllRule, OneZero, PatternRule, PlaceholderPlanner, PlaceholderRule,
-    SanePlans, ShownRule, StopJoinFilters, SubqueryRule, TimePlanner, TimeRule, UnnestJoinRule, UnnestPlanner,
-    UnnestRule, WindowKeys, YieldInJoins, ZeroLiterals,
+    BagRule, BoundGrowth, CheckIntegers, GroupLimits, MatchAllRule, OneZero, PatternRule, PlaceholderPlanner,
+    PlaceholderRule, SanePlans, ShownRule, StopJoinFilters, SubqueryRule, TimePlanner, TimeRule, UnnestJoinRule,
+    UnnestPlanner, UnnestRule, WindowKeys, YieldInJoins, ZeroLiterals,
 };
 
 /// Rows in a batch of the residual plan.
@@ -156,6 +157,7 @@ fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(TypeCoercion::new()),
         Arc::new(ZeroLiterals),
         Arc::new(CheckIntegers),
+        Arc::new(BoundGrowth),
     ]
 }
 
@@ -179,6 +181,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         Arc::new(EnsureCooperative::new()),
         Arc::new(YieldInJoins),
         Arc::new(StopJoinFilters),
+        Arc::new(CutByBytes),
         Arc::new(SanePlans),
     ]
 }

@@ -1,6 +1,7 @@
 //! The functions of the dialect beside DataFusion's own.
 
 mod array_text;
+mod bounded;
 mod bucket;
 mod checked;
 mod constants;
@@ -11,6 +12,7 @@ mod exact_json;
 mod extreme;
 mod flagged;
 mod fuzzy;
+mod growth;
 mod histogram;
 mod json_array;
 mod match_all;
@@ -45,11 +47,13 @@ use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::functions::datetime;
 use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl, WindowUDF};
 
+pub(crate) use bounded::{bounded, is_bounded};
 pub(crate) use checked::{checked, checked_negative, is_checked};
 pub use docs::FunctionInfo;
 pub(crate) use docs::{forms, list, wrong_form};
 pub(crate) use drifted::{NUMBER_OF, TRUTH_OF, drifted, number_of};
 pub(crate) use fuzzy::fuzzy_match;
+pub(crate) use growth::{scalar_bytes, sizes as value_sizes};
 pub(crate) use histogram::{HISTOGRAM, Histogram};
 pub(crate) use match_all::{FUZZY_MATCH_ALL, MATCH_ALL};
 pub(crate) use opaque::{opaque, unfolded};

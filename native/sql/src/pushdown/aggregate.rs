@@ -71,7 +71,7 @@ fn states(aggregate: &AggregateExec) -> Result<SchemaRef> {
 fn groups(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec<Group>>> {
     let mut groups = Vec::new();
     for (expr, _) in aggregate.group_expr().expr() {
-        match group(&through.resolve(expr)?, through) {
+        match through.resolve(expr)?.and_then(|expr| group(&expr, through)) {
             Some(group) => groups.push(group),
             None => return Ok(None),
         }
@@ -105,7 +105,10 @@ fn aggregates(aggregate: &AggregateExec, through: &Through) -> Result<Option<Vec
         let arguments = arguments
             .iter()
             .map(|argument| through.resolve(argument))
-            .collect::<Result<Vec<_>>>()?;
+            .collect::<Result<Option<Vec<_>>>>()?;
+        let Some(arguments) = arguments else {
+            return Ok(None);
+        };
         // States of `corr` over all rows are others than those of its groups, which are what a leaf keeps.
         if groups == 0 && function.fun().name() == "corr" {
             return Ok(None);

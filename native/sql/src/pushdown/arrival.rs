@@ -51,7 +51,8 @@ fn is_time(key: &Arc<dyn PhysicalExpr>, plan: &Arc<dyn ExecutionPlan>) -> Result
         if let Some(through) = look_through(plan) {
             let key = through.resolve(&key)?;
             return Ok(key
-                .downcast_ref::<Column>()
+                .as_ref()
+                .and_then(|key| key.downcast_ref::<Column>())
                 .is_some_and(|column| column.name() == TIME_COLUMN));
         }
         if let Some(filter) = plan.downcast_ref::<FilterExec>()

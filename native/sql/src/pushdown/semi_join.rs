@@ -90,7 +90,9 @@ fn filtered(join: &HashJoinExec, sides: &Sides) -> Result<Option<Arc<dyn Executi
     };
     let leaf_schema = sides.leaf.schema();
     let key: Arc<dyn PhysicalExpr> = Arc::new(Column::new(leaf_schema.field(sides.leaf_key).name(), sides.leaf_key));
-    let key = through.resolve(&key)?;
+    let Some(key) = through.resolve(&key)? else {
+        return Ok(None);
+    };
     let Some(key) = key.downcast_ref::<Column>() else {
         return Ok(None);
     };

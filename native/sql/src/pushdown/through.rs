@@ -13,6 +13,9 @@ use datafusion::physical_plan::projection::ProjectionExec;
 
 use crate::leaf::LeafExec;
 
+/// Of an expression that is looked at; leaves take a column, or one within a function of time.
+const NODES_MAX: usize = 100;
+
 /// The leaf under a chain of projections, and those projections from the top down.
 pub(super) struct Through<'a> {
     pub leaf: &'a LeafExec,
@@ -36,9 +39,18 @@ pub(super) fn look_through(mut plan: &Arc<dyn ExecutionPlan>) -> Option<Through<
     }
 }
 
+fn is_long(expr: &Arc<dyn PhysicalExpr>) -> Result<bool> {
+    let mut nodes = 0;
+    expr.exists(|_| {
+        nodes += 1;
+        Ok(nodes > NODES_MAX)
+    })
+}
+
 impl Through<'_> {
-    /// `expr`, which is over the top of the chain, over the columns of the leaf.
-    pub fn resolve(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+    /// `expr`, which is over the top of the chain, over the columns of the leaf. `None` where that is a long expression, which no leaf
+    /// could take: projections that name a column twice double it again and again.
+    pub fn resolve(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Option<Arc<dyn PhysicalExpr>>> {
         let mut expr = Arc::clone(expr);
         for projection in self
             .chain
@@ -57,6 +69,9 @@ impl Through<'_> {
                     })
                 })
                 .data()?;
+            if is_long(&expr)? {
+                return Ok(None);
+            }
         }
         let schema = self.leaf.schema();
         expr.transform_up(|node| {
@@ -76,6 +91,7 @@ impl Through<'_> {
             Ok(idle.map_or_else(|| Transformed::no(Arc::clone(&node)), Transformed::yes))
         })
         .data()
+        .map(Some)
     }
 
     /// The chain over another leaf with the same columns.

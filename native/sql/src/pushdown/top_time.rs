@@ -62,7 +62,9 @@ impl First<'_> {
         let Some(through) = look_through(plan) else {
             return Ok(None);
         };
-        let key = through.resolve(self.key)?;
+        let Some(key) = through.resolve(self.key)? else {
+            return Ok(None);
+        };
         if key
             .downcast_ref::<Column>()
             .is_none_or(|column| column.name() != TIME_COLUMN)

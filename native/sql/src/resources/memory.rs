@@ -92,7 +92,7 @@ impl MemoryPool for RunMemory {
         let wanted = || {
             format!(
                 "{} holds {} and needs {} more",
-                reservation.consumer().name(),
+                who(reservation.consumer().name()),
                 human_readable_size(reservation.size()),
                 human_readable_size(additional)
             )
@@ -124,6 +124,24 @@ impl MemoryPool for RunMemory {
     fn memory_limit(&self) -> MemoryLimit {
         MemoryLimit::Finite(self.limit_bytes)
     }
+}
+
+/// Who holds memory, in words of SQL; functions have their own names.
+fn who(consumer: &str) -> &str {
+    let known = [
+        ("TopK", "ORDER BY with LIMIT"),
+        ("Sort", "ORDER BY"),
+        ("HashAggregate", "GROUP BY"),
+        ("OrderedPartial", "GROUP BY"),
+        ("OrderedFinal", "GROUP BY"),
+        ("AggregateStream", "an aggregate"),
+        ("Join", "a join"),
+        ("SMJStream", "a join"),
+        ("WindowAgg", "a window"),
+        ("RecursiveQuery", "WITH RECURSIVE"),
+    ];
+    let words = known.iter().find(|(part, _)| consumer.contains(part));
+    words.map_or(consumer, |(_, words)| words)
 }
 
 impl fmt::Display for RunMemory {

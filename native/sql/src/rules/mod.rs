@@ -6,6 +6,7 @@ mod booleans;
 mod drifted;
 mod frames;
 mod group_limits;
+mod growth;
 mod guard;
 mod integers;
 mod json_numbers;
@@ -31,6 +32,7 @@ mod zeros;
 
 pub(crate) use bags::BagRule;
 pub(crate) use group_limits::GroupLimits;
+pub(crate) use growth::BoundGrowth;
 pub(crate) use guard::guard;
 pub(crate) use integers::CheckIntegers;
 pub(crate) use match_all::MatchAllRule;

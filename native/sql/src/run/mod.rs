@@ -2,6 +2,7 @@
 //! more of them.
 
 pub(crate) mod cancel;
+pub(crate) mod charge;
 pub(crate) mod left_out;
 pub(crate) mod queue;
 mod tasks;
@@ -13,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use basalt_scan::Cancel;
 use basalt_scan::request::ScanRequest;
-use datafusion::arrow::array::{Array, Int64Array, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{Int64Array, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
@@ -57,6 +58,7 @@ pub struct Run {
     output: Vec<RecordBatch>,
     output_memory: MemoryReservation,
     replay_memory: MemoryReservation,
+    memory: Arc<dyn MemoryPool>,
     memory_limit_bytes: usize,
     cancel: Cancel,
     woken: Arc<Woken>,
@@ -131,6 +133,7 @@ impl Run {
             output: Vec::new(),
             output_memory: MemoryConsumer::new("output").register(&pool),
             replay_memory: MemoryConsumer::new("recursive input").register(&pool),
+            memory: pool,
             memory_limit_bytes,
             cancel,
             woken: Arc::default(),
@@ -241,10 +244,13 @@ impl Run {
             return Ok(self.progress(false));
         }
         let current = self.cancel.clone();
+        let memory = Arc::clone(&self.memory);
         let mut counts = std::mem::take(&mut self.left_out);
         let polled = stacker::maybe_grow(STACK_LOW_BYTES, STACK_BYTES, || {
             left_out::counting(&mut counts, || {
-                catch_unwind(AssertUnwindSafe(|| cancel::on_behalf_of(&current, || self.run_slice())))
+                catch_unwind(AssertUnwindSafe(|| {
+                    cancel::on_behalf_of(&current, || charge::to_run(&memory, || self.run_slice()))
+                }))
             })
         });
         self.left_out = counts;
@@ -392,12 +398,9 @@ impl Run {
     }
 }
 
-/// The bytes that a batch takes by itself. Its buffers may be shared with others, so their sizes would count too often.
+/// The bytes that a batch takes by itself.
 fn own_bytes(batch: &RecordBatch) -> usize {
-    let columns = batch.columns().iter();
-    columns
-        .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0))
-        .sum()
+    batch.columns().iter().map(charge::own_bytes).sum()
 }
 
 fn no_leaf(leaf: usize) -> SqlError {

@@ -1,0 +1,186 @@
+/**
+ * Functions whose arguments say how much they answer, and plans that double: each statement ends with the right answer or a refusal that
+ * tells why, the process stays within its memory limit, and answers the next query.
+ */
+import { readFile } from 'node:fs/promises';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { expect, onTestFinished, test } from 'vitest';
+import { MEMORY_LIMIT_BYTES_MIN } from '../../src/config/memory.js';
+import { TestServer } from '../harness/server.js';
+
+const ROWS = 5000;
+const LIMIT_BYTES = MEMORY_LIMIT_BYTES_MIN * 1.2;
+
+/** `a` doubled as many times as said, each time in a subquery of its own. */
+function doubled(expression: string, first: string, times: number): string {
+  let from = `(SELECT ${first} AS a FROM app) t0`;
+  for (let time = 1; time <= times; time++) from = `(SELECT ${expression} AS a FROM ${from}) t${time}`;
+  return `SELECT a FROM ${from}`;
+}
+
+/**
+ * Statements that can only be refused, and who asked for the memory: the function, or an operator that had to keep what the function
+ * answered.
+ */
+const REFUSED: [sql: string, name: string][] = [
+  ['SELECT repeat(message, 1000000) AS r FROM app', 'repeat|ORDER BY'],
+  ['SELECT length(repeat(message, 1000000 + k * 1000)) AS r FROM app ORDER BY k DESC', 'repeat'],
+  ["SELECT lpad(message, 50000000 + k, 'x') AS r FROM app", 'lpad'],
+  ["SELECT rpad(message, k + 50000000, 'é') AS r FROM app", 'rpad'],
+  ['SELECT range(k, 1000000000) AS r FROM app', 'range'],
+  ['SELECT generate_series(k, 100000000, 1) AS r FROM app', 'generate_series'],
+  ['SELECT array_repeat(message, 2000000) AS r FROM app', 'array_repeat'],
+  ['SELECT array_repeat(array_repeat(k, 10000), 10000) AS r FROM app', 'array_repeat'],
+  ['SELECT array_resize(make_array(k), 100000000, 0) AS r FROM app', 'array_resize'],
+  ["SELECT length(replace(message, 'e', lpad(level, 40000000, 'y'))) AS r FROM app", 'replace|lpad'],
+  ["SELECT translate(repeat(message, 1000000), 'e', 'é') AS r FROM app", 'translate'],
+  ["SELECT string_to_array(repeat(message, 1000000), 'e') AS r FROM app", 'string_to_array'],
+  ['SELECT to_char(_timestamp, repeat(message, 1000000)) AS r FROM app', 'to_char'],
+  ["SELECT encode(repeat(message, 1000000), 'hex') AS r FROM app", 'encode'],
+  [doubled('a || a', 'message', 28), '\\|\\|'],
+  [doubled('concat(a, a)', 'message', 28), 'concat'],
+  [doubled("concat_ws('-', a, a)", 'message', 28), 'concat_ws'],
+  [doubled("replace(a, 'e', 'eeee')", 'message', 14), 'replace'],
+  [doubled("regexp_replace(a, '(.+)', '\\1\\1')", 'message', 28), 'regexp_replace'],
+  [doubled('array_concat(a, a)', 'make_array(message)', 26), 'array_concat'],
+  [doubled('flatten(make_array(a, a))', 'make_array(message)', 26), 'flatten|make_array'],
+  [doubled('overlay(a PLACING a FROM 1 FOR 0)', 'message', 28), 'overlay'],
+  // Constants are folded while the statement is planned.
+  ["SELECT repeat('x', 100000000) AS r", 'repeat'],
+  ["SELECT length(lpad('x', 1000000000, 'y')) AS r FROM app", 'lpad'],
+  ['SELECT range(0, 1000000000) AS r', 'range'],
+  // What is kept by aggregates and other operators.
+  ['SELECT array_agg(repeat(message, 1000)) AS r FROM app', 'repeat|an aggregate'],
+  ["SELECT string_agg(repeat(message, 1000), ',') AS r FROM app", 'repeat|an aggregate'],
+  ['SELECT k, array_agg(repeat(message, 1000)) AS r FROM app GROUP BY k', 'repeat|GROUP BY'],
+  ['SELECT count(DISTINCT repeat(message, k)) AS r FROM app', 'repeat|GROUP BY|an aggregate'],
+  [
+    'SELECT max(length(m)) AS r FROM (SELECT unnest(range(0, 10000)) AS u, repeat(message, 1000) AS m FROM app)',
+    'unnest',
+  ],
+];
+
+/** Statements that have an answer, whatever it takes to say it. */
+const ANSWERED: [sql: string, row: unknown][] = [
+  ["SELECT repeat('ab', 3) AS r FROM app LIMIT 1", { r: 'ababab' }],
+  ["SELECT sum(length(repeat('ab', k))) AS r FROM app", { r: ROWS * (ROWS - 1) }],
+  ["SELECT lpad('é', 3, 'xy') || rpad('b', 3, 'é') AS r FROM app LIMIT 1", { r: 'xyébéé' }],
+  ["SELECT max(length(replace(message, 'e', '12345678'))) AS r FROM app", { r: 40 + 7 * 4 }],
+  ['SELECT sum(array_length(range(0, 100))) AS r FROM app', { r: ROWS * 100 }],
+  ['SELECT sum(array_length(array_repeat(level, 50))) AS r FROM app', { r: ROWS * 50 }],
+  ["SELECT max(length(regexp_replace(repeat(message, 20), 'e', 'EE', 'g'))) AS r FROM app", { r: 20 * 44 }],
+  ["SELECT array_to_string(string_to_array('a,b,c', ','), '-') AS r FROM app LIMIT 1", { r: 'a-b-c' }],
+  ["SELECT sum(array_length(string_to_array(repeat('a,', 100), ','))) AS r FROM app", { r: ROWS * 101 }],
+  ["SELECT concat_ws('-', 'a', NULL, 'b') || concat('c', NULL) AS r FROM app LIMIT 1", { r: 'a-bc' }],
+  [
+    "SELECT array_length(generate_series(TIMESTAMP '2026-01-01', TIMESTAMP '2026-01-02', INTERVAL '1 hour')) AS r",
+    { r: 25 },
+  ],
+];
+
+/** Of both dialects: the functions on texts and lists that are answered some rows at a time, and on small ones. */
+const SAME_AS_DUCKDB = [
+  'repeat(message, k % 700)',
+  "lpad(message, k % 5000, 'xyz')",
+  "rpad(message, k * 3, 'é')",
+  "replace(message, 'e', repeat(level, k % 500))",
+  "translate(repeat(message, k % 300), 'ex', 'éñ')",
+  "repeat(message, k % 200) || '-' || repeat(level, k % 900)",
+  'concat(repeat(message, k % 200), NULL, level)',
+  "concat_ws(repeat('-', 300), message, NULL, level, message)",
+  "regexp_replace(repeat(message, k % 100), 'x+', '[]', 'g')",
+  'upper(repeat(message, k % 300))',
+  'lower(upper(repeat(level, k % 900)))',
+  'reverse(repeat(message, k % 300))',
+  "array_to_string(string_to_array(repeat(message, k % 100), 'e'), '+')",
+  'left(repeat(message, 300), k)',
+  "split_part(repeat(message, 300), 'xe', 200)",
+  'CASE WHEN k % 2 = 0 THEN repeat(message, 300) ELSE level END',
+  'coalesce(nullif(repeat(level, k % 900), level), message)',
+  'greatest(repeat(message, k % 300), repeat(level, k % 300))',
+  'md5(repeat(message, k % 300))',
+];
+
+/** The same of numbers and of lists, whose functions have other names in the other dialect. */
+const SAME_NUMBERS: [basalt: string, duckdb: string][] = [
+  ['length(repeat(message, k % 700))', 'length(repeat(message, k % 700))'],
+  ['array_length(range(0, k))', 'len(range(0, k))'],
+  ['array_length(array_repeat(level, k % 1000))', 'len(list_resize([level], k % 1000, level))'],
+  ['array_length(array_concat(range(0, k), range(0, k)))', 'len(list_concat(range(0, k), range(0, k)))'],
+  ['array_sum(range(0, k % 3000))', 'list_sum(range(0, k % 3000))'],
+  ['array_length(array_distinct(range(k, k + 2000)))', 'len(list_distinct(range(k, k + 2000)))'],
+  [
+    "levenshtein(repeat(level, k % 40), repeat('lima', k % 30))",
+    "levenshtein(repeat(level, k % 40), repeat('lima', k % 30))",
+  ],
+  ["strpos(repeat(message, 300), 'xe')", "strpos(repeat(message, 300), 'xe')"],
+];
+
+// Forty bytes with four e.
+const MESSAGE = 'eeee'.padEnd(40, 'x');
+
+async function started(): Promise<TestServer> {
+  const server = await TestServer.start({
+    env: { BASALT_MEMORY_LIMIT_BYTES: String(MEMORY_LIMIT_BYTES_MIN) },
+  });
+  onTestFinished(() => server.stop());
+  const records = Array.from({ length: ROWS }, (_, k) => ({ k, level: 'info', message: MESSAGE }));
+  await server.client.store('app', records);
+  return server;
+}
+
+test('a function that would pass the memory limit is refused by name, and the process lives', {
+  timeout: 240_000,
+}, async () => {
+  const server = await started();
+  const alive = async () => {
+    const count = await server.client.search('SELECT count(*) AS n FROM app', { size: 1, useCache: false });
+    expect(count.text).toContain(`"n":${ROWS}`);
+    const status = await readFile(`/proc/${server.pid}/status`, 'utf8');
+    return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024;
+  };
+  for (const [sql, row] of ANSWERED) {
+    const answer = await server.client.search(sql, { size: 1, useCache: false, timeoutMs: 60_000 });
+    expect(answer.status, `${sql}: ${answer.text.slice(0, 300)}`).toBe(200);
+    expect((JSON.parse(answer.text) as { hits: unknown[] }).hits[0], sql).toMatchObject(row as object);
+  }
+  for (const [sql, name] of REFUSED) {
+    const answer = await server.client.search(sql, { size: 10, useCache: false, timeoutMs: 60_000 });
+    expect.soft(answer.status, `${sql.slice(0, 200)}: ${answer.text.slice(0, 300)}`).toBe(400);
+    const told = new RegExp(`(${name})(\\(\\))? .*needs .* (holds?|may take) `);
+    expect.soft(answer.text.slice(0, 500), sql.slice(0, 200)).toMatch(told);
+    expect.soft(await alive(), sql.slice(0, 200)).toBeLessThan(LIMIT_BYTES);
+  }
+});
+
+test('functions that are answered some rows at a time answer what DuckDB answers', {
+  timeout: 240_000,
+}, async () => {
+  const server = await started();
+  const reference = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect();
+  onTestFinished(() => reference.closeSync());
+  await reference.run(
+    `CREATE TABLE app AS SELECT CAST(range AS INTEGER) AS k, 'info' AS level, '${MESSAGE}' AS message FROM range(${ROWS})`,
+  );
+  const compared = async (basalt: string, duckdb: string) => {
+    const answer = await server.client.search(basalt, { size: 1, useCache: false, timeoutMs: 60_000 });
+    expect(answer.status, `${basalt}: ${answer.text.slice(0, 300)}`).toBe(200);
+    const rows = (await reference.runAndReadAll(duckdb)).getRowsJson();
+    const [found] = (JSON.parse(answer.text) as { hits: object[] }).hits;
+    expect(Object.values(found ?? {}).map(String), basalt).toEqual(rows[0]?.map(String));
+  };
+  const outer = (of: string, inner: string) => `SELECT ${of} FROM (SELECT k, ${inner} AS x FROM app) t`;
+  for (const expression of SAME_AS_DUCKDB) {
+    // Of all values at once, and of each: in a projection, in a condition, in an aggregate.
+    const sums = 'count(x) AS n, sum(length(x)) AS s, min(md5(x)) AS a, max(md5(x)) AS b';
+    await compared(outer(sums, expression), outer(sums, expression));
+    const direct = `SELECT sum(length(${expression})) AS s FROM app WHERE length(${expression}) % 3 <> 1`;
+    await compared(direct, direct);
+    const one = `SELECT md5(${expression}) AS m FROM app WHERE k = 4321`;
+    await compared(one, one);
+  }
+  for (const [basalt, duckdb] of SAME_NUMBERS) {
+    const sums = 'count(x) AS n, sum(x) AS s, min(x) AS a, max(x) AS b';
+    await compared(outer(sums, basalt), outer(sums, duckdb));
+  }
+});
