@@ -16,14 +16,22 @@ struct Member {
 }
 
 /// The text of the object at `start`, which is valid JSON, with only the last member of each key, down to `levels` nested
-/// objects. `levels` bounds the recursion.
-pub(crate) fn without_duplicates(cursor: Cursor, start: usize, levels: usize) -> Vec<u8> {
+/// objects, and the first key of a member that is left out. `levels` bounds the recursion.
+pub(crate) fn without_duplicates(cursor: Cursor, start: usize, levels: usize) -> (Vec<u8>, Option<String>) {
     let mut text = Vec::new();
-    write_object(cursor, start, levels, true, &mut text);
-    text
+    let mut removed = None;
+    write_object(cursor, start, levels, true, &mut text, &mut removed);
+    (text, removed)
 }
 
-fn write_object(cursor: Cursor, start: usize, levels: usize, is_record: bool, into: &mut Vec<u8>) {
+fn write_object(
+    cursor: Cursor,
+    start: usize,
+    levels: usize,
+    is_record: bool,
+    into: &mut Vec<u8>,
+    removed: &mut Option<String>,
+) {
     let members = members_of(cursor, start);
     let keys: Vec<Vec<u8>> = members.iter().map(|member| decoded(cursor, member)).collect();
     let last: HashMap<&[u8], usize> = keys
@@ -34,6 +42,7 @@ fn write_object(cursor: Cursor, start: usize, levels: usize, is_record: bool, in
     into.push(b'{');
     for (place, (member, key)) in members.iter().zip(&keys).enumerate() {
         if last.get(key.as_slice()) != Some(&place) {
+            removed.get_or_insert_with(|| String::from_utf8_lossy(key).into_owned());
             continue;
         }
         if into.last() != Some(&b'{') {
@@ -44,7 +53,7 @@ fn write_object(cursor: Cursor, start: usize, levels: usize, is_record: bool, in
         // What is kept as it was sent: an empty object, and an object where the time should be.
         let is_kept = cursor.peek(cursor.space(member.value.start + 1)) == b'}' || (is_record && is_time(key));
         if levels > 1 && cursor.peek(member.value.start) == b'{' && !is_kept {
-            write_object(cursor, member.value.start, levels - 1, false, into);
+            write_object(cursor, member.value.start, levels - 1, false, into, removed);
         } else {
             into.extend_from_slice(&cursor.bytes[member.value.clone()]);
         }

@@ -53,16 +53,21 @@ impl GroupColumn {
         }
     }
 
-    /// Sets the value of `row`, which is the last row so far or a later one. Null takes a value of the row away.
+    /// Sets the value of `row`, which is the last row so far or a later one. Null takes a value of the row away. Returns whether the row
+    /// had a value before.
     #[inline(always)]
-    pub fn put(&mut self, row: usize, value: Value) {
-        if !self.values.try_push(row, value) {
-            self.put_any(row, value);
-        }
+    pub fn put(&mut self, row: usize, value: Value) -> bool {
+        !self.values.try_push(row, value) && self.put_any(row, value)
     }
 
     #[inline(never)]
-    fn put_any(&mut self, row: usize, value: Value) {
+    fn put_any(&mut self, row: usize, value: Value) -> bool {
+        let replaces = self.len() > row;
+        self.set(row, value);
+        replaces
+    }
+
+    fn set(&mut self, row: usize, value: Value) {
         if self.rows.is_none() {
             let gap = row.saturating_sub(self.values.len());
             if value != Value::Null {

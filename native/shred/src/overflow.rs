@@ -19,6 +19,13 @@ pub(crate) struct Overflow {
     fields: Vec<(Range<usize>, Range<usize>)>,
 }
 
+/// What `Overflow::write` wrote.
+pub(crate) struct Written {
+    pub has_fields: bool,
+    /// A field that came again later in the record.
+    pub replaced: Option<String>,
+}
+
 impl Overflow {
     pub fn clear(&mut self) {
         self.names.clear();
@@ -41,9 +48,9 @@ impl Overflow {
         true
     }
 
-    /// Appends `{"name":value,...}`, the last value of each name as it was sent. Returns false, with nothing appended,
-    /// when all values are null. Names are folded, so they need no escapes.
-    pub fn write(&self, body: &[u8], into: &mut Vec<u8>) -> bool {
+    /// Appends `{"name":value,...}`, the last value of each name as it was sent; nothing when all values are null. Names are folded, so they
+    /// need no escapes.
+    pub fn write(&self, body: &[u8], into: &mut Vec<u8>) -> Written {
         let name = |field: &(Range<usize>, Range<usize>)| &self.names[field.0.clone()];
         let last: HashMap<&[u8], usize> = self
             .fields
@@ -51,6 +58,14 @@ impl Overflow {
             .enumerate()
             .map(|(place, field)| (name(field), place))
             .collect();
+        let is_replaced = |(place, field): &(usize, &(Range<usize>, Range<usize>))| {
+            last.get(name(field)) != Some(place) && !field.1.is_empty()
+        };
+        let replaced = match last.len() < self.fields.len() {
+            true => self.fields.iter().enumerate().find(is_replaced),
+            false => None,
+        };
+        let replaced = replaced.map(|(_, field)| String::from_utf8_lossy(name(field)).into_owned());
         let start = into.len();
         for (place, field) in self.fields.iter().enumerate() {
             if last.get(name(field)) == Some(&place) && !field.1.is_empty() {
@@ -60,10 +75,10 @@ impl Overflow {
                 into.extend_from_slice(&body[field.1.clone()]);
             }
         }
-        if into.len() == start {
-            return false;
+        let has_fields = into.len() > start;
+        if has_fields {
+            into.push(b'}');
         }
-        into.push(b'}');
-        true
+        Written { has_fields, replaced }
     }
 }

@@ -133,7 +133,7 @@ impl<'s, 'b> RecordParser<'s, 'b> {
     }
 
     fn read_unique(&mut self, group: &mut GroupBuilder, start: usize, end: usize) -> Result<(usize, i64), Refusal> {
-        let text = without_duplicates(self.cursor, start, self.levels());
+        let (text, removed) = without_duplicates(self.cursor, start, self.levels());
         let cursor = Cursor {
             bytes: &text,
             lines: false,
@@ -143,6 +143,9 @@ impl<'s, 'b> RecordParser<'s, 'b> {
         match parser.read(group, 0) {
             Ok((_, time)) => {
                 self.warning = parser.warning.take();
+                if let Some(key) = removed {
+                    self.tell_replaced(&key);
+                }
                 Ok((end, time))
             }
             Err(Refusal::Syntax(error)) => Err(Refusal::Syntax(error)),

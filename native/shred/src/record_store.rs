@@ -7,6 +7,7 @@ use crate::overflow::OVERFLOW_COLUMN;
 use crate::record::{Fail, Frame, RecordParser};
 use crate::slots::{LOOSE, OVERFLOW, TIME, UNRESOLVED};
 use crate::timestamp::{is_time, time_of_float, time_of_int, time_of_text};
+use basalt_block::column::TIME_COLUMN;
 use std::ops::Range;
 
 /// Where a `_timestamp` goes that means no time.
@@ -68,7 +69,11 @@ impl RecordParser<'_, '_> {
             return Err(Fail::Duplicate);
         }
         match group.columns.get_mut(entry.column as usize) {
-            Some(column) => column.put(row, value),
+            Some(column) => {
+                if column.put(row, value) {
+                    self.tell_replaced(column.name());
+                }
+            }
             None => return self.store_apart(group, slot, row, value, sent),
         }
         Ok(())
@@ -86,6 +91,9 @@ impl RecordParser<'_, '_> {
     ) -> Result<(), Fail> {
         let mut column = group.slots.get(slot).column;
         if column == TIME {
+            if self.time_us.is_some() && value != Value::Null {
+                self.tell_replaced(TIME_COLUMN);
+            }
             let time = read_time(value);
             self.odd_time = matches!(time, Ok(Time::None)).then_some(sent);
             self.time_us = match time {
@@ -105,7 +113,9 @@ impl RecordParser<'_, '_> {
             }
         }
         if let Some(column) = group.columns.get_mut(column as usize) {
-            column.put(row, value);
+            if column.put(row, value) {
+                self.tell_replaced(column.name());
+            }
             return Ok(());
         }
         let record_bytes = sent.end - self.record_start;
@@ -132,11 +142,28 @@ impl RecordParser<'_, '_> {
         }
         if !self.scratch.overflow.is_empty() {
             self.scratch.text.clear();
-            if self.scratch.overflow.write(self.cursor.bytes, &mut self.scratch.text) {
+            let written = self.scratch.overflow.write(self.cursor.bytes, &mut self.scratch.text);
+            if written.has_fields {
                 group.put_named(OVERFLOW_COLUMN, Value::Json(&self.scratch.text));
+            }
+            if let Some(name) = written.replaced {
+                self.tell_replaced(&name);
             }
         }
         Ok(())
+    }
+
+    /// Two keys of the record became one field, or one came twice: only the last value is kept.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn tell_replaced(&mut self, name: &str) {
+        if self.warning.is_none() {
+            let shown: String = name.chars().take(64).collect();
+            self.warning = Some(format!(
+                "the field {shown} came more than once, and only the last value is kept: names are told apart by ASCII letters in lower \
+                 case, digits and characters beyond ASCII"
+            ));
+        }
     }
 
     /// A `_timestamp` that means no time is kept in a field of its own.
@@ -150,9 +177,13 @@ impl RecordParser<'_, '_> {
         };
         group.put_named(ODD_TIME_COLUMN, value);
         let shown: String = String::from_utf8_lossy(text).chars().take(64).collect();
-        self.warning = Some(format!(
+        let odd = format!(
             "_timestamp {shown} is no time: the record has the time of its arrival, and the value is in the field {ODD_TIME_COLUMN}"
-        ));
+        );
+        self.warning = Some(match self.warning.take() {
+            Some(other) => format!("{other}; {odd}"),
+            None => odd,
+        });
     }
 }
 

@@ -4,6 +4,7 @@
 mod functions;
 mod generate;
 mod indexed;
+mod overflow;
 mod reference;
 mod value;
 
@@ -341,9 +342,14 @@ fn run(seed: u64) {
     // One file of blocks back to back, as a segment has them.
     let mut file: Vec<u8> = vec![0xAB; random.below(40)];
     let mut offsets = Vec::new();
+    let hides = random.chance(40);
     for batch in &batches {
         offsets.push(file.len() as u64);
-        file.extend(encode_block(batch, &options).unwrap());
+        let stored = match hides && random.chance(70) {
+            true => &overflow::hide(random, batch),
+            false => batch,
+        };
+        file.extend(encode_block(stored, &options).unwrap());
     }
     let known_headers = random.chance(50);
     let parts: Vec<Part> = offsets

@@ -364,3 +364,40 @@ fn a_timestamp_that_is_no_time_is_told_and_kept() {
         }
     }
 }
+
+#[test]
+fn values_that_are_lost_to_another_of_their_name_are_told() {
+    for (record, lost) in [
+        (r#"{"a.b":1,"a-b":2}"#, Some("a_b")),
+        (r#"{"a":{"b":1},"a_b":null}"#, Some("a_b")),
+        (r#"{"X":1,"x":"2"}"#, Some("x")),
+        (r#"{"a":1,"a":{"b":2}}"#, Some("a")),
+        (r#"{"a":{"b":2},"a":1}"#, Some("a")),
+        (
+            r#"{"_timestamp":1700000000,"@timestamp":1700000001}"#,
+            Some("_timestamp"),
+        ),
+        (r#"{"größe":1,"gröSSe":2,"gro_e":3}"#, None),
+        (r#"{"a":null,"A":1}"#, None),
+        (r#"{"a":{"b":1},"a_c":2,"A":3}"#, None),
+        (r#"{"a":1,"b":1}"#, None),
+    ] {
+        let body = format!("{{\"a_b\":5,\"x\":5,\"a\":5}}\n{record}\n{{\"a\":1}}");
+        let (rows, outcome) = shred_one(&body, BodyFormat::Multi);
+        assert_eq!((rows.len(), outcome.failed), (3, 0), "{record}");
+        assert_eq!(
+            outcome.warned,
+            u32::from(lost.is_some()),
+            "{record}: {:?}",
+            outcome.warnings
+        );
+        if let Some(name) = lost {
+            assert_eq!(outcome.warnings[0].record, 1);
+            let message = &outcome.warnings[0].message;
+            assert!(
+                message.contains(&format!("the field {name} came more than once")),
+                "{message}"
+            );
+        }
+    }
+}
