@@ -229,6 +229,16 @@ impl<'s> BlockView<'s> {
             .collect();
     }
 
+    /// Lets go of what is held of the slot's values.
+    pub fn unload(&mut self, slot: usize) {
+        let column = &mut self.columns[slot];
+        column.loaded = None;
+        column.cached = None;
+        column.chunk = None;
+        column.strings = Strings::NotLoaded;
+        (column.page, column.cast_page) = Default::default();
+    }
+
     pub fn header(&self) -> &HeaderView {
         &self.header
     }

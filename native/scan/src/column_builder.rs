@@ -14,6 +14,10 @@ use std::sync::Arc;
 pub struct ColumnBuilder {
     values: Values,
     nulls: NullBufferBuilder,
+    /// Rows before the first that has a value take no place until there is one.
+    lazy: bool,
+    /// Such rows so far; `None`: there was a value.
+    before: Option<usize>,
 }
 
 enum Values {
@@ -37,7 +41,23 @@ impl ColumnBuilder {
         Self {
             values,
             nulls: NullBufferBuilder::new(0),
+            lazy: false,
+            before: None,
         }
+    }
+
+    /// Takes place only from the first value on; see `finish_lazy`.
+    pub fn lazy(column_type: RequestType) -> Self {
+        Self {
+            lazy: true,
+            before: Some(0),
+            ..Self::new(column_type)
+        }
+    }
+
+    /// Whether it has a value so far, or is not lazy.
+    pub fn has_values(&self) -> bool {
+        self.before.is_none()
     }
 
     /// Bytes of text collected; numbers are bounded by the rows.
@@ -57,9 +77,24 @@ impl ColumnBuilder {
             dictionary,
         } = view
         else {
-            self.append_nulls(rows.len());
+            match &mut self.before {
+                Some(before) => *before += rows.len(),
+                None => self.append_nulls(rows.len()),
+            }
             return Ok(());
         };
+        if let Some(before) = self.before {
+            let mut all_null = validity.is_some();
+            if let Some(words) = validity {
+                rows.for_each(|_, row| all_null &= !is_valid(words, row));
+            }
+            if all_null {
+                self.before = Some(before + rows.len());
+                return Ok(());
+            }
+            self.before = None;
+            self.append_nulls(before);
+        }
         match validity {
             None => self.nulls.append_n_non_nulls(rows.len()),
             Some(words) => rows.for_each(|_, row| self.nulls.append(is_valid(words, row))),
@@ -91,6 +126,17 @@ impl ColumnBuilder {
             Values::Float64(values) => values.resize(values.len() + count, 0.0),
             Values::Bool(values) => values.append_n(count, false),
             Values::Text { ends, bytes } => ends.resize(ends.len() + count, bytes.len() as i32),
+        }
+    }
+
+    /// The array so far, `None` where a lazy one has no value; the builder is empty again.
+    pub fn finish_lazy(&mut self) -> Result<Option<ArrayRef>, ScanError> {
+        if !self.lazy {
+            return self.finish().map(Some);
+        }
+        match self.before.replace(0) {
+            Some(_) => Ok(None),
+            None => self.finish().map(Some),
         }
     }
 

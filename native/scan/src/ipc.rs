@@ -3,7 +3,7 @@
 //! Framing and sizes are checked here before arrow-ipc sees a batch: its readers trust the lengths in a message and
 //! allocate by them.
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_buffer::{Buffer, MutableBuffer};
 use arrow_ipc::convert::fb_to_schema;
 use arrow_ipc::reader::read_record_batch;
@@ -16,43 +16,101 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// The batches of a stream whose columns must be those of `wanted`, nullability aside: nothing may be null that
 /// `wanted` takes for present. Each batch has a copy of its own body: operators that keep one batch are charged for its
-/// buffer, which must not be that of all.
+/// buffer, which must not be that of all. Of a wide answer (`wide`) each batch has a schema before it, of some of the columns; the others are
+/// null, and those of one type share their memory.
 pub fn decode(ipc: &[u8], wanted: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
     let mut frames = Frames { bytes: ipc, at: 0 };
-    let Some((head, _)) = frames.next()? else {
-        return Err(damaged("it has no schema"));
-    };
-    let schema = head
-        .header_as_schema()
-        .ok_or_else(|| damaged("it does not begin with a schema"))?;
-    check_schema(&fb_to_schema(schema), wanted)?;
+    let mut columns = None;
     let mut batches = Vec::new();
     while let Some((message, body)) = frames.next()? {
-        let header = match message.header_type() {
-            MessageHeader::RecordBatch => message.header_as_record_batch(),
-            _ => None,
-        };
-        let header = header.ok_or_else(|| damaged("it holds a message that is no batch"))?;
-        check_sizes(&header, wanted.fields(), body.len())?;
+        match message.header_type() {
+            MessageHeader::Schema => columns = Some(Columns::of(&message, wanted)?),
+            MessageHeader::RecordBatch => match &columns {
+                Some(columns) => batches.push(columns.read(&message, body, wanted)?),
+                None => return Err(damaged("it does not begin with a schema")),
+            },
+            _ => return Err(damaged("it holds a message that is no batch")),
+        }
+    }
+    match columns {
+        Some(_) => Ok(batches),
+        None => Err(damaged("it has no schema")),
+    }
+}
+
+/// The columns of the batches that follow.
+struct Columns {
+    schema: SchemaRef,
+    /// The place of each among those that are wanted; `None`: they are these.
+    places: Option<Vec<usize>>,
+}
+
+impl Columns {
+    fn of(message: &Message, wanted: &SchemaRef) -> Result<Self, ArrowError> {
+        let schema = message
+            .header_as_schema()
+            .ok_or_else(|| damaged("it does not begin with a schema"))?;
+        let schema = fb_to_schema(schema);
+        if schema.fields().len() >= wanted.fields().len() {
+            check_schema(&schema, wanted)?;
+            return Ok(Self {
+                schema: Arc::clone(wanted),
+                places: None,
+            });
+        }
+        let mut places = Vec::with_capacity(schema.fields().len());
+        let mut rest = wanted.fields().iter().enumerate();
+        for field in schema.fields() {
+            match rest.find(|(_, wants)| wants.name() == field.name()) {
+                Some((place, wants)) if wants.data_type() == field.data_type() => places.push(place),
+                _ => return Err(damaged(&format!("it has a column {field} that is not wanted there"))),
+            }
+        }
+        let fields: Vec<_> = places
+            .iter()
+            .map(|&place| Arc::clone(&wanted.fields()[place]))
+            .collect();
+        Ok(Self {
+            schema: Arc::new(Schema::new(fields)),
+            places: Some(places),
+        })
+    }
+
+    fn read(&self, message: &Message, body: &[u8], wanted: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+        let header = message
+            .header_as_record_batch()
+            .ok_or_else(|| damaged("it holds a message that is no batch"))?;
+        check_sizes(&header, self.schema.fields(), body.len())?;
         let mut aligned = MutableBuffer::with_capacity(body.len());
         aligned.extend_from_slice(body);
         let body = Buffer::from(aligned);
-        let batch = read_record_batch(
-            &body,
-            header,
-            Arc::clone(wanted),
-            &HashMap::new(),
-            None,
-            &message.version(),
-        )?;
+        let schema = Arc::clone(&self.schema);
+        let batch = read_record_batch(&body, header, schema, &HashMap::new(), None, &message.version())?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        batches.push(RecordBatch::try_new_with_options(
-            Arc::clone(wanted),
-            batch.columns().to_vec(),
-            &options,
-        )?);
+        let columns = match &self.places {
+            None => batch.columns().to_vec(),
+            Some(places) => spread(&batch, places, wanted),
+        };
+        RecordBatch::try_new_with_options(Arc::clone(wanted), columns, &options)
     }
-    Ok(batches)
+}
+
+/// The columns at their places, and nulls at all others.
+fn spread(batch: &RecordBatch, places: &[usize], wanted: &SchemaRef) -> Vec<ArrayRef> {
+    let mut nulls: HashMap<&DataType, ArrayRef> = HashMap::new();
+    let mut present = places.iter().zip(batch.columns()).peekable();
+    let column = |(place, field): (usize, &'_ Arc<Field>)| match present.next_if(|(of, _)| **of == place) {
+        Some((_, column)) => Arc::clone(column),
+        None => {
+            let null = || new_null_array(field.data_type(), batch.num_rows());
+            Arc::clone(nulls.entry(type_of(wanted, place)).or_insert_with(null))
+        }
+    };
+    wanted.fields().iter().enumerate().map(column).collect()
+}
+
+fn type_of(schema: &SchemaRef, place: usize) -> &DataType {
+    schema.field(place).data_type()
 }
 
 /// The messages of a stream with their bodies.

@@ -25,6 +25,7 @@ mod scan;
 mod sketch;
 mod text;
 mod top_time;
+mod wide;
 
 pub use aggregate::combine::combine;
 pub use aggregate::deal::Share;

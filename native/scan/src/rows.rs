@@ -1,12 +1,13 @@
 //! `Output::Rows`: columns of passing rows in storage order.
 
-use crate::answer::{Answer, ScanOutput};
+use crate::answer::ScanOutput;
 use crate::bits::Rows;
 use crate::block_view::BlockView;
 use crate::column_builder::ColumnBuilder;
 use crate::error::ScanError;
 use crate::plan::Plan;
 use crate::scan::{Resume, Scanner, Selection};
+use crate::wide::{self, RowsAnswer};
 use arrow_array::Int64Array;
 use basalt_block::PAGE_ROWS;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ struct Collector<'p> {
     builders: Vec<ColumnBuilder>,
     /// Where they are wanted, of the pending rows.
     arrivals: Option<Vec<i64>>,
-    answer: Answer,
+    answer: RowsAnswer,
+    is_wide: bool,
     pending: usize,
     /// Rows still wanted.
     left: u64,
@@ -34,14 +36,13 @@ pub fn run(
     limit: Option<u64>,
 ) -> Result<ScanOutput, ScanError> {
     let (slots, with_arrival) = plan.projected(project)?;
+    let is_wide = slots.len() > wide::COLUMNS_MIN;
     let mut collector = Collector {
         project: &slots,
-        builders: slots
-            .iter()
-            .map(|&slot| ColumnBuilder::new(plan.column_type(slot)))
-            .collect(),
+        builders: builders(plan, &slots),
         arrivals: with_arrival.then(Vec::new),
-        answer: Answer::new(plan.fields(&slots, with_arrival))?,
+        answer: RowsAnswer::new(plan.fields(&slots, with_arrival))?,
+        is_wide,
         pending: 0,
         left: limit.unwrap_or(u64::MAX),
     };
@@ -87,6 +88,15 @@ pub fn run(
     Ok(ScanOutput { resume, ..output })
 }
 
+/// One for each slot: where there are very many, only what has values takes place.
+pub fn builders(plan: &Plan, slots: &[usize]) -> Vec<ColumnBuilder> {
+    let builder = match slots.len() > wide::COLUMNS_MIN {
+        true => ColumnBuilder::lazy,
+        false => ColumnBuilder::new,
+    };
+    slots.iter().map(|&slot| builder(plan.column_type(slot))).collect()
+}
+
 impl Collector<'_> {
     /// Of what is answered and of the texts that are about to be.
     fn bytes(&self) -> usize {
@@ -116,8 +126,27 @@ impl Collector<'_> {
             return self.count_only(selection.count());
         }
         let rows: Rows = selection.rows().first(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let too_many = self.pending + rows.len() > BATCH_ROWS;
-        if too_many
+        if !self.is_wide {
+            return self.append(block, page, rows, arrival);
+        }
+        let mut list = Vec::with_capacity(rows.len());
+        rows.for_each(|_, row| list.push(row as u32));
+        for some in list.chunks(wide::batch_rows(block.present_slots(), BATCH_ROWS)) {
+            self.append(block, page, Rows::Some(some), arrival)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, block: &mut BlockView, page: usize, rows: Rows, arrival: i64) -> Result<(), ScanError> {
+        let rows_max = match self.is_wide {
+            true => {
+                let columns = self.builders.iter().filter(|builder| builder.has_values()).count();
+                wide::batch_rows(columns + block.present_slots(), BATCH_ROWS)
+            }
+            false => BATCH_ROWS,
+        };
+        let holds = !self.is_wide || wide::may_hold_pages(block.present_slots(), block.page_rows(page));
+        if self.pending + rows.len() > rows_max
             || self
                 .builders
                 .iter()
@@ -128,6 +157,9 @@ impl Collector<'_> {
         for (builder, &slot) in self.builders.iter_mut().zip(self.project) {
             block.load(slot, page)?;
             builder.append(block.view(slot), rows)?;
+            if !holds {
+                block.unload(slot);
+            }
         }
         if let Some(arrivals) = &mut self.arrivals {
             let first = arrival + (page * PAGE_ROWS) as i64;
@@ -145,10 +177,10 @@ impl Collector<'_> {
         let mut columns = self
             .builders
             .iter_mut()
-            .map(ColumnBuilder::finish)
+            .map(ColumnBuilder::finish_lazy)
             .collect::<Result<Vec<_>, _>>()?;
         if let Some(arrivals) = &mut self.arrivals {
-            columns.push(Arc::new(Int64Array::from(std::mem::take(arrivals))));
+            columns.push(Some(Arc::new(Int64Array::from(std::mem::take(arrivals)))));
         }
         self.answer.write(self.pending, columns)?;
         self.pending = 0;

@@ -4,7 +4,7 @@
 //! rule of their own. First only keys are collected, blocks with the most promising times first, until no other block can
 //! improve on the rows kept; then the projected columns of just these rows are read.
 
-use crate::answer::{Answer, ScanOutput};
+use crate::answer::ScanOutput;
 use crate::bits::{Bits, Rows};
 use crate::block_view::{BlockView, PageView};
 use crate::column_builder::ColumnBuilder;
@@ -12,8 +12,9 @@ use crate::error::ScanError;
 use crate::filter::BlockFilter;
 use crate::page_view::PageValues;
 use crate::plan::Plan;
-use crate::rows::BATCH_ROWS;
+use crate::rows::{BATCH_ROWS, builders};
 use crate::scan::{Scanner, Work};
+use crate::wide::{self, RowsAnswer};
 use arrow_array::{ArrayRef, Int64Array, UInt64Array};
 use basalt_block::{Bound, PAGE_ROWS};
 use std::sync::Arc;
@@ -75,7 +76,7 @@ pub fn run(
     limit: u64,
 ) -> Result<ScanOutput, ScanError> {
     let (slots, with_arrival) = plan.projected(project)?;
-    let mut answer = Answer::new(plan.fields(&slots, with_arrival))?;
+    let mut answer = RowsAnswer::new(plan.fields(&slots, with_arrival))?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut best = Best {
         keys: Vec::new(),
@@ -89,11 +90,15 @@ pub fn run(
     best.trim_now();
     best.keys.sort_unstable();
     let places: Vec<u64> = best.keys.iter().map(|&key| best.place(key)).collect();
-    for chunk in places.chunks(BATCH_ROWS) {
+    let rows_max = match slots.len() > wide::COLUMNS_MIN {
+        true => wide::batch_rows(slots.len(), BATCH_ROWS),
+        false => BATCH_ROWS,
+    };
+    for chunk in places.chunks(rows_max) {
         let mut columns = gather(plan, scanner, &slots, chunk)?;
         if with_arrival {
             let arrival = |&place: &u64| scanner.arrival((place >> 32) as usize) + i64::from(place as u32);
-            columns.push(Arc::new(chunk.iter().map(arrival).collect::<Int64Array>()));
+            columns.push(Some(Arc::new(chunk.iter().map(arrival).collect::<Int64Array>())));
         }
         answer.write(chunk.len(), columns)?;
     }
@@ -196,7 +201,12 @@ fn times<'b>(block: &'b BlockView, plan: &Plan) -> Result<&'b [i64], ScanError> 
 }
 
 /// Columns of the rows at `places`, in that order. Pages are read in storage order, each once.
-fn gather(plan: &Plan, scanner: &mut Scanner, slots: &[usize], places: &[u64]) -> Result<Vec<ArrayRef>, ScanError> {
+fn gather(
+    plan: &Plan,
+    scanner: &mut Scanner,
+    slots: &[usize],
+    places: &[u64],
+) -> Result<Vec<Option<ArrayRef>>, ScanError> {
     if slots.is_empty() {
         return Ok(Vec::new());
     }
@@ -206,14 +216,12 @@ fn gather(plan: &Plan, scanner: &mut Scanner, slots: &[usize], places: &[u64]) -
         .map(|(index, &place)| (place, index as u64))
         .collect();
     order.sort_unstable();
-    let mut builders: Vec<ColumnBuilder> = slots
-        .iter()
-        .map(|&slot| ColumnBuilder::new(plan.column_type(slot)))
-        .collect();
+    let mut builders = builders(plan, slots);
     let mut rows = Vec::new();
     for group in order.chunk_by(|a, b| a.0 >> 32 == b.0 >> 32) {
         scanner.with_columns((group[0].0 >> 32) as usize, |block, _| {
             let page_of = |place: u64| place as u32 as usize / PAGE_ROWS;
+            let holds = slots.len() <= wide::COLUMNS_MIN || wide::may_hold_pages(block.present_slots(), PAGE_ROWS);
             for of_page in group.chunk_by(|a, b| page_of(a.0) == page_of(b.0)) {
                 let page = page_of(of_page[0].0);
                 rows.clear();
@@ -221,6 +229,9 @@ fn gather(plan: &Plan, scanner: &mut Scanner, slots: &[usize], places: &[u64]) -
                 for (builder, &slot) in builders.iter_mut().zip(slots) {
                     block.load(slot, page)?;
                     builder.append(block.view(slot), Rows::Some(&rows))?;
+                    if !holds {
+                        block.unload(slot);
+                    }
                 }
             }
             Ok(())
@@ -231,6 +242,11 @@ fn gather(plan: &Plan, scanner: &mut Scanner, slots: &[usize], places: &[u64]) -
         position[*index as usize] = stored as u64;
     }
     let position = UInt64Array::from(position);
-    let take = |builder: &mut ColumnBuilder| Ok(arrow_select::take::take(&builder.finish()?, &position, None)?);
+    let take = |builder: &mut ColumnBuilder| {
+        let column = builder.finish_lazy()?;
+        Ok(column
+            .map(|column| arrow_select::take::take(&column, &position, None))
+            .transpose()?)
+    };
     builders.iter_mut().map(take).collect()
 }

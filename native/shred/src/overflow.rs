@@ -48,8 +48,8 @@ impl Overflow {
         true
     }
 
-    /// Appends `{"name":value,...}`, the last value of each name as it was sent; nothing when all values are null. Names are folded, so they
-    /// need no escapes.
+    /// Appends `{"name":value,...}`, the last value of each name as it was sent; nothing when all values are null. Names are folded, so
+    /// they need no escapes.
     pub fn write(&self, body: &[u8], into: &mut Vec<u8>) -> Written {
         let name = |field: &(Range<usize>, Range<usize>)| &self.names[field.0.clone()];
         let last: HashMap<&[u8], usize> = self

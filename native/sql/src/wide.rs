@@ -52,6 +52,25 @@ pub(crate) fn widened(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
                 ..limit.clone()
             })
         })),
+        // An order by other columns: they are in a projection below, only to be sorted by.
+        LogicalPlan::Projection(outer) if outer.expr.iter().all(is_time) => match outer.input.as_ref() {
+            LogicalPlan::Sort(sort) => {
+                let LogicalPlan::Projection(inner) = sort.input.as_ref() else {
+                    return Ok(None);
+                };
+                let plain = inner.expr.iter().all(|expr| matches!(expr, Expr::Column(_)));
+                if !plain || !is_wide_rows(&inner.input) {
+                    return Ok(None);
+                }
+                Ok(Some(LogicalPlan::Sort(Sort {
+                    input: Arc::clone(&inner.input),
+                    ..sort.clone()
+                })))
+            }
+            // All columns of a stream in its own order are its rows: a projection of them would be looked up name by name, time and again.
+            rows if is_wide_rows(rows) => Ok(Some(rows.clone())),
+            _ => Ok(None),
+        },
         LogicalPlan::Sort(sort) if sort.expr.iter().all(|key| is_time(&key.expr)) => {
             Ok(widened(&sort.input)?.map(|input| {
                 LogicalPlan::Sort(Sort {
@@ -60,20 +79,17 @@ pub(crate) fn widened(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
                 })
             }))
         }
-        LogicalPlan::Projection(projection) if projection.expr.iter().all(is_time) => {
-            let schema = projection.input.schema();
-            let rows = matches!(
-                projection.input.as_ref(),
-                LogicalPlan::Filter(_) | LogicalPlan::TableScan(_) | LogicalPlan::SubqueryAlias(_)
-            );
-            if !rows || schema.fields().len() < FIELDS_MIN {
-                return Ok(None);
-            }
-            // All columns of a stream in its own order are its rows: a projection of them would be looked up name by name, time and again.
-            Ok(Some(projection.input.as_ref().clone()))
-        }
         _ => Ok(None),
     }
+}
+
+/// Rows of one stream of so many fields that the star over them is worth the trouble.
+fn is_wide_rows(plan: &LogicalPlan) -> bool {
+    let rows = matches!(
+        plan,
+        LogicalPlan::Filter(_) | LogicalPlan::TableScan(_) | LogicalPlan::SubqueryAlias(_)
+    );
+    rows && plan.schema().fields().len() >= FIELDS_MIN
 }
 
 fn is_time(expr: &Expr) -> bool {

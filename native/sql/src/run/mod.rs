@@ -400,7 +400,12 @@ impl Run {
 
 /// The bytes that a batch takes by itself.
 fn own_bytes(batch: &RecordBatch) -> usize {
-    batch.columns().iter().map(charge::own_bytes).sum()
+    // Columns without a value share their memory in a wide answer.
+    let with_values = batch
+        .columns()
+        .iter()
+        .filter(|column| column.null_count() < column.len());
+    with_values.map(charge::own_bytes).sum()
 }
 
 fn no_leaf(leaf: usize) -> SqlError {
