@@ -16,8 +16,8 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// The batches of a stream whose columns must be those of `wanted`, nullability aside: nothing may be null that
 /// `wanted` takes for present. Each batch has a copy of its own body: operators that keep one batch are charged for its
-/// buffer, which must not be that of all. Of a wide answer (`wide`) each batch has a schema before it, of some of the columns; the others are
-/// null, and those of one type share their memory.
+/// buffer, which must not be that of all. Of a wide answer (`wide`) each batch has a schema before it, of some of the columns; the
+/// others are null, and those of one type share their memory.
 pub fn decode(ipc: &[u8], wanted: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
     let mut frames = Frames { bytes: ipc, at: 0 };
     let mut columns = None;

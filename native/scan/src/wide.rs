@@ -1,4 +1,4 @@
-//! Answers of rows with very many columns, of which each row has few values: what an answer takes is what is in it, never rows times columns.
+//! Answers of rows with very many columns, of which each row has few values: an answer takes what is in it, never rows times columns.
 //!
 //! Each batch is written with a schema of its own before it, which names only the columns that have a value in it; `ipc::decode` puts the
 //! others back. Batches have so few rows that the columns of one stay small, whatever its rows have.
@@ -35,7 +35,7 @@ pub fn may_hold_pages(columns: usize, page_rows: usize) -> bool {
 
 /// An answer of rows, wide or not.
 pub enum RowsAnswer {
-    Plain(Answer),
+    Plain(Box<Answer>),
     Wide(WideAnswer),
 }
 
@@ -53,7 +53,7 @@ impl RowsAnswer {
                 out: Vec::new(),
                 rows: 0,
             }),
-            false => Self::Plain(Answer::new(fields)?),
+            false => Self::Plain(Box::new(Answer::new(fields)?)),
         })
     }
 
