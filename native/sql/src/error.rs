@@ -143,12 +143,17 @@ impl From<SqlError> for DataFusionError {
 
 fn memory(detail: &str, limit_bytes: usize) -> SqlError {
     let limit_mb = limit_bytes as f64 / (1024.0 * 1024.0);
+    let what = match first_line(detail) {
+        detail if detail.contains("DiskManager is disabled") => {
+            "it holds all the memory that it may, and has no disk to spill to"
+        }
+        detail => detail,
+    };
     SqlError::new(
         EXECUTION,
         format!(
-            "Search SQL execute error: {} (a query may hold {limit_mb:.1} MB, {limit_bytes} bytes). Narrow the time range or the \
-             filter, group by fewer values, or raise the memory limit",
-            first_line(detail)
+            "Search SQL execute error: {what} (a query may hold {limit_mb:.1} MB, {limit_bytes} bytes). Narrow the time range or the \
+             filter, group by fewer values, or raise the memory limit"
         ),
     )
     .with_detail(detail)

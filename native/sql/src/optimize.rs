@@ -14,6 +14,7 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{Optimizer, OptimizerConfig};
 
+use crate::deadline;
 use crate::rules::guard;
 
 /// Rules that find nothing to do in a plain statement, which has no joins, unions, subqueries and DISTINCT.
@@ -37,9 +38,9 @@ const IDLE_IN_PLAIN: [&str; 13] = [
 pub(crate) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
     let analyzed = state
         .analyzer()
-        .execute_and_check(plan, state.config_options(), |_, _| {})?;
+        .execute_and_check(plan, state.config_options(), |_, _| deadline::check())?;
     let rest = if is_plain(&analyzed)? {
-        let plan = plain_optimizer(state).optimize(analyzed, &OnePass(state), |_, _| {})?;
+        let plan = plain_optimizer(state).optimize(analyzed, &OnePass(state), |_, _| deadline::check())?;
         if plan.exists(|node| Ok(matches!(node, LogicalPlan::TableScan(_))))? {
             return guard(plan);
         }
@@ -48,7 +49,7 @@ pub(crate) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<Logica
     } else {
         analyzed
     };
-    guard(state.optimizer().optimize(rest, state, |_, _| {})?)
+    guard(state.optimizer().optimize(rest, state, |_, _| deadline::check())?)
 }
 
 fn plain_optimizer(state: &SessionState) -> &'static Optimizer {

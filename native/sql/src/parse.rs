@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 use crate::dialect::{marked, translate};
 use crate::distinct_from::as_operators;
 use crate::error::{INVALID_SQL, SqlError};
+use crate::statement_size;
 use crate::syntax::told;
 
 /// Longest statement, in bytes.
@@ -25,6 +26,15 @@ pub const OPERATORS_MAX: usize = 2_000;
 const ARITHMETIC_OPERATORS: usize = 4;
 /// The most brackets and subqueries inside one another.
 const NESTING_MAX: usize = 120;
+
+/// What the calls of functions inside one another may cost the parser, which reads what stands in a call twice, in case it is an argument
+/// with a name: a call in sixteen others at most, or thousands side by side.
+const CALLS_COST_MAX: f64 = 100_000.0;
+/// How much dearer the arguments of a call are than the call.
+const CALL_FACTOR: f64 = 1.8;
+
+/// What an item of a list in a call costs of what an argument does.
+const LIST_SHARE: f64 = 0.01;
 
 /// A statement that only reads, with its tokens.
 pub(crate) struct Parsed {
@@ -88,6 +98,7 @@ pub(crate) fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Parsed, SqlErro
     if let ControlFlow::Break(what) = query.visit(&mut Unread) {
         return Err(syntax(what.to_owned()));
     }
+    statement_size::check(&query)?;
     Ok(Parsed { query, explain, tokens })
 }
 
@@ -177,10 +188,26 @@ pub(crate) fn place_of(name: &str, tokens: &[TokenWithSpan]) -> Option<(Location
 /// in brackets adds its own bound to the expression around it.
 fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
     let mut levels: Vec<Level> = vec![Level::default()];
+    let (mut after_name, mut calls_cost) = (false, 0.0);
     for token in tokens {
         let Some(level) = levels.last_mut() else { return Ok(()) };
         match &token.token {
-            Token::LParen | Token::LBracket | Token::LBrace => levels.push(Level::default()),
+            Token::LParen if after_name => {
+                let cost = level.arguments_cost.max(1.0) * CALL_FACTOR;
+                levels.push(Level {
+                    arguments_cost: cost,
+                    is_call: true,
+                    ..Level::default()
+                });
+                calls_cost += cost;
+            }
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                let arguments_cost = level.arguments_cost;
+                levels.push(Level {
+                    arguments_cost,
+                    ..Level::default()
+                });
+            }
             Token::RParen | Token::RBracket | Token::RBrace => {
                 if levels.len() > 1 {
                     let inner = levels.pop().map_or(0, |level| level.longest);
@@ -189,8 +216,20 @@ fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
                     }
                 }
             }
-            Token::Comma | Token::SemiColon => level.current = 0,
+            Token::Comma | Token::SemiColon => {
+                level.current = 0;
+                calls_cost += level.arguments_cost * if level.is_call { 1.0 } else { LIST_SHARE };
+            }
             other => level.add(operators(other)),
+        }
+        match &token.token {
+            Token::Whitespace(_) => {}
+            Token::Word(word) => after_name = word.quote_style.is_some() || !is_before_brackets(word.keyword),
+            _ => after_name = false,
+        }
+        if calls_cost > CALLS_COST_MAX {
+            let text = "calls of functions nest too deep: compute the inner ones in a subquery";
+            return Err(syntax(text.to_owned()).at(token.span.start.line, token.span.start.column));
         }
         if levels.last().is_some_and(|level| level.longest > OPERATORS_MAX) {
             let text = format!(
@@ -203,8 +242,38 @@ fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
     Ok(())
 }
 
+/// Words that stand before brackets which are no call.
+fn is_before_brackets(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::IN
+            | Keyword::AND
+            | Keyword::OR
+            | Keyword::NOT
+            | Keyword::WHERE
+            | Keyword::FROM
+            | Keyword::AS
+            | Keyword::SELECT
+            | Keyword::ON
+            | Keyword::BY
+            | Keyword::VALUES
+            | Keyword::OVER
+            | Keyword::WHEN
+            | Keyword::THEN
+            | Keyword::ELSE
+            | Keyword::UNION
+            | Keyword::ALL
+            | Keyword::EXISTS
+            | Keyword::JOIN
+            | Keyword::LATERAL
+    )
+}
+
 #[derive(Default)]
 struct Level {
+    /// Of an argument, where it is a call's brackets or something in them.
+    arguments_cost: f64,
+    is_call: bool,
     current: usize,
     longest: usize,
 }

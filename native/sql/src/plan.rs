@@ -24,6 +24,7 @@ use crate::apart::{is_collision, tell_apart};
 use crate::bags::number_rows;
 use crate::clock::{self, ClockBounds, Timeless};
 use crate::context::PlanContext;
+use crate::deadline::{self, PLANNING_MAX};
 use crate::drift;
 use crate::encode::{Export, ExportOptions};
 use crate::error::{INVALID_SQL, STREAM_NOT_FOUND, SqlError};
@@ -81,12 +82,13 @@ pub struct Timings {
 /// Any code of `error` but 20008.
 pub fn plan(sql: &str, context: &PlanContext) -> Result<Plan, SqlError> {
     let plan = || with_unlisted(context, |context| plan_for_a_while(sql, context));
-    let guarded = || catch_unwind(AssertUnwindSafe(plan));
-    stacker::grow(STACK_BYTES, guarded).unwrap_or_else(|panic| {
-        Err(SqlError::new(
-            INVALID_SQL,
-            format!("Search SQL not valid: {}", worded(&reason(panic.as_ref()))),
-        ))
+    let in_time = || deadline::within(PLANNING_MAX, plan);
+    let guarded = || catch_unwind(AssertUnwindSafe(in_time));
+    stacker::grow(STACK_BYTES, guarded).unwrap_or_else(|thrown| {
+        Err(deadline::error_of(thrown.as_ref()).unwrap_or_else(|| {
+            let text = worded(&reason(thrown.as_ref()));
+            SqlError::new(INVALID_SQL, format!("Search SQL not valid: {text}"))
+        }))
     })
 }
 

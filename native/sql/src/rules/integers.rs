@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{AnalyzerRule, OptimizerConfig, OptimizerRule};
 
+use crate::deadline;
 use crate::functions::{checked, checked_negative, is_checked};
 
 /// Among the analyzer's rules it sees to constants, before they are folded; as the optimizer's last rule to all else, so that the
@@ -42,6 +43,7 @@ impl OptimizerRule for CheckIntegers {
 
 /// The arithmetic of a node made checked; without `columns` only that of constants.
 fn replace(node: LogicalPlan, columns: bool) -> Result<Transformed<LogicalPlan>> {
+    deadline::check();
     let schema = match &node {
         LogicalPlan::TableScan(scan) => {
             DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?

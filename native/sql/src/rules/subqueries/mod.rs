@@ -22,6 +22,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use crate::deadline;
 use crate::functions::{single_row, unfolded};
 
 use self::dependent::{Domain, dependent, join_keys, project, rebuilt, unsupported};
@@ -63,6 +64,7 @@ impl Names {
 /// From the innermost subquery outwards.
 fn rewrite(plan: LogicalPlan, names: &Names) -> Result<Transformed<LogicalPlan>> {
     plan.transform_up(|node| {
+        deadline::check();
         let node = node.map_subqueries(|inner| rewrite(inner, names))?;
         let changed = node.transformed;
         let node = match node.data {
