@@ -119,9 +119,9 @@ const SAME_NUMBERS: [basalt: string, duckdb: string][] = [
 // Forty bytes with four e.
 const MESSAGE = 'eeee'.padEnd(40, 'x');
 
-async function started(): Promise<TestServer> {
+async function started(env: Record<string, string> = {}): Promise<TestServer> {
   const server = await TestServer.start({
-    env: { BASALT_MEMORY_LIMIT_BYTES: String(MEMORY_LIMIT_BYTES_MIN) },
+    env: { BASALT_MEMORY_LIMIT_BYTES: String(MEMORY_LIMIT_BYTES_MIN), ...env },
   });
   onTestFinished(() => server.stop());
   const records = Array.from({ length: ROWS }, (_, k) => ({ k, level: 'info', message: MESSAGE }));
@@ -182,5 +182,87 @@ test('functions that are answered some rows at a time answer what DuckDB answers
   for (const [basalt, duckdb] of SAME_NUMBERS) {
     const sums = 'count(x) AS n, sum(x) AS s, min(x) AS a, max(x) AS b';
     await compared(outer(sums, basalt), outer(sums, duckdb));
+  }
+});
+
+/**
+ * Statements that take a long time in one way each. Asked for by a client that goes away, they end, and the only query worker answers
+ * the next query.
+ */
+const ENDLESS = [
+  "SELECT levenshtein(repeat(message, 20000), repeat(message || 'a', 20001)) AS r FROM app",
+  "SELECT levenshtein(repeat(message, 500), repeat(message || 'b', 501)) AS r FROM app",
+  'SELECT array_has_all(range(0, 150000), range(k, 100000)) AS r FROM app',
+  'SELECT array_has_any(range(0, 150000), range(-150000, -k - 1)) AS r FROM app',
+  "SELECT re_matches(repeat('A', 90000 + k), '.*[^A-Z]|[A-Z]') AS r FROM app",
+  "SELECT sum(length(replace(message, 'e', lpad(level, 400000, 'y')))) AS r FROM app",
+  'SELECT sum(length(md5(repeat(message, 50000)))) AS r FROM app',
+  "SELECT count(*) FROM app WHERE repeat(message, 50000) LIKE '%e%x%e%x%y%'",
+  "SELECT count(*) FROM app WHERE message LIKE (repeat('%e_%x%', 1000) || CAST(k AS VARCHAR) || '%')",
+  'SELECT count(*) AS n FROM app a, app b, app c',
+  'SELECT count(*) FROM app a JOIN app b ON a.k < b.k JOIN app c ON b.k < c.k',
+  'SELECT count(DISTINCT u % 1000) FROM (SELECT unnest(range(0, 500000)) AS u FROM app)',
+  'SELECT u FROM (SELECT unnest(range(0, 100000)) AS u FROM app) ORDER BY u DESC, u % 7 LIMIT 10',
+  'SELECT sum(u) OVER (ORDER BY u) AS s FROM (SELECT unnest(range(0, 100000)) AS u FROM app) ORDER BY 1 LIMIT 1',
+  'SELECT sum(x) FROM range(1, 100000000000) t(x)',
+  'WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r',
+];
+/** How long the next query may take; what it waits for would take minutes. */
+const FREE_WITHIN_MS = 20_000;
+
+test('a statement whose client is gone does not keep its worker', { timeout: 240_000 }, async () => {
+  const server = await started({ BASALT_QUERY_WORKERS: '1', BASALT_MEMORY_LIMIT_BYTES: String(1 << 30) });
+  for (const sql of ENDLESS) {
+    const gone = server.client.search(sql, { size: 10, useCache: false, timeoutMs: 700 });
+    // A statement that ended is none to test with: it was answered or refused before its client went away.
+    await expect(
+      gone.then((answer) => answer.text.slice(0, 300)),
+      sql,
+    ).rejects.toThrow(/timeout/);
+    const next = await server.client.search(`SELECT count(*) AS n FROM app WHERE k < ${ROWS}`, {
+      useCache: false,
+      timeoutMs: FREE_WITHIN_MS,
+    });
+    expect(next.text, sql).toContain(`"n":${ROWS}`);
+  }
+});
+
+test('patterns from a column are compiled one at a time, under the bound of all patterns', {
+  timeout: 120_000,
+}, async () => {
+  const server = await started();
+  for (const [sql, row] of [
+    [
+      "SELECT count(*) AS n FROM app WHERE 'x' || CAST(k AS VARCHAR) ~ ('x' || CAST(k AS VARCHAR) || '$')",
+      { n: ROWS },
+    ],
+    [
+      "SELECT count(*) AS n FROM app WHERE message !~* ('E{4}X{' || CAST(k % 40 AS VARCHAR) || '}')",
+      { n: 3 * (ROWS / 40) },
+    ],
+    [
+      "SELECT count(*) AS n FROM app WHERE CAST(k AS VARCHAR) LIKE ('%' || CAST(k % 10 AS VARCHAR))",
+      { n: ROWS },
+    ],
+    [
+      "SELECT count(*) AS n FROM app WHERE level NOT ILIKE ('IN_' || CASE WHEN k % 2 = 0 THEN '%' ELSE 'X' END)",
+      { n: ROWS / 2 },
+    ],
+    [
+      "SELECT sum(length(regexp_replace(message, 'e{' || CAST(1 + k % 4 AS VARCHAR) || '}', '', 'g'))) AS n FROM app",
+      { n: (ROWS / 4) * (36 + 36 + 37 + 36) },
+    ],
+  ] as const) {
+    const answer = await server.client.search(sql, { size: 1, useCache: false, timeoutMs: 60_000 });
+    expect(answer.status, `${sql}: ${answer.text.slice(0, 300)}`).toBe(200);
+    expect((JSON.parse(answer.text) as { hits: unknown[] }).hits[0], sql).toMatchObject(row);
+  }
+  for (const sql of [
+    "SELECT count(*) FROM app WHERE message ~ ('[\\w]{1,90}' || CAST(k AS VARCHAR))",
+    "SELECT regexp_replace(message, '([\\w]{1,90})+' || CAST(k AS VARCHAR), 'x', 'g') AS r FROM app",
+  ]) {
+    const answer = await server.client.search(sql, { size: 10, useCache: false, timeoutMs: 60_000 });
+    expect(answer.status, sql).toBe(400);
+    expect(answer.text, sql).toMatch(/the regular expression .* needs more than 4 MiB compiled/);
   }
 });

@@ -40,4 +40,4 @@ pub use request::ScanRequest;
 pub use row_matcher::RowMatcher;
 pub use scan::{Cached, Resume, ScanOptions, scan, scan_with};
 pub use sketch::Sketch;
-pub use text::REGEX_BYTES_MAX;
+pub use text::{REGEX_BYTES_MAX, compile_like};

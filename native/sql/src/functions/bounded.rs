@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_expr::expressions::{Column, binary};
 
+use super::by_pattern;
 use super::growth::{self, Bytes, Growth};
 use crate::cut;
 use crate::run::cancel;
@@ -31,6 +32,9 @@ const STEP_BYTES: u64 = 2 << 20;
 
 /// The call or operator with its answer bounded, if it can grow.
 pub(crate) fn bounded(expr: Expr) -> Result<Transformed<Expr>> {
+    if let Some(function) = by_pattern::function_of(&expr) {
+        return bounded_within(function);
+    }
     let (inner, args) = match expr {
         Expr::ScalarFunction(call) if !call.func.inner().is::<Bounded>() => (call.func, call.args),
         Expr::BinaryExpr(BinaryExpr {
@@ -50,6 +54,14 @@ pub(crate) fn bounded(expr: Expr) -> Result<Transformed<Expr>> {
         Arc::new(function),
         args,
     ))))
+}
+
+/// Of an operator that became a function, maybe with NOT before it.
+fn bounded_within(function: Expr) -> Result<Transformed<Expr>> {
+    Ok(Transformed::yes(match function {
+        Expr::Not(call) => Expr::Not(Box::new(bounded(*call)?.data)),
+        call => bounded(call)?.data,
+    }))
 }
 
 /// Whether the function is one whose answers are bounded.
@@ -115,6 +127,11 @@ impl ScalarUDFImpl for Bounded {
     }
 
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        // It would become an operator, whose kernel keeps the patterns of all rows.
+        let varies = args.get(1).is_some_and(|pattern| !matches!(pattern, Expr::Literal(..)));
+        if varies && by_pattern::has_pattern(self.name()) {
+            return Ok(ExprSimplifyResult::Original(args));
+        }
         Ok(match self.inner.simplify(args, info)? {
             ExprSimplifyResult::Simplified(expr) => ExprSimplifyResult::Simplified(expr.transform_up(bounded).data()?),
             same => same,
@@ -123,6 +140,11 @@ impl ScalarUDFImpl for Bounded {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         cancel::check()?;
+        if by_pattern::has_pattern(self.name())
+            && let Some(answers) = by_pattern::by_pattern(&args, |part| self.invoke_with_args(part))?
+        {
+            return Ok(answers);
+        }
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant {
             args.number_rows.min(1)
@@ -134,11 +156,14 @@ impl ScalarUDFImpl for Bounded {
         }
         let each = self.growth.of_rows(&args.args, rows)?;
         let bytes = each.iter().fold(0u64, |sum, row| sum.saturating_add(row.answer));
-        cut::check(bytes)?;
         if constant {
+            // Whoever asked may put the one answer into every row.
+            let bytes = bytes.saturating_mul(args.number_rows.max(1) as u64);
+            cut::check(bytes)?;
             let _charged = charge(self.name(), usize::try_from(bytes).unwrap_or(usize::MAX))?;
             return self.inner.invoke_with_args(args);
         }
+        cut::check(bytes)?;
         self.by_steps(&args, &each)
     }
 }

@@ -13,7 +13,10 @@ use datafusion::logical_expr::{
 use super::docs::wrong_form;
 use super::text::{answer, as_text};
 use crate::error::{INVALID_SQL, SqlError};
+use crate::run::cancel;
 
+/// Bytes of a text between two looks at whether the query was cancelled.
+const LOOK_BYTES: usize = 64 << 10;
 /// A larger distance would match nearly any word.
 const DISTANCE_MAX: i64 = 10;
 
@@ -64,8 +67,8 @@ impl ScalarUDFImpl for FuzzyMatch {
             (Some(word), Some(limit)) => {
                 let word: Vec<char> = word.to_lowercase().chars().collect();
                 let mut token = Vec::new();
-                let test = |row: Option<&str>| Some(any_token(row?, &word, limit, &mut token));
-                rows.iter().map(test).collect()
+                let mut test = |row: Option<&str>| row.map(|row| any_token(row, &word, limit, &mut token)).transpose();
+                rows.iter().map(&mut test).collect::<Result<_>>()?
             }
             _ => BooleanArray::new_null(rows.len()),
         };
@@ -105,14 +108,28 @@ fn invalid(text: String) -> datafusion::error::DataFusionError {
 }
 
 /// Words are runs of letters and digits, in lower case. `token` is a buffer.
-fn any_token(text: &str, word: &[char], limit: usize, token: &mut Vec<char>) -> bool {
-    text.split(|c: char| !c.is_alphanumeric())
+fn any_token(text: &str, word: &[char], limit: usize, token: &mut Vec<char>) -> Result<bool> {
+    let mut looked_at = 0;
+    for part in text
+        .split(|c: char| !c.is_alphanumeric())
         .filter(|part| !part.is_empty())
-        .any(|part| {
-            token.clear();
-            token.extend(part.chars().flat_map(char::to_lowercase));
-            is_within(token, word, limit)
-        })
+    {
+        if part.len() > looked_at {
+            cancel::check()?;
+            looked_at = LOOK_BYTES;
+        }
+        looked_at -= part.len().min(looked_at);
+        // A letter has four bytes at most: what is longer than this is too far from the word.
+        if part.len() > (word.len() + limit).saturating_mul(4) {
+            continue;
+        }
+        token.clear();
+        token.extend(part.chars().flat_map(char::to_lowercase));
+        if is_within(token, word, limit) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether the Levenshtein distance is at most `limit`. Only the cells within `limit` of the diagonal can be so small, so
@@ -191,7 +208,8 @@ mod tests {
             ("tmieout", 2, true),
             ("", 6, false),
         ] {
-            assert_eq!(any_token(text, &word, limit, &mut token), expected, "{text}");
+            let found = any_token(text, &word, limit, &mut token).expect("not cancelled");
+            assert_eq!(found, expected, "{text}");
         }
     }
 }

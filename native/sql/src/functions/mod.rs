@@ -3,6 +3,7 @@
 mod array_text;
 mod bounded;
 mod bucket;
+mod by_pattern;
 mod checked;
 mod constants;
 mod date_format;
@@ -15,6 +16,8 @@ mod fuzzy;
 mod growth;
 mod histogram;
 mod json_array;
+mod levenshtein;
+mod long_lists;
 mod match_all;
 mod micros;
 mod opaque;
@@ -83,6 +86,11 @@ pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
     functions.retain(|function| function.name() != "version");
     for function in &mut functions {
         *function = match function.name() {
+            "levenshtein" => scalar_of(levenshtein::Levenshtein(Arc::clone(function))),
+            "array_has_all" | "array_has_any" => scalar_of(long_lists::InShortLists {
+                all: function.name() == "array_has_all",
+                inner: Arc::clone(function),
+            }),
             "signum" => Arc::new(ScalarUDF::clone(function).with_aliases(["sign"])),
             _ => flagged::flagged(Arc::clone(function)),
         };

@@ -14,6 +14,7 @@ use regex::Regex;
 use super::pattern::compile;
 use super::text::{answer, two_texts};
 use crate::error::{INVALID_SQL, SqlError};
+use crate::run::cancel;
 
 /// All matches as a list, or the first match as a struct of its named groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,7 +103,7 @@ impl ScalarUDFImpl for ReMatches {
         let rows = rows.to_array(1)?;
         let rows = rows.as_string::<i32>();
         let array = match self.shape {
-            Shape::List => lists(rows, &regex),
+            Shape::List => lists(rows, &regex)?,
             Shape::Fields => structs(rows, &regex)?,
         };
         answer(&args.args, array)
@@ -114,7 +115,7 @@ fn names(regex: &Regex) -> impl Iterator<Item = &str> {
 }
 
 /// The groups of all matches in their order, or the matches where the pattern has no groups.
-fn lists(rows: &StringArray, regex: &Regex) -> ArrayRef {
+fn lists(rows: &StringArray, regex: &Regex) -> Result<ArrayRef> {
     let mut lists = ListBuilder::new(StringBuilder::new());
     let first_group = usize::from(regex.captures_len() > 1);
     for row in rows {
@@ -123,13 +124,15 @@ fn lists(rows: &StringArray, regex: &Regex) -> ArrayRef {
             continue;
         };
         for captures in regex.captures_iter(text) {
+            // Each may have looked at the whole rest of the text.
+            cancel::check()?;
             for group in captures.iter().skip(first_group) {
                 lists.values().append_option(group.map(|group| group.as_str()));
             }
         }
         lists.append(true);
     }
-    Arc::new(lists.finish())
+    Ok(Arc::new(lists.finish()))
 }
 
 /// The named groups of the first match; null without a match.

@@ -18,11 +18,7 @@ const CONSTANTS_BYTES_MAX: usize = 4 << 20;
 
 enum Budget {
     Run(Arc<dyn MemoryPool>),
-    Plan {
-        left_bytes: usize,
-        /// Why a constant was not folded. The planner passes over it and would try again in the run.
-        refused: Option<SqlError>,
-    },
+    Plan { left_bytes: usize },
 }
 
 thread_local! {
@@ -31,30 +27,20 @@ thread_local! {
 
 /// Does a step of the run whose memory `pool` is.
 pub(super) fn to_run<T>(pool: &Arc<dyn MemoryPool>, step: impl FnOnce() -> T) -> T {
-    within(Budget::Run(Arc::clone(pool)), step).0
+    within(Budget::Run(Arc::clone(pool)), step)
 }
 
-/// Makes a plan; an error where its constants are too large.
-pub(crate) fn to_plan<T>(step: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
-    let budget = Budget::Plan {
-        left_bytes: CONSTANTS_BYTES_MAX,
-        refused: None,
-    };
-    match within(budget, step) {
-        (
-            Ok(_),
-            Some(Budget::Plan {
-                refused: Some(error), ..
-            }),
-        ) => Err(error),
-        (result, _) => result,
-    }
+/// Makes a plan. Constants that are too large for it are left to its runs.
+pub(crate) fn to_plan<T>(step: impl FnOnce() -> T) -> T {
+    let left_bytes = CONSTANTS_BYTES_MAX;
+    within(Budget::Plan { left_bytes }, step)
 }
 
-fn within<T>(budget: Budget, step: impl FnOnce() -> T) -> (T, Option<Budget>) {
+fn within<T>(budget: Budget, step: impl FnOnce() -> T) -> T {
     let outer = CURRENT.replace(Some(budget));
     let result = step();
-    (result, CURRENT.replace(outer))
+    CURRENT.replace(outer);
+    result
 }
 
 /// Takes `bytes` for the function `name`, before it allocates them. They are given back when the reservation is dropped; those of a plan
@@ -66,17 +52,10 @@ pub(crate) fn charge(name: &str, bytes: usize) -> Result<Option<MemoryReservatio
             reservation.try_grow(bytes)?;
             Ok(Some(reservation))
         }
-        Some(Budget::Plan { left_bytes, refused }) => match left_bytes.checked_sub(bytes) {
-            Some(rest) => {
-                *left_bytes = rest;
-                Ok(None)
-            }
-            None => {
-                let error = too_large(name, bytes);
-                *refused = Some(error.clone());
-                Err(error.into())
-            }
-        },
+        Some(Budget::Plan { left_bytes }) => {
+            *left_bytes = left_bytes.checked_sub(bytes).ok_or_else(|| too_large(name, bytes))?;
+            Ok(None)
+        }
         None if bytes > CONSTANTS_BYTES_MAX => Err(too_large(name, bytes).into()),
         None => Ok(None),
     })
