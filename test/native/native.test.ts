@@ -156,6 +156,7 @@ describe('verifyBlock', () => {
       timeMin: T,
       timeMax: T + 5,
       schema: group.schema,
+      overflow: '',
     });
   });
 
