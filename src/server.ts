@@ -34,8 +34,9 @@ import { endProcess } from './native/index.js';
 import { QueryCaches } from './query/caches.js';
 import { DeletionService } from './query/deletion.js';
 import { PageCache } from './query/page-cache.js';
+import { QueryPool } from './query/query-pool.js';
 import { QueryRunner } from './query/query-runner.js';
-import { GONE_FILES_CHANNEL, type QueryWorkerData } from './query/query-task.js';
+import { GONE_FILES_CHANNEL } from './query/query-task.js';
 import { keepFreedMemory, limitQueries, queryUse } from './query/resources.js';
 import { SearchService } from './query/search.js';
 import { TailService } from './query/tail.js';
@@ -84,7 +85,7 @@ class Server {
   private readonly router = new Router();
   private readonly routeOf = new WeakMap<Exchange, string>();
   private readonly ingestPool: Piscina;
-  private readonly queryPool: Piscina;
+  private readonly queryPool: QueryPool;
   private readonly pageCache: PageCache | undefined;
   private readonly mergePool: Piscina;
   private readonly urgentMergePool: Piscina;
@@ -138,11 +139,17 @@ class Server {
     const descriptors = divideDescriptors(descriptorLimit(), config);
     this.connections = new Connections(descriptors.connections);
     if (pageCacheBytes > 0) this.pageCache = new PageCache(pageCacheBytes, config.pageCacheTtlSeconds);
-    const queryData: QueryWorkerData = {
-      pageCache: this.pageCache?.share,
-      filesMax: descriptors.dataFilesByWorker,
-    };
-    this.queryPool = pool('query', config.queryWorkers, queryData);
+    this.queryPool = new QueryPool({
+      filename: join(workersDirectory, 'query.js'),
+      threads: config.queryWorkers,
+      idleTimeoutMs: POOL_IDLE_MS,
+      workerData: { pageCache: this.pageCache?.share, filesMax: descriptors.dataFilesByWorker },
+      onGivenUp: (kind, runningMs) =>
+        log.error(
+          { kind, runningMs: Math.round(runningMs) },
+          'a query worker does not answer: a fresh one takes its place',
+        ),
+    });
     const mergeThreads = config.ingestWorkers;
     this.mergePool = pool('merge', mergeThreads, { nice: 10 } satisfies MergeWorkerData, 1);
     // As many as ingest has, so that it cannot outrun them for ever: both get their share of the cores.
@@ -195,6 +202,7 @@ class Server {
     this.addTailMetrics();
     addNodeRoutes(this.router, {
       state: () => this.state,
+      trouble: () => this.queryPool.trouble,
       metrics: this.metrics,
       losses: this.store.losses,
       flush: () => this.flush(),
@@ -371,6 +379,17 @@ class Server {
   private addGauges(): void {
     const { metrics, store, ingest } = this;
     const { connections } = this;
+    const { queryPool } = this;
+    metrics.total(
+      'basalt_query_workers_given_up_total',
+      'Query workers that did not answer and were replaced',
+      () => queryPool.givenUp,
+    );
+    metrics.gauge(
+      'basalt_query_workers_held_up',
+      'Given-up query workers whose call has not returned yet',
+      () => queryPool.held,
+    );
     metrics.gauge('basalt_http_connections', 'Connections that are open', () => connections.count);
     metrics.gauge(
       'basalt_http_strangers',

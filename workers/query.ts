@@ -31,31 +31,37 @@ import type {
   QueryTask,
   QueryWorkerData,
   ScanTask,
+  TicketedTask,
 } from '../src/query/query-task.js';
+import { TaskBoard } from '../src/query/task-board.js';
 
 const WARM_UP_ROUNDS = 30;
 
 /** Behind sockets and ingest, before merges: a query that takes all cores must not make those who send wait. */
 const NICE = 5;
 
-const { pageCache, filesMax } = workerData as QueryWorkerData;
+const { board, pageCache, filesMax } = workerData as QueryWorkerData;
 
 addThreadNice(NICE);
 
+const place = new TaskBoard(board).takePlace();
 const files = new FileHandles(filesMax);
 const cache = pageCache && new CacheUser(pageCache);
 
 warmUp();
 
 /** Errors lose their class and fields on the way between threads, so expected ones travel as data. */
-export default function query(task: QueryTask): unknown {
+export default function query({ ticket, ...task }: TicketedTask): unknown {
+  place.begin(ticket);
   try {
-    return perform(task);
+    return perform(task as QueryTask);
   } catch (error) {
     if (error instanceof BasaltError) {
       return { failure: { status: error.status, message: error.message, fields: error.fields } };
     }
     throw error;
+  } finally {
+    place.end();
   }
 }
 

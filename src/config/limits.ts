@@ -252,6 +252,15 @@ export const TAIL_PAUSE_MS = 20;
 /** How long a scan for a tail waits when the query workers have too much to do. */
 export const TAIL_RETRY_MS = 200;
 
+/** A plan is left after 5 s (native/sql/src/deadline.rs); a worker that is at one so long is given up. */
+export const PLAN_TASK_MS_MAX = 10_000;
+
+/** A worker that is still at a query's task so long after the query was stopped is given up. */
+export const STOPPED_TASK_MS_MAX = 2000;
+
+/** With so many threads of given-up workers held up, by worker of the pool, the server is not ready for more. */
+export const WORKERS_GIVEN_UP_MAX_PER_WORKER = 2;
+
 /** Seconds after which a query is stopped. */
 export const QUERY_TIMEOUT_SECONDS_DEFAULT = 600;
 

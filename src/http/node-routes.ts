@@ -17,6 +17,8 @@ const ELASTIC_VERSION = '8.9.0';
 
 export interface NodeControl {
   state: () => ServerState;
+  /** Why a server that runs should get no more queries, if so. */
+  trouble: () => string | undefined;
   flush: () => Promise<void>;
   metrics: Metrics;
   losses: Losses;
@@ -29,7 +31,12 @@ export function addNodeRoutes(router: Router, control: NodeControl): void {
     .add(
       'GET',
       '/readyz',
-      (exchange) => exchange.reply(control.state() === 'READY' ? 200 : 503, JSON.stringify(health())),
+      (exchange) => {
+        const trouble = control.trouble();
+        const ready = control.state() === 'READY' && trouble === undefined;
+        const answer = trouble === undefined ? health() : { status: 'unready', reason: trouble };
+        exchange.reply(ready ? 200 : 503, JSON.stringify(answer));
+      },
       { open: true },
     )
     .add(

@@ -1,12 +1,12 @@
 /** The caches of the query side, made from the configuration: plans, whole answers, answers of scans in memory (L1) and on disk (L2). */
 import { mkdirSync } from 'node:fs';
-import type { Piscina } from 'piscina';
 import type { Config } from '../config/index.js';
 import { CACHE_SWEEP_MS } from '../config/limits.js';
 import { AnswerCache } from './answer-cache.js';
 import { DiskCache, type RunDiskTask } from './disk-cache.js';
 import { PartialCache } from './partial-cache.js';
 import { PlanCache } from './plan-cache.js';
+import type { QueryPool } from './query-pool.js';
 import type { QueryTask } from './query-task.js';
 
 type CacheConfig = Pick<Config, 'resultCacheTtlSeconds' | 'diskCacheBytes' | 'diskCacheTtlSeconds'> & {
@@ -21,7 +21,7 @@ export class QueryCaches {
   readonly disk: DiskCache | undefined;
   private readonly timer: NodeJS.Timeout;
 
-  constructor(pool: Piscina, directory: string, config: CacheConfig) {
+  constructor(pool: QueryPool, directory: string, config: CacheConfig) {
     const run = (task: QueryTask) => pool.run(task);
     // Fails only when the pool is being destroyed, and the handle goes with the process then.
     this.plans = new PlanCache((handle) => void run({ kind: 'freePlan', handle }).catch(() => {}));

@@ -5,7 +5,6 @@
  * that holds a match is written anew, without the rows; each swap is one catalog transaction. At last the WAL files go that still had them.
  */
 import type { Logger } from 'pino';
-import type { Piscina } from 'piscina';
 import { BasaltError, requestError } from '../errors/index.js';
 import type { PlanAnswer } from '../native/index.js';
 import type { RemovalRow } from '../storage/catalog.js';
@@ -14,6 +13,7 @@ import type { Store } from '../storage/store.js';
 import type { Stream } from '../storage/stream.js';
 import { planContext } from './plan-context.js';
 import { insideTime, overlapsTime } from './prune.js';
+import type { QueryPool } from './query-pool.js';
 import type { QueryTask, TaskFailure } from './query-task.js';
 import { requestToPrune, type ScanRequest } from './scan-request.js';
 
@@ -28,7 +28,7 @@ export interface DeletionRequest {
 export interface DeletionOptions {
   store: Store;
   merges: MergeScheduler;
-  queryPool: Piscina;
+  queryPool: QueryPool;
   /** Lets go of WAL files that hold nothing live. */
   cutWal: () => Promise<void>;
   log: Logger;

@@ -3,7 +3,6 @@
  * per leaf, feed their answers to the residual plan, collect encoded rows. Answers of morsels over segments are kept (partial-cache.ts).
  * State of a query: planned → scanning → done | failed | cancelled; the handles are given back in all of them.
  */
-import type { Piscina } from 'piscina';
 import type { QueryBudget } from '../config/memory.js';
 import { BasaltError } from '../errors/index.js';
 import {
@@ -27,6 +26,7 @@ import type { Partial, PartialCache } from './partial-cache.js';
 import type { PlanCache, PlanLease } from './plan-cache.js';
 import type { PlanContext } from './plan-context.js';
 import { overlapsTime } from './prune.js';
+import type { QueryPool } from './query-pool.js';
 import type { FeedResult, FeedTask, QueryTask, TaskFailure } from './query-task.js';
 import { moveTime, requestToPrune, type ScanRequest, type TimeMove } from './scan-request.js';
 import { Together } from './together.js';
@@ -102,7 +102,7 @@ export interface QueryInput {
 /** Feed the run once this much has gathered, or when there is nothing else to wait for. */
 const FEED_BYTES = 4 * 1024 * 1024;
 
-export async function runQuery(pool: Piscina, input: QueryInput): Promise<QueryResult> {
+export async function runQuery(pool: QueryPool, input: QueryInput): Promise<QueryResult> {
   return new QueryExecution(pool, input).run();
 }
 
@@ -118,7 +118,7 @@ class QueryExecution {
     this.rejectCancelled = reject;
   });
   private readonly cancel = () => {
-    cancelQuery(this.query);
+    this.stop();
     this.rejectCancelled(this.input.signal.reason);
   };
   private readonly pieces: Uint8Array[] = [];
@@ -156,7 +156,7 @@ class QueryExecution {
   private readonly togethers = new Map<Leaf, Together>();
 
   constructor(
-    private readonly pool: Piscina,
+    private readonly pool: QueryPool,
     private readonly input: QueryInput,
   ) {
     const { signal } = input;
@@ -197,7 +197,7 @@ class QueryExecution {
       // The signal may outlive many queries.
       this.input.signal.removeEventListener('abort', this.cancel);
       // Whatever else is under way when one part fails has nobody to answer to.
-      cancelQuery(this.query);
+      this.stop();
       await Promise.allSettled(this.scans);
       closeQuery(this.query);
       freeHeld([...this.held]);
@@ -533,6 +533,11 @@ class QueryExecution {
     if (leaf.done) this.release(leaf, gathering?.finish());
   }
 
+  private stop(): void {
+    cancelQuery(this.query);
+    this.pool.stopped(this.query);
+  }
+
   private task<Result>(task: QueryTask): Promise<Result> {
     return runTask<Result>(this.pool, task);
   }
@@ -540,7 +545,7 @@ class QueryExecution {
 
 /** A plan that is good at the moment of the query, kept or made. */
 export async function acquirePlan(
-  pool: Piscina,
+  pool: QueryPool,
   {
     plans,
     planKey,
@@ -558,7 +563,7 @@ export async function acquirePlan(
 }
 
 /** @throws BasaltError as the worker said it */
-export async function runTask<Result>(pool: Piscina, task: QueryTask): Promise<Result> {
+export async function runTask<Result>(pool: QueryPool, task: QueryTask): Promise<Result> {
   const result = (await pool.run(task)) as Result | TaskFailure;
   if (result !== null && typeof result === 'object' && 'failure' in result) {
     const { status, message, fields } = result.failure;

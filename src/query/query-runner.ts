@@ -1,6 +1,5 @@
 /** One statement over an organization's streams: its plan, its kept answers, its turn, its snapshots. Every search is made of these. */
 
-import type { Piscina } from 'piscina';
 import { QUERIES_RUNNING_MIN, QUERIES_RUNNING_PER_WORKER, QUERIES_WAITING_MAX } from '../config/limits.js';
 import { type QueryBudget, shareOf } from '../config/memory.js';
 import { requestError } from '../errors/index.js';
@@ -13,6 +12,7 @@ import { answerBytesMax } from './answer-limit.js';
 import type { QueryCaches } from './caches.js';
 import { acquirePlan, type QueryResult, runQuery, runTask } from './executor.js';
 import { type HistogramOptions, namedStreams, type PlanOptions, planContext } from './plan-context.js';
+import type { QueryPool } from './query-pool.js';
 import type { QueryTask } from './query-task.js';
 import { requestToPrune, type ScanRequest, type TimeMove } from './scan-request.js';
 import type { TimeRange } from './time-partitions.js';
@@ -103,7 +103,7 @@ export class QueryRunner {
 
   constructor(
     private readonly store: Store,
-    private readonly pool: Piscina,
+    private readonly pool: QueryPool,
     readonly caches: QueryCaches,
     private readonly budget: QueryBudget,
   ) {

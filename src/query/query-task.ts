@@ -13,6 +13,8 @@ import type { PageCacheShare } from './page-cache.js';
 import type { Partial } from './partial-cache.js';
 
 export interface QueryWorkerData {
+  /** Where each worker says on which task it is (task-board.ts). */
+  board: SharedArrayBuffer;
   /** None: it is turned off. */
   pageCache?: PageCacheShare;
   /** Data files that are kept open. */
@@ -120,6 +122,8 @@ export type QueryTask =
   | FreeTask
   | StoreTask
   | LoadTask;
+/** A task as the pool hands it to a worker. */
+export type TicketedTask = QueryTask & { ticket: number };
 export type QueryTaskResult =
   | PlanAnswer
   | ScanAnswer

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Piscina } from 'piscina';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   COMBINE_ROWS_MIN,
@@ -16,6 +15,7 @@ import { copyHeld, type Held, type PlanAnswer, scan } from '../../src/native/ind
 import { type QueryInput, runQuery } from '../../src/query/executor.js';
 import { PartialCache } from '../../src/query/partial-cache.js';
 import { PlanCache } from '../../src/query/plan-cache.js';
+import type { QueryPool } from '../../src/query/query-pool.js';
 import type { CombineTask, FeedResult, FeedTask, QueryTask, ScanTask } from '../../src/query/query-task.js';
 import type { Output } from '../../src/query/scan-request.js';
 import type { FileLease } from '../../src/storage/file-lease.js';
@@ -55,6 +55,7 @@ const BUDGET = {
 class FakeQueryPool {
   readonly options = { maxThreads: 2 };
   readonly tasks: QueryTask[] = [];
+  readonly stoppedQueries = new Set<number>();
   scansRunning = 0;
   scansRunningMost = 0;
   leaves = [leafText(ROWS)];
@@ -78,8 +79,12 @@ class FakeQueryPool {
   onFree: () => Promise<void> = async () => {};
   private readonly finished = new Set<number>();
 
-  get asPool(): Piscina {
-    return this as unknown as Piscina;
+  get asPool(): QueryPool {
+    return this as unknown as QueryPool;
+  }
+
+  stopped(query: number) {
+    this.stoppedQueries.add(query);
   }
 
   of<Kind extends QueryTask['kind']>(kind: Kind) {

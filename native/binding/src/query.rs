@@ -11,11 +11,14 @@ use basalt_sql::{
 };
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 static PLANS: LazyLock<Table<Arc<Plan>>> = LazyLock::new(Table::new);
 static RUNS: LazyLock<Table<Run>> = LazyLock::new(Table::new);
+/// Runs that were freed while a thread was at a step of them, which was given up: they go when it ends.
+static ABANDONED: LazyLock<Mutex<HashSet<u32>>> = LazyLock::new(|| Mutex::new(HashSet::new()));
 static EXPORTS: LazyLock<Table<Export>> = LazyLock::new(Table::new);
 static QUERIES: LazyLock<Table<Cancel>> = LazyLock::new(Table::new);
 
@@ -312,7 +315,11 @@ fn no_export(handle: u32) -> napi::Error {
 
 #[napi]
 pub fn free_run(run: u32) {
-    RUNS.take(run);
+    // The lock is held for both, so that a step that ends between them sees it.
+    let mut abandoned = ABANDONED.lock().unwrap_or_else(PoisonError::into_inner);
+    if RUNS.take(run).is_none() {
+        abandoned.insert(run);
+    }
 }
 
 fn shared_plan(handle: u32) -> napi::Result<Arc<Plan>> {
@@ -327,6 +334,9 @@ fn with_run<T>(handle: u32, step: impl FnOnce(&mut Run) -> napi::Result<T>) -> n
         .take(handle)
         .ok_or_else(|| failure::bytes(format!("BUG: no run {handle}, or it is in use")))?;
     let result = step(&mut run);
-    RUNS.put(handle, run);
+    let mut abandoned = ABANDONED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !abandoned.remove(&handle) {
+        RUNS.put(handle, run);
+    }
     result
 }
