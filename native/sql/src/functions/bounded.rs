@@ -26,9 +26,9 @@ use crate::run::cancel;
 use crate::run::charge::{charge, keep, own_bytes};
 
 /// Answers below this are of the size of other batches, which nobody counts either.
-const COUNTED_BYTES_MIN: u64 = 1 << 20;
+const COUNTED_BYTES_MIN: u64 = 4 << 20;
 /// Rows are answered together as long as what they are given and what they answer takes less than this each.
-const STEP_BYTES: u64 = 2 << 20;
+const STEP_BYTES: u64 = 4 << 20;
 
 /// The call or operator with its answer bounded, if it can grow.
 pub(crate) fn bounded(expr: Expr) -> Result<Transformed<Expr>> {

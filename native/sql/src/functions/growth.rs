@@ -47,6 +47,8 @@ pub(super) enum Growth {
     Range,
     /// A list's values as text, with the second argument between them.
     Text,
+    /// A list of what is between the places of the second argument in the first.
+    Pieces,
 }
 
 /// Of the functions whose answers or time grow with what they are given. All others take and give some bytes a row.
@@ -151,9 +153,23 @@ impl Growth {
                 .saturating_add((rows as u64).saturating_mul(slot))
                 .saturating_mul(most(1)?),
             Growth::Padded => (rows as u64).saturating_mul(most(1)?).saturating_mul(4),
-            Growth::Replaced => first.saturating_mul(1 + longest(args.get(2))),
-            Growth::Matched => first.saturating_mul(1 + longest(args.get(2)).saturating_mul(longest(Some(&args[0])))),
-            Growth::Resized | Growth::Range | Growth::Text => u64::MAX,
+            // A text that is sought takes as many bytes as it has, and a match its own.
+            Growth::Replaced => {
+                let sought = match args.get(1) {
+                    Some(ColumnarValue::Scalar(sought)) => scalar_bytes(sought).max(1),
+                    _ => 1,
+                };
+                let times = longest(args.get(2)).div_ceil(sought).max(1);
+                first.saturating_add(rows as u64).saturating_mul(times)
+            }
+            Growth::Matched => {
+                let by = longest(args.get(2));
+                let copies = 1 + by + by.div_ceil(2);
+                first
+                    .saturating_mul(copies)
+                    .saturating_add(by.saturating_mul(rows as u64))
+            }
+            Growth::Resized | Growth::Range | Growth::Text | Growth::Pieces => u64::MAX,
         };
         Ok(given.max(answer))
     }
@@ -214,6 +230,7 @@ impl Growth {
                 pairs(lists, fillings, u64::saturating_add)
             }
             Growth::Range => range(args, rows)?,
+            Growth::Pieces => pieces(args, rows)?,
             Growth::Text => {
                 let counts = args
                     .first()
@@ -284,6 +301,32 @@ fn replaced(args: &[ColumnarValue], rows: usize) -> Result<Vec<u64>> {
         if to.len() > from.len() {
             *total += text.matches(from).count() as u64 * to.len() as u64;
         }
+    }
+    Ok(total)
+}
+
+/// Counted as well: a list of as many pieces as there are characters is rare.
+fn pieces(args: &[ColumnarValue], rows: usize) -> Result<Vec<u64>> {
+    let mut total = vec![0u64; rows];
+    let columns = args
+        .iter()
+        .map(|value| cast(&value.to_array(rows)?, &DataType::Utf8View));
+    let columns = columns.collect::<std::result::Result<Vec<_>, _>>()?;
+    let [text, between, ..] = columns.as_slice() else {
+        return Ok(total);
+    };
+    let (text, between) = (text.as_string_view(), between.as_string_view());
+    for (row, total) in total.iter_mut().enumerate() {
+        if text.is_null(row) {
+            continue;
+        }
+        let text = text.value(row);
+        // Without anything between them, each character is a piece.
+        let pieces = match between.is_valid(row).then(|| between.value(row)) {
+            Some(between) if !between.is_empty() => text.matches(between).count() + 1,
+            _ => text.len() + 1,
+        };
+        *total = text.len() as u64 + pieces as u64 * SLOT_BYTES;
     }
     Ok(total)
 }
