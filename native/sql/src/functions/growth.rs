@@ -112,8 +112,7 @@ pub(super) fn of(name: &str) -> Option<Growth> {
         "to_array_string" | "arrjoin" | "json_from_scalar" | "arrow_cast" | "arrow_try_cast" | "cast_to_type"
         | "try_cast_to_type" => Growth::Sum(6),
         // Each piece is a value of a list.
-        "string_to_array"
-        | "string_to_list"
+        "string_to_list"
         | "regexp_match"
         | "regexp_match_to_fields"
         | "re_matches"
@@ -124,6 +123,7 @@ pub(super) fn of(name: &str) -> Option<Growth> {
         // `%c` is a whole time.
         "to_char" | "date_format" | "from_unixtime" => Growth::Sum(20),
         "concat_ws" => Growth::Joined,
+        "string_to_array" => Growth::Pieces,
         "repeat" => Growth::Times(0),
         "array_repeat" => Growth::Times(SLOT_BYTES),
         "lpad" | "rpad" => Growth::Padded,
