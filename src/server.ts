@@ -176,9 +176,10 @@ class Server {
         batch: (result) => {
           this.lastBatchMs = Date.now();
           this.walHeld = true;
-          this.store.addBatch(result);
+          const live = this.store.addBatch(result);
           if (result.openedWalFile) this.spares.refill();
           this.metrics.batch(result);
+          return live;
         },
         fatal: (error) => this.fatal(error),
       },
@@ -409,24 +410,11 @@ class Server {
     );
     metrics.gauge('basalt_wal_bytes', 'Bytes of WAL files', () => store.walFiles.bytes);
     metrics.gauge('basalt_wal_files', 'WAL files', () => store.walFiles.count);
-    metrics.gauge('basalt_streams', 'Streams', () => store.allStreams().length);
-    const sum = (read: (stream: ReturnType<Store['allStreams']>[number]) => number) => () =>
-      store.allStreams().reduce((total, stream) => total + read(stream), 0);
-    metrics.gauge(
-      'basalt_rows',
-      'Rows stored',
-      sum((stream) => stream.rows),
-    );
-    metrics.gauge(
-      'basalt_segments',
-      'Segments',
-      sum((stream) => stream.segments.length),
-    );
-    metrics.gauge(
-      'basalt_unmerged_rows',
-      'Rows served from the WAL',
-      sum((stream) => stream.blockRows),
-    );
+    metrics.gauge('basalt_streams', 'Streams', () => store.streamCount);
+    metrics.gauge('basalt_rows', 'Rows stored', () => store.totals.rows);
+    metrics.gauge('basalt_segments', 'Segments', () => store.totals.segments);
+    metrics.gauge('basalt_unmerged_rows', 'Rows served from the WAL', () => store.totals.blockRows);
+    metrics.gauge('basalt_unmerged_blocks', 'Blocks served from the WAL', () => store.totals.blocks);
     metrics.gauge('basalt_footer_cache_bytes', 'Segment footers in memory', () => store.footers.bytes);
     metrics.gauge('basalt_footer_cache_hits', 'Footers found in memory', () => store.footers.hits);
     metrics.gauge('basalt_footer_cache_misses', 'Footers read from their files', () => store.footers.misses);
@@ -434,11 +422,6 @@ class Server {
       'basalt_unremoved_files',
       'Files that are not needed and could not be removed',
       () => store.disposals.failedCount,
-    );
-    metrics.gauge(
-      'basalt_unmerged_blocks',
-      'Blocks served from the WAL',
-      sum((stream) => stream.blocks.length),
     );
     if (this.pageCache) this.addPageCacheMetrics(this.pageCache);
     metrics.gauge('basalt_query_memory_bytes', 'Memory that runs hold', () => queryUse().memoryBytes);

@@ -1,5 +1,5 @@
 /** Merge worker: one task merges blocks into durable segment files. */
-import { closeSync, fdatasyncSync, openSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { workerData } from 'piscina';
 import {
@@ -19,20 +19,69 @@ import { syncPath } from '../src/storage/sync-path.js';
 
 addThreadNice((workerData as MergeWorkerData | undefined)?.nice ?? 0);
 
-export default function merge(task: MergeTask): MergeResult {
-  const started = performance.now();
-  const open = new Map<string, number>();
+export default function run(task: MergeTask | MergeTask[]): MergeResult | MergeResult[] {
+  return Array.isArray(task) ? mergeAll(task) : merge(task);
+}
+
+/** All are durable when it returns. Where one fails, what was written of the others is left to the caller. */
+function mergeAll(tasks: MergeTask[]): MergeResult[] {
+  const open = new OpenFiles();
+  const drafts: Draft[] = [];
   try {
-    const fds = Int32Array.from(task.inputs, ({ path }) => {
-      let fd = open.get(path);
-      if (fd === undefined) {
-        fd = openSync(path, 'r');
-        open.set(path, fd);
-      }
-      return fd;
+    const results = tasks.map((task): MergeResult => {
+      const started = performance.now();
+      const [fds, offsets, reusable] = inputsOf(task, open);
+      const [path] = task.outputPaths as [string];
+      const metadata: SegmentMetadata = { ...task.metadata, outputs: [basename(path)] };
+      const metadataBytes = Buffer.from(JSON.stringify(metadata));
+      const draft = new Draft(path);
+      drafts.push(draft);
+      const footer = mergeBlocks(fds, offsets, reusable, draft.fd, metadataBytes, task.zstdLevel, {});
+      const outputs = [{ index: 0, footer }];
+      return { outputs, untouched: false, tookMs: performance.now() - started };
     });
-    const offsets = Float64Array.from(task.inputs, ({ offset }) => offset);
-    const reusable = Uint8Array.from(task.inputs, (input) => Number(input.reusable));
+    // The first sync takes the time; the others find most of theirs done.
+    for (const draft of drafts) draft.finish();
+    syncPath(dirname(tasks[0]?.outputPaths[0] as string));
+    return results;
+  } finally {
+    for (const draft of drafts) draft.drop();
+    open.close();
+    releaseFreedMemory();
+  }
+}
+
+/** The input files of a task, each opened once. */
+class OpenFiles {
+  private readonly files = new Map<string, number>();
+
+  get(path: string): number {
+    let fd = this.files.get(path);
+    if (fd === undefined) {
+      fd = openSync(path, 'r');
+      this.files.set(path, fd);
+    }
+    return fd;
+  }
+
+  close(): void {
+    for (const fd of this.files.values()) closeSync(fd);
+  }
+}
+
+function inputsOf({ inputs }: MergeTask, open: OpenFiles): [Int32Array, Float64Array, Uint8Array] {
+  return [
+    Int32Array.from(inputs, ({ path }) => open.get(path)),
+    Float64Array.from(inputs, ({ offset }) => offset),
+    Uint8Array.from(inputs, (input) => Number(input.reusable)),
+  ];
+}
+
+function merge(task: MergeTask): MergeResult {
+  const started = performance.now();
+  const open = new OpenFiles();
+  try {
+    const [fds, offsets, reusable] = inputsOf(task, open);
     if (task.removal !== undefined && task.inputs.every((input) => input.reusable)) {
       const untouched = countMatches(fds, offsets, task.removal) === 0;
       if (untouched) return { outputs: [], untouched, tookMs: performance.now() - started };
@@ -55,7 +104,7 @@ export default function merge(task: MergeTask): MergeResult {
     syncPath(dirname(task.outputPaths[0] as string));
     return { outputs, untouched: false, tookMs: performance.now() - started };
   } finally {
-    for (const fd of open.values()) closeSync(fd);
+    open.close();
     // The next merge may be long in coming, or another thread's.
     releaseFreedMemory();
   }
@@ -97,22 +146,44 @@ function withinTime(request: string, from: number, to: number): string {
 
 /** Writes a file and makes it durable under its name. @returns undefined, and no file, when it would have no rows */
 function write(path: string, fill: (fd: number) => SegmentFooter): SegmentFooter | undefined {
-  const temporaryPath = path + TEMPORARY_SUFFIX;
-  const fd = openSync(temporaryPath, 'w');
+  const draft = new Draft(path);
   try {
-    const footer = fill(fd);
-    if (footer.groups.length === 0) {
-      unlinkSync(temporaryPath);
-      return undefined;
-    }
-    fdatasyncSync(fd);
-    renameSync(temporaryPath, path);
+    const footer = fill(draft.fd);
+    if (footer.groups.length === 0) return undefined;
+    draft.finish();
     return footer;
-  } catch (error) {
-    // On a disk that refuses, it stays for the collection cycle.
-    rmSync(temporaryPath, { force: true });
-    throw error;
   } finally {
-    closeSync(fd);
+    draft.drop();
+  }
+}
+
+/** A file that is being written beside where it shall stand: OPEN → finished (durable, in its place) or dropped. */
+class Draft {
+  readonly fd: number;
+  private readonly temporaryPath: string;
+  private isOpen = true;
+
+  constructor(private readonly path: string) {
+    this.temporaryPath = path + TEMPORARY_SUFFIX;
+    this.fd = openSync(this.temporaryPath, 'w');
+  }
+
+  /** The folder is to be synced, too. */
+  finish(): void {
+    fdatasyncSync(this.fd);
+    renameSync(this.temporaryPath, this.path);
+    this.close();
+  }
+
+  /** Unless it is finished. On a disk that refuses, the file stays for the collection cycle. */
+  drop(): void {
+    if (!this.isOpen) return;
+    this.close();
+    rmSync(this.temporaryPath, { force: true });
+  }
+
+  private close(): void {
+    closeSync(this.fd);
+    this.isOpen = false;
   }
 }

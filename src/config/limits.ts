@@ -90,6 +90,15 @@ export const MERGE_URGENT_ROWS = 4 * MERGE_ROWS;
 /** Blocks of one part of a merge; bounds open files and the length of a task message. */
 export const MERGE_BLOCKS_MAX = 8192;
 
+/**
+ * Blocks of so many streams, each with at most so many blocks and rows and all together with so many bytes, are merged by one task and made
+ * live by one commit: with many small streams the syncs are what takes time.
+ */
+export const TOGETHER_STREAMS_MAX = 128;
+export const TOGETHER_BLOCKS_MAX = 64;
+export const TOGETHER_ROWS_MAX = 8192;
+export const TOGETHER_BYTES_MAX = 1024 * 1024;
+
 /** Bytes that a merge holds decoded for each encoded one that it reads: 80 to 190 MB were measured for 32 MB of application logs. */
 export const MERGE_DECODED_RATIO = 5;
 

@@ -3,9 +3,11 @@ import { requestError } from '../errors/index.js';
 import type { ColumnType } from '../storage/schema.js';
 import type { Store } from '../storage/store.js';
 import type { Stream } from '../storage/stream.js';
+import { Pace, sortInTurns } from '../storage/turns.js';
 import type { Exchange } from './exchange.js';
 import { checkOrganization } from './ingest-routes.js';
 import { replyError } from './reply-error.js';
+import { replyPieces } from './reply-pieces.js';
 import type { Router } from './router.js';
 
 const ARROW_NAMES: Record<ColumnType, string> = {
@@ -24,9 +26,9 @@ const BYTES_PER_MB = 1024 * 1024;
 
 export function addStreamListRoutes(router: Router, store: Store): void {
   router
-    .add('GET', '/api/:organization/streams', (exchange, { organization = '' }) =>
-      listStreams(exchange, store, organization),
-    )
+    .add('GET', '/api/:organization/streams', (exchange, { organization = '' }) => {
+      listStreams(exchange, store, organization).catch((error: unknown) => replyError(exchange, error));
+    })
     .add(
       'GET',
       '/api/:organization/streams/:stream/schema',
@@ -44,9 +46,16 @@ export function addStreamListRoutes(router: Router, store: Store): void {
     });
 }
 
+/** An answer is made in pieces of so many fields, a millisecond or two of work; a stream counts as some of its own. */
+const FIELDS_IN_PIECE = 2000;
+const FIELDS_OF_STREAM = 10;
+
+/** Longer lists are written as their reader takes them. */
+const LISTED_WHOLE_MAX = 100;
+
 const SORT_KEYS = ['name', 'doc_num', 'storage_size', 'compressed_size', 'index_size'] as const;
 
-function listStreams(exchange: Exchange, store: Store, organization: string): void {
+async function listStreams(exchange: Exchange, store: Store, organization: string): Promise<void> {
   checkOrganization(organization);
   const { query } = exchange;
   const fetchSchema = query.get('fetchSchema') ?? 'false';
@@ -55,20 +64,64 @@ function listStreams(exchange: Exchange, store: Store, organization: string): vo
   const sort = SORT_KEYS.find((key) => key === (query.get('sort') ?? 'name'));
   if (!sort) throw requestError(400, `sort must be one of ${SORT_KEYS.join(', ')}`);
   const keyword = (query.get('keyword') ?? '').toLowerCase();
-  const type = query.get('type') ?? 'logs';
-  const streams = type === 'logs' ? store.streamsOf(organization) : [];
-  const described = streams
-    .filter(({ name }) => name.includes(keyword))
-    .map((stream) => describeStream(stream, fetchSchema === 'true'));
+  const offset = wholeNumber(query, 'offset');
+  const limit = wholeNumber(query, 'limit');
   const direction = query.get('asc') === 'false' ? -1 : 1;
-  described.sort((a, b) => {
-    const [left, right] = sort === 'name' ? [a.name, b.name] : [a.stats[sort], b.stats[sort]];
-    return left < right ? -direction : left > right ? direction : 0;
-  });
-  const offset = Number(query.get('offset') ?? 0);
-  const limit = Number(query.get('limit') ?? 0);
-  const list = described.slice(offset, limit > 0 ? offset + limit : undefined);
-  exchange.reply(200, JSON.stringify({ list, total: described.length }));
+  const isLogs = (query.get('type') ?? 'logs') === 'logs';
+  const streams = isLogs ? store.streamsOf(organization) : new Map<string, Stream>();
+  const named = await filterInTurns(streams, keyword);
+  const sorted = await sortInTurns(named, (a, b) => direction * (compare(a, b, sort) || compareNames(a, b)));
+  const list = sorted.slice(offset, limit > 0 ? offset + limit : undefined);
+  const pieces = listPieces(list, sorted.length, fetchSchema === 'true');
+  if (list.length > LISTED_WHOLE_MAX && exchange.method !== 'HEAD') return replyPieces(exchange, pieces, {});
+  const pace = new Pace();
+  const whole: string[] = [];
+  for (const piece of pieces) {
+    whole.push(piece);
+    if (pace.isOver) await pace.next();
+  }
+  exchange.reply(200, whole.join(''));
+}
+
+function wholeNumber(query: URLSearchParams, name: string): number {
+  const value = Number(query.get(name) ?? 0);
+  if (!Number.isSafeInteger(value) || value < 0) throw requestError(400, `${name} must be a whole number`);
+  return value;
+}
+
+async function filterInTurns(streams: ReadonlyMap<string, Stream>, keyword: string): Promise<Stream[]> {
+  const pace = new Pace();
+  const found: Stream[] = [];
+  for (const stream of [...streams.values()]) {
+    if (stream.name.includes(keyword)) found.push(stream);
+    if (pace.isOver) await pace.next();
+  }
+  return found;
+}
+
+function compare(a: Stream, b: Stream, sort: (typeof SORT_KEYS)[number]): number {
+  if (sort === 'doc_num') return a.rows - b.rows;
+  if (sort === 'storage_size' || sort === 'compressed_size') return a.bytes - b.bytes;
+  return 0;
+}
+
+function compareNames(a: Stream, b: Stream): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+/** Made as the reader takes them. */
+function* listPieces(list: readonly Stream[], total: number, withSchema: boolean): Generator<string> {
+  yield '{"list":[';
+  let [text, fields, first] = ['', 0, true];
+  for (const stream of list) {
+    text += (first ? '' : ',') + JSON.stringify(describeStream(stream, withSchema));
+    first = false;
+    fields += FIELDS_OF_STREAM + (withSchema ? stream.schema.size : 0);
+    if (fields < FIELDS_IN_PIECE) continue;
+    yield text;
+    [text, fields] = ['', 0];
+  }
+  yield `${text}],"total":${total}}`;
 }
 
 function describeStream(stream: Stream, withSchema: boolean) {

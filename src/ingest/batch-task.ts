@@ -83,6 +83,8 @@ export interface BulkAnswer {
 
 export interface BatchResult {
   blocks: DurableBlock[];
+  /** Where one batch went to very many streams: further blocks in pieces (src/storage/block-pieces.ts), so that the main thread takes them in steps. */
+  moreBlocks: Uint8Array[];
   replies: Reply[];
   records: number;
   failedRecords: number;

@@ -46,7 +46,8 @@ export interface Body {
 }
 
 export interface IngestObserver {
-  batch(result: BatchResult): void;
+  /** Its blocks become live. @returns of a large one: resolves when they are; no other batch is told before */
+  batch(result: BatchResult): Promise<void> | undefined;
   /** The WAL or the addon failed: nothing may be acknowledged any more. */
   fatal(error: unknown): void;
 }
@@ -61,6 +62,8 @@ export class IngestFrontEnd {
   /** These, and those of one body each. */
   private running = 0;
   private readonly tasks = new Set<Promise<void>>();
+  /** Settles when the batches that have ended so far are told, while that takes turns. */
+  private telling: Promise<void> | undefined;
   private wakeScheduled = false;
   /** Requests in a batch lately, as a running mean. */
   private usualRequests = 1;
@@ -198,13 +201,16 @@ export class IngestFrontEnd {
     const task: Promise<void> = this.pool
       .run(slot)
       .then((result: BatchResult | undefined) => {
-        this.running--;
         ended();
-        if (result) this.finish(result);
+        const told = result && this.tell(result);
         if (this.ring.readyCount > 0) this.startTasks();
+        return told;
       })
       .catch((error: unknown) => this.observer.fatal(error))
-      .finally(() => this.tasks.delete(task));
+      .finally(() => {
+        this.running--;
+        this.tasks.delete(task);
+      });
     this.running++;
     this.tasks.add(task);
   }
@@ -321,8 +327,24 @@ export class IngestFrontEnd {
     }
   }
 
+  /** One batch after another, in the order in which they ended. @returns resolves when it was told, if it has to wait */
+  private tell(result: BatchResult): Promise<void> | undefined {
+    const telling = this.telling
+      ? this.telling.then(() => this.observer.batch(result))
+      : this.observer.batch(result);
+    if (!telling) {
+      this.finish(result);
+      return undefined;
+    }
+    const told = telling.then(() => {
+      if (this.telling === told) this.telling = undefined;
+      this.finish(result);
+    });
+    this.telling = told;
+    return told;
+  }
+
   private finish(result: BatchResult): void {
-    this.observer.batch(result);
     this.usualRequests += (result.replies.length - this.usualRequests) / 8;
     for (const reply of result.replies) {
       const body = this.waiting.get(reply.request);

@@ -52,9 +52,11 @@ export class DeletionService {
 
   /** Finishes what a crash cut off. */
   async resume(removals: RemovalRow[]): Promise<void> {
+    if (removals.length === 0) return;
     const { store, log } = this.options;
+    const byId = new Map(store.allStreams().map((stream) => [stream.id, stream]));
     for (const removal of removals) {
-      const stream = store.allStreams().find(({ id }) => id === removal.stream_id);
+      const stream = byId.get(removal.stream_id);
       if (!stream) continue;
       const rows = await this.track(this.finish(stream, removal));
       log.info({ stream: stream.name, rows }, 'finished a deletion by query that a crash cut off');

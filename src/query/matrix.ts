@@ -1,6 +1,7 @@
 /** `query_type: "metrics"`: rows as series. A row's `_timestamp` and `value` are a sample, its other columns name the series. */
+
+import { othersTurn, TURN_BYTES } from '../storage/turns.js';
 import { rowChunks } from './encoded-rows.js';
-import { othersTurn, TURN_BYTES } from './turns.js';
 
 type Row = Record<string, unknown>;
 

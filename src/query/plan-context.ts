@@ -46,12 +46,17 @@ export type PlanOptions = Omit<PlanContext, 'streams' | 'streamNames' | 'nowUs' 
  * The streams that `sql` may name: every identifier-like word in it is looked up, so nothing is missed and the planner need not see
  * the schemas of all others.
  */
-export function namedStreams<S extends { name: string }>(sql: string, streams: S[]): S[] {
+export function namedStreams<S extends { name: string }>(sql: string, streams: ReadonlyMap<string, S>): S[] {
   const text = sql.toLowerCase();
   // With few streams looking for each is faster than listing all words of a long text.
-  if (streams.length <= STREAMS_LOOKED_FOR) return streams.filter(({ name }) => hasWord(text, name));
-  const words = new Set(text.match(/[a-z0-9_:]+/g) ?? []);
-  return streams.filter(({ name }) => words.has(name));
+  if (streams.size <= STREAMS_LOOKED_FOR)
+    return [...streams.values()].filter(({ name }) => hasWord(text, name));
+  const found = new Set<S>();
+  for (const [word] of text.matchAll(/[a-z0-9_:]+/g)) {
+    const stream = streams.get(word);
+    if (stream) found.add(stream);
+  }
+  return [...found];
 }
 
 function hasWord(text: string, word: string): boolean {
@@ -63,7 +68,7 @@ function hasWord(text: string, word: string): boolean {
 
 export function planContext(
   streams: PlannedStream[],
-  streamNames: string[],
+  streamNames: Iterable<string>,
   nowUs: number,
   options: PlanOptions,
 ): PlanContext {
@@ -71,8 +76,18 @@ export function planContext(
     ...options,
     nowUs,
     streams: streams.map(describe),
-    streamNames: streamNames.slice(0, SUGGESTED_NAMES_MAX),
+    streamNames: suggestedNames(streamNames),
   };
+}
+
+/** Those among which the nearest is looked for. */
+export function suggestedNames(names: Iterable<string>): string[] {
+  const taken: string[] = [];
+  for (const name of names) {
+    if (taken.length === SUGGESTED_NAMES_MAX) break;
+    taken.push(name);
+  }
+  return taken;
 }
 
 function describe({

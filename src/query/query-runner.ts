@@ -91,7 +91,7 @@ interface Resolved {
   options: PlanOptions;
   streams: { stream: Stream; expiredBefore: number | undefined }[];
   /** Of all streams of the organization. */
-  names: string[];
+  names: Iterable<string>;
   /** What the plan does not bound itself. */
   timeRange: Pick<TimeMove, 'startTime' | 'endTime'>;
   planKey: string;
@@ -270,7 +270,7 @@ export class QueryRunner {
     // Versions are told apart even between streams of one name, so a name need not be here.
     const versions = streams.map(({ stream }) => stream.version).join();
     const answerKey = `${versions} ${format} ${startTime} ${endTime} ${planKey}`;
-    const names = all.map(({ name }) => name);
+    const names = { [Symbol.iterator]: () => all.keys() };
     return { options, streams, names, timeRange: planned ? noRange : range, planKey, answerKey };
   }
 }

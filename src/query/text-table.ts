@@ -1,6 +1,7 @@
 /** Rows as text for readers that want no JSON: CSV (RFC 4180), and Markdown for language models. */
+
+import { othersTurn, TURN_BYTES } from '../storage/turns.js';
 import { rowChunks, splitRows } from './encoded-rows.js';
-import { othersTurn, TURN_BYTES } from './turns.js';
 
 export type TextFormat = 'csv' | 'md_table';
 

@@ -4,6 +4,7 @@ import type { ColumnType, Schema } from '../storage/schema.js';
 import type { Store } from '../storage/store.js';
 import { joinWithCommas } from './encoded-rows.js';
 import { addFigures, envelope, type Figures, figuresOf, noFigures } from './envelope.js';
+import { suggestedNames } from './plan-context.js';
 import type { Statement } from './query-runner.js';
 import type { SearchAnswer, SearchContext, SearchService } from './search.js';
 import { statementParts } from './statement-parts.js';
@@ -128,10 +129,7 @@ function valueStatements(
 export function findStream(store: Store, organization: string, name: string) {
   const found = store.find(organization, name);
   if (found) return found;
-  const near = nearestName(
-    name,
-    store.streamsOf(organization).map((stream) => stream.name),
-  );
+  const near = nearestName(name, suggestedNames(store.streamsOf(organization).keys()));
   throw requestError(400, `Search stream not found: ${name}`, {
     code: 20002,
     suggestions: near ? [near] : [],

@@ -34,6 +34,7 @@ CREATE INDEX IF NOT EXISTS segments_stream ON segments(stream_id);
 CREATE TABLE IF NOT EXISTS wal_merged (
   file TEXT NOT NULL, organization TEXT NOT NULL, stream TEXT NOT NULL, sequence INTEGER NOT NULL,
   PRIMARY KEY (file, organization, stream)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS wal_merged_stream ON wal_merged(organization, stream);
 -- Frames of a deleted stream up to this sequence are void wherever a WAL still holds them.
 CREATE TABLE IF NOT EXISTS deletions (
   organization TEXT NOT NULL, stream TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -284,16 +285,18 @@ export class Catalog {
     return update.run({ nowUs, organization: organization ?? null, stream: stream ?? null }).changes;
   }
 
-  /** Last merged sequence of one stream by WAL file. */
-  walMergedOf(organization: string, stream: string): [string, number][] {
-    const select = this.db.prepare(
-      'SELECT file, sequence FROM wal_merged WHERE organization = ? AND stream = ?',
-    );
-    return select.raw().all(organization, stream) as [string, number][];
+  /** Last merged sequences by WAL file, of each of the streams. */
+  walMergedOf(streams: Pick<StreamKey, 'organization' | 'name'>[]): [string, number][][] {
+    const select = this.db
+      .prepare('SELECT file, sequence FROM wal_merged WHERE organization = ? AND stream = ?')
+      .raw();
+    return streams.map(({ organization, name }) => select.all(organization, name) as [string, number][]);
   }
 
-  addStream(stream: StreamKey): void {
-    this.withoutSync(() => this.ensureStream(stream));
+  addStreams(streams: StreamKey[]): void {
+    this.withoutSync(() => {
+      for (const stream of streams) this.ensureStream(stream);
+    });
   }
 
   /** The wall clock as it is trusted. */
@@ -309,6 +312,11 @@ export class Catalog {
       const insert = this.db.prepare('INSERT OR IGNORE INTO retired (file) VALUES (?)');
       for (const file of files) insert.run(file);
     });
+  }
+
+  /** All of them or none. @returns the ids of the segments of each, in order */
+  commitMerges(commits: MergeCommit[]): number[][] {
+    return this.db.transaction(() => commits.map((commit) => this.commitMerge(commit)))();
   }
 
   /** Makes segments live and retires what they replace in one transaction. @returns their ids, in order */

@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { SEGMENT_SUFFIX, TEMPORARY_SUFFIX } from './layout.js';
 import type { Store } from './store.js';
 import type { LiveSegment, Stream } from './stream.js';
+import { Pace } from './turns.js';
 
 export type CollectedKind = 'expired' | 'orphan' | 'retried' | 'idle';
 
@@ -93,7 +94,9 @@ export class Collector {
   private async dropExpired(): Promise<void> {
     const expired: [Stream, LiveSegment[]][] = [];
     let bytes = 0;
+    const pace = new Pace();
     for (const stream of this.store.allStreams()) {
+      if (pace.isOver) await pace.next();
       const segments = this.store.expiredSegments(stream);
       if (segments.length === 0) continue;
       expired.push([stream, segments]);
@@ -117,7 +120,7 @@ export class Collector {
     const suspects = new Set<string>();
     for (const file of await readdir(layout.segments)) {
       if (!file.endsWith(SEGMENT_SUFFIX) && !file.endsWith(TEMPORARY_SUFFIX)) continue;
-      if (this.store.ownsSegmentFile(file)) continue;
+      if (this.store.segmentFiles.owns(file)) continue;
       if (!this.suspects.has(file)) {
         suspects.add(file);
         continue;

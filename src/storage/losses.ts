@@ -36,11 +36,14 @@ export interface LossFilter {
 /** Those that the catalog knows. Main thread only. */
 export class Losses {
   private all: readonly Loss[] = [];
+  /** There may be one for each stream of a WAL file: they are sorted out when they change. */
+  private unknown: readonly Loss[] = [];
 
   constructor(private readonly catalog: CatalogThread) {}
 
   replace(all: readonly Loss[]): void {
     this.all = all;
+    this.unknown = all.filter(({ acknowledgedUs }) => acknowledgedUs === null);
   }
 
   get list(): readonly Loss[] {
@@ -48,8 +51,8 @@ export class Losses {
   }
 
   /** Those that no operator knows of yet. */
-  get open(): Loss[] {
-    return this.all.filter(({ acknowledgedUs }) => acknowledgedUs === null);
+  get open(): readonly Loss[] {
+    return this.unknown;
   }
 
   /** What is to be told beside an answer over these streams: it is partial then. */
@@ -66,15 +69,18 @@ export class Losses {
   /** Answers over them are whole from now on, as far as it goes. @returns how many were not acknowledged before */
   async acknowledge(filter: LossFilter, nowUs: number): Promise<number> {
     const count = await this.catalog.change('acknowledgeLosses', filter, nowUs);
-    this.all = this.all.map((loss) =>
-      matches(loss, filter) ? { ...loss, acknowledgedUs: loss.acknowledgedUs ?? nowUs } : loss,
+    this.replace(
+      this.all.map((loss) =>
+        matches(loss, filter) ? { ...loss, acknowledgedUs: loss.acknowledgedUs ?? nowUs } : loss,
+      ),
     );
     return count;
   }
 
   /** Of a stream that was deleted. */
   forget(organization: string, stream: string): void {
-    this.all = this.all.filter((loss) => !matches(loss, { organization, stream }));
+    if (this.all.length > 0)
+      this.replace(this.all.filter((loss) => !matches(loss, { organization, stream })));
   }
 }
 

@@ -18,16 +18,20 @@ import {
 import { diskFull, isDiskFull, overloaded } from '../errors/index.js';
 import { DueQueue } from './due-queue.js';
 import type { FileLease } from './file-lease.js';
-import { firstSequenceOf, type MergeInputs, mergedUpTo, walRanges } from './merge-inputs.js';
+import { firstSequenceOf, type MergeInputs } from './merge-inputs.js';
 import { fits, heldBytes, type MergeSize } from './merge-size.js';
 import type { MergeInput, MergeResult, MergeTask } from './merge-task.js';
 import { MIXED, partitionOf } from './partition.js';
-import type { Store } from './store.js';
+import { isFull, isSmall, mergeTogether, type Picked, segmentMetadata } from './small-merges.js';
+import type { Lineage, Store } from './store.js';
 import type { LiveBlock, Stream } from './stream.js';
+import { Pace } from './turns.js';
 
 interface Flush {
   /** Blocks up to this sequence are to be merged. */
   sequence: number;
+  /** All streams have been looked at. */
+  gathered: boolean;
   /** Streams that may still have some. */
   streams: Set<Stream>;
   resolve: () => void;
@@ -35,6 +39,9 @@ interface Flush {
 }
 
 const TICK_MS = 250;
+
+/** Streams that one tick looks at for segments to merge. */
+const COMPACTABLE_LOOKS_MAX = 256;
 
 /** A failed merge is tried again after this long; meanwhile its blocks are served from the WAL. */
 const RETRY_MS = 10_000;
@@ -92,13 +99,28 @@ export class MergeScheduler {
   /** Turns every block that is live now into segments; resolves when they are live. */
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const streams = new Set(this.store.allStreams().filter(({ blocks }) => blocks.length > 0));
-      const flush = { sequence: this.store.currentSequence(), streams, resolve, reject };
+      const sequence = this.store.currentSequence();
+      const flush = { sequence, gathered: false, streams: new Set<Stream>(), resolve, reject };
       this.flushes.add(flush);
-      for (const stream of streams) this.consider(stream);
-      this.settle(flush);
-      this.tick();
+      this.gather(flush).catch(reject);
     });
+  }
+
+  private async gather(flush: Flush): Promise<void> {
+    const pace = new Pace();
+    for (const stream of this.store.allStreams()) {
+      if (!this.flushes.has(flush)) return;
+      if (this.store.isLive(stream) && hasBlocksUpTo(stream, flush.sequence)) {
+        flush.streams.add(stream);
+        this.consider(stream);
+      }
+      if (!pace.isOver) continue;
+      this.tick();
+      await pace.next();
+    }
+    flush.gathered = true;
+    this.settle(flush);
+    this.tick();
   }
 
   /** The first blocks of a stream up to that sequence that one merge takes. */
@@ -126,10 +148,11 @@ export class MergeScheduler {
     const parts = removal === undefined ? partsOf(inputs, this.size) : [inputs];
     this.runningTasks += parts.length;
     const outputsMax = parts.length > 1 || !spansDays(inputs) ? parts.length : PARTITIONS_MAX + 1;
-    const files = this.store.beginSegments(stream, outputsMax);
+    const files = this.store.beginSegments(Array<Stream>(outputsMax).fill(stream));
     const unused = new Set(files);
     try {
-      const metadata = await segmentMetadata(this.store, stream, inputs);
+      const [lineage] = await this.store.lineages([stream]);
+      const metadata = segmentMetadata(stream, inputs, lineage as Lineage);
       const taskOf = async (part: MergeInputs, outputFiles: string[]): Promise<MergeTask> => ({
         inputs: await this.taskInputs(part),
         outputPaths: outputFiles.map((file) => this.store.segmentPath(file)),
@@ -159,7 +182,9 @@ export class MergeScheduler {
         }));
       });
       const tookMs = Math.max(...results.map((result) => result.tookMs));
-      if (!(await this.store.commitMerge(stream, written, inputs, removal !== undefined))) return 0;
+      const merged = { stream, written, inputs, removes: removal !== undefined };
+      const [live] = await this.store.commitMerges([merged]);
+      if (!live) return 0;
       let rows = 0;
       let writtenBytes = 0;
       for (const { file, footer } of written) {
@@ -183,10 +208,9 @@ export class MergeScheduler {
   }
 
   /** Once too much has gathered in the WAL, its blocks are not merged behind everything else any more. */
-  private poolFor({ blocks }: MergeInputs): Piscina {
-    if (blocks.length === 0) return this.pool;
-    const rows = this.store.allStreams().reduce((sum, stream) => sum + stream.blockRows, 0);
-    return rows > MERGE_URGENT_ROWS ? this.urgentPool : this.pool;
+  private poolFor(inputs: MergeInputs | undefined): Piscina {
+    if (!inputs || inputs.blocks.length === 0) return this.pool;
+    return this.store.totals.blockRows > MERGE_URGENT_ROWS ? this.urgentPool : this.pool;
   }
 
   /** Queues a stream for when it is due. */
@@ -206,9 +230,10 @@ export class MergeScheduler {
 
   private tick(): void {
     for (let idle = this.idleThreads(); idle > 0; idle = this.idleThreads()) {
-      const next = this.nextBlocks(idle) ?? this.nextSegments();
+      const [next, ...others] = this.nextBlocks(idle) ?? this.nextSegments() ?? [];
       if (!next) return;
-      this.run(next.stream, next.inputs);
+      if (others.length > 0) this.runTogether([next, ...others]);
+      else this.run(next);
     }
   }
 
@@ -216,9 +241,14 @@ export class MergeScheduler {
     return this.pool.options.maxThreads - this.runningTasks;
   }
 
-  private nextBlocks(parts: number): { stream: Stream; inputs: MergeInputs } | undefined {
+  /** One merge, or several small ones. */
+  private nextBlocks(parts: number): Picked[] | undefined {
     const nowMs = this.nowMs();
-    for (let stream = this.due.popDue(nowMs); stream; stream = this.due.popDue(nowMs)) {
+    const small: Picked[] = [];
+    while (!isFull(small)) {
+      const stream = this.due.popDue(nowMs);
+      if (!stream) break;
+      if (!this.store.isLive(stream)) this.settleAll(stream);
       if (stream.merging || !this.store.isLive(stream)) continue;
       const blocks = pickBlocks(
         stream,
@@ -228,18 +258,25 @@ export class MergeScheduler {
         this.affordedParts(parts),
       );
       const inputs = { blocks: blocks ?? [], segments: [] };
-      if (blocks && this.affords(inputs)) return { stream, inputs };
+      const affordable = blocks !== undefined && this.affords(inputs);
+      if (affordable && !stream.mergeAlone && isSmall(inputs)) {
+        small.push({ stream, inputs });
+        continue;
+      }
+      if (affordable && small.length === 0) return [{ stream, inputs }];
       // Not due after all, or too much at once: it is looked at again when it is due, or when a merge has ended.
       const dueMs = blocksDueMs(stream, this.flushSequence(stream));
-      if (dueMs !== undefined) this.due.push(stream, Math.max(dueMs, nowMs + 1));
-      if (blocks) return undefined;
+      if (dueMs !== undefined) this.due.push(stream, affordable ? dueMs : Math.max(dueMs, nowMs + 1));
+      if (blocks) break;
     }
-    return undefined;
+    return small.length > 0 ? small : undefined;
   }
 
-  private nextSegments(): { stream: Stream; inputs: MergeInputs } | undefined {
+  private nextSegments(): Picked[] | undefined {
     const nowMs = this.nowMs();
+    let looks = 0;
     for (const stream of this.compactable) {
+      if (looks++ === COMPACTABLE_LOOKS_MAX) return undefined;
       if (stream.merging || stream.mergeNotBeforeMs > nowMs) continue;
       const segments = this.store.isLive(stream) ? stream.tiers.pick() : undefined;
       if (!segments) {
@@ -247,7 +284,7 @@ export class MergeScheduler {
         continue;
       }
       const inputs = { blocks: [], segments };
-      if (this.affords(inputs)) return { stream, inputs };
+      if (this.affords(inputs)) return [{ stream, inputs }];
     }
     return undefined;
   }
@@ -264,11 +301,13 @@ export class MergeScheduler {
     return Math.max(1, Math.min(idle, Math.floor((runningBytes - this.runningBytes) / partBytes)));
   }
 
-  private run(stream: Stream, inputs: MergeInputs): void {
+  private run({ stream, inputs }: Picked): void {
     stream.merging = true;
     const merge = this.rewrite(stream, inputs)
       .then(
-        () => {},
+        () => {
+          stream.mergeAlone = false;
+        },
         (cause: unknown) => {
           const error = isDiskFull(cause) ? diskFull('the disk is full: a merge found no room') : cause;
           stream.mergeNotBeforeMs = this.nowMs() + RETRY_MS;
@@ -286,8 +325,48 @@ export class MergeScheduler {
     this.running.add(merge);
   }
 
+  /** Where it fails, each is tried alone: one of them may be the cause. */
+  private runTogether(picked: Picked[]): void {
+    for (const { stream } of picked) stream.merging = true;
+    const bytes = picked.reduce((sum, { inputs }) => sum + heldBytes(inputs.blocks, []), 0);
+    this.runningBytes += bytes;
+    this.runningTasks++;
+    const merge = mergeTogether(this.store, this.poolFor(picked[0]?.inputs), picked)
+      .then(
+        ({ merged, tookMs }) => {
+          const footers = merged.flatMap(({ written }) => written.map(({ footer }) => footer));
+          const groups = footers.flatMap((footer) => footer.groups);
+          const rows = groups.reduce((sum, group) => sum + group.rows, 0);
+          const writtenBytes = footers.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+          this.observer.merged(rows, writtenBytes, tookMs);
+          this.log.debug({ streams: merged.length, rows, writtenBytes }, 'merged small streams');
+        },
+        (error: unknown) => {
+          for (const { stream } of picked) stream.mergeAlone = true;
+          this.log.warn(
+            { streams: picked.length, error: String(error) },
+            'a merge of several streams failed; each is tried alone',
+          );
+        },
+      )
+      .finally(() => {
+        this.runningBytes -= bytes;
+        this.runningTasks--;
+        this.running.delete(merge);
+        for (const { stream } of picked) this.settleFreed(stream);
+        if (this.timer) this.tick();
+      });
+    this.running.add(merge);
+  }
+
   private release(stream: Stream): void {
-    for (const flush of this.flushes) this.settle(flush, stream);
+    this.settleFreed(stream);
+    if (!stream.merging && this.timer) this.tick();
+  }
+
+  /** The stream is held no more, or by the next who waits for it. */
+  private settleFreed(stream: Stream): void {
+    this.settleAll(stream);
     const [next, ...later] = this.holders.get(stream) ?? [];
     if (later.length > 0) this.holders.set(stream, later);
     else this.holders.delete(stream);
@@ -297,16 +376,16 @@ export class MergeScheduler {
     }
     stream.merging = false;
     this.consider(stream);
-    if (this.timer) this.tick();
   }
 
-  /** Takes streams off a flush that have nothing of it any more, and ends it when there is none left. */
+  private settleAll(stream: Stream): void {
+    for (const flush of this.flushes) this.settle(flush, stream);
+  }
+
+  /** Takes a stream off a flush if it has nothing of it any more, and ends the flush when there is none left. */
   private settle(flush: Flush, only?: Stream): void {
-    for (const stream of only ? [only] : [...flush.streams]) {
-      const waiting = this.store.isLive(stream) && hasBlocksUpTo(stream, flush.sequence);
-      if (!waiting) flush.streams.delete(stream);
-    }
-    if (flush.streams.size === 0) this.end(flush);
+    if (only && !(this.store.isLive(only) && hasBlocksUpTo(only, flush.sequence))) flush.streams.delete(only);
+    if (flush.gathered && flush.streams.size === 0) this.end(flush);
   }
 
   private end(flush: Flush, error?: unknown): void {
@@ -405,22 +484,4 @@ function spansDays({ blocks, segments }: MergeInputs): boolean {
     }
   }
   return partitionOf(min, max) === MIXED;
-}
-
-async function segmentMetadata(
-  store: Store,
-  stream: Stream,
-  inputs: MergeInputs,
-): Promise<Omit<MergeTask['metadata'], 'firstSequence'>> {
-  const { walMerged, retired, sequence } = await store.lineage(stream);
-  return {
-    organization: stream.organization,
-    stream: stream.name,
-    streamCreatedUs: stream.createdUs,
-    walMerged: { ...walMerged, ...Object.fromEntries(mergedUpTo(inputs.blocks)) },
-    walInputs: walRanges(inputs.blocks),
-    inputs: inputs.segments.map(({ file }) => file),
-    retired,
-    sequence,
-  };
 }

@@ -6,6 +6,7 @@ export interface MergeWorkerData {
   nice: number;
 }
 
+/** Several at once are of small streams, of one output each: all of their files are written before the first is synced. */
 export interface MergeTask {
   /** Blocks in arrival order: WAL blocks or row groups of segments. */
   inputs: MergeInput[];

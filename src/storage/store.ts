@@ -11,26 +11,31 @@ import { FOOTER_CACHE_BYTES, WAL_CHECKPOINT_MS } from '../config/limits.js';
 import { diskFull, FatalError, isDiskFull, overloaded, requestError } from '../errors/index.js';
 import type { BatchResult, DurableBlock } from '../ingest/batch-task.js';
 import { forgetFields } from '../native/index.js';
-import type { CatalogContents, NewSegment, RemovalRow, Retention } from './catalog.js';
+import { unpackBlocks } from './block-pieces.js';
+import type { CatalogContents, NewSegment, RemovalRow, Retention, StreamKey } from './catalog.js';
+import { CatalogNotes } from './catalog-notes.js';
 import type { CatalogPool } from './catalog-task.js';
 import { CatalogThread } from './catalog-thread.js';
 import { prepareDataDirectory } from './data-directory.js';
 import { DataLock } from './data-lock.js';
-import { appendDeletion, appendRemoval, type Removal } from './deletion-log.js';
+import { appendDeletion } from './deletion-log.js';
 import { DiskSpace } from './disk-space.js';
 import { FileDisposals } from './file-disposal.js';
-import { FileLease } from './file-lease.js';
 import { FooterCache } from './footer-cache.js';
-import { type DataLayout, SEGMENT_SUFFIX, TEMPORARY_SUFFIX } from './layout.js';
+import type { DataLayout } from './layout.js';
 import { Losses } from './losses.js';
 import { type MergeInputs, mergedUpTo, newSegment, type WrittenSegment, walRanges } from './merge-inputs.js';
 import type { SegmentMetadata } from './merge-task.js';
 import { readWalFile } from './recovery.js';
+import { RemovalLog } from './removal-log.js';
 import { expiredBefore, expiredSegments, type RetentionDefaults } from './retention.js';
 import type { ColumnType } from './schema.js';
+import { SegmentFiles } from './segment-files.js';
 import { checkSegments, clearSegmentFolder } from './segment-folder.js';
 import { StreamSnapshot } from './snapshot.js';
 import { type LiveBlock, type LiveSegment, Stream } from './stream.js';
+import { StreamDirectory, type StreamTotals } from './stream-directory.js';
+import { othersTurn } from './turns.js';
 import { WalFiles } from './wal-files.js';
 import { journalName } from './wal-journal.js';
 import { readWalFolder, tidyJournals, type WalReader } from './wal-start.js';
@@ -45,6 +50,18 @@ export interface Recovered {
   removals: RemovalRow[];
 }
 
+/** What a segment says of those before it. */
+export type Lineage = Pick<SegmentMetadata, 'walMerged' | 'retired' | 'sequence'>;
+
+/** A merge that was written. */
+export interface Merged {
+  stream: Stream;
+  written: WrittenSegment[];
+  inputs: MergeInputs;
+  /** Rows were left out. */
+  removes: boolean;
+}
+
 export class Store {
   readonly catalog: CatalogThread;
   readonly walFiles: WalFiles;
@@ -52,6 +69,7 @@ export class Store {
   readonly space: DiskSpace;
   readonly footers: FooterCache;
   readonly disposals: FileDisposals;
+  readonly segmentFiles: SegmentFiles;
   private readonly lock: DataLock;
   /** One BigInt64: the last frame sequence given out; shared with the ingest workers. */
   readonly sequenceBuffer = new SharedArrayBuffer(8);
@@ -67,23 +85,17 @@ export class Store {
   /** The catalog's disk failed: going on could lose data. */
   onFatal: (error: FatalError) => void = () => {};
   private readonly sequence = new BigInt64Array(this.sequenceBuffer);
-  private readonly streams = new Map<string, Stream>();
+  private readonly streams = new StreamDirectory();
+  /** Streams that the catalog is told of next. */
+  private readonly unnotedStreams: StreamKey[] = [];
   private readonly voidUpTo = new Map<string, number>();
-  private segmentCount = 0;
-  /** Segment files that are being written, live, or on their way out. */
-  private readonly ownFiles = new Set<string>();
-  /** Replaced or dropped segment files that are still there. */
-  private readonly retiredFiles = new Set<string>();
   private lastStreamId = 0;
   private checkpointTimer: NodeJS.Timeout | undefined;
-  /** For which the disk had no room. */
-  private readonly refusedNotes: (() => Promise<unknown>)[] = [];
-  private readonly refusedRemovals: Removal[] = [];
+  private readonly removals: RemovalLog;
+  private readonly notes: CatalogNotes;
   private state: 'OPEN' | 'CLOSING' = 'OPEN';
   /** Settles with the last change that was asked for. */
   private changes: Promise<unknown> = Promise.resolve();
-  /** Notes on their way to the catalog that nobody waits for. */
-  private readonly notes = new Set<Promise<void>>();
 
   constructor(
     readonly layout: DataLayout,
@@ -102,11 +114,23 @@ export class Store {
     this.disposals = new FileDisposals((path, error) =>
       log.error({ path, error: String(error) }, 'a file that is not needed cannot be removed'),
     );
+    this.segmentFiles = new SegmentFiles(
+      layout.segments,
+      this.bootId,
+      this.disposals,
+      (path) => {
+        this.footers.forget(path);
+        this.onFileGone(path);
+      },
+      (file) => this.notes.add(() => this.catalog.change('forgetSegmentFiles', [file])),
+    );
     this.losses = new Losses(this.catalog);
+    this.notes = new CatalogNotes(log, (error) => this.onFatal(error));
+    this.removals = new RemovalLog(layout.deletions, () => this.space.giveUp());
     const retire = (name: string) =>
       this.orFatal(this.withReserve(() => this.catalog.change('retireWalFile', name)));
     this.walFiles = new WalFiles(layout.wal, layout.quarantine, this.disposals, retire, (name, path) => {
-      this.note(() => this.catalog.change('forgetWalFile', name));
+      this.notes.add(() => this.catalog.change('forgetWalFile', name));
       this.disposals.start({ path: join(layout.journal, journalName(name)), onGone: () => {} });
       this.onFileGone(path);
     });
@@ -137,8 +161,8 @@ export class Store {
     this.openSegments(contents);
     const opened = performance.now();
     const blocks = await this.replayWal(contents, readWal);
-    for (const stream of this.streams.values()) stream.tellFields();
-    const rows = this.allStreams().reduce((sum, stream) => sum + stream.rows, 0);
+    for (const stream of this.streams.all()) stream.tellFields();
+    const { rows } = this.totals;
     const segments = contents.segments.length;
     const now = performance.now();
     const [catalogMs, walMs] = [Math.round(opened - started), Math.round(now - opened)];
@@ -150,16 +174,26 @@ export class Store {
     return Number(Atomics.load(this.sequence, 0));
   }
 
+  /** Takes the longer the more there are: for starts, and for what goes through them in turns. */
   allStreams(): Stream[] {
-    return [...this.streams.values()];
+    return this.streams.all();
   }
 
-  streamsOf(organization: string): Stream[] {
-    return this.allStreams().filter((stream) => stream.organization === organization);
+  get streamCount(): number {
+    return this.streams.count;
+  }
+
+  get totals(): Readonly<StreamTotals> {
+    return this.streams.totals;
+  }
+
+  /** By name. */
+  streamsOf(organization: string): ReadonlyMap<string, Stream> {
+    return this.streams.of(organization);
   }
 
   find(organization: string, name: string): Stream | undefined {
-    return this.streams.get(streamKey(organization, name));
+    return this.streams.find(organization, name);
   }
 
   /** @throws BasaltError 404 */
@@ -182,7 +216,7 @@ export class Store {
   /** Lets the next start know how late it was. */
   noteClock(): void {
     const us = this.clock.trustedUs();
-    this.note(() => this.catalog.change('noteClock', us));
+    this.notes.add(() => this.catalog.change('noteClock', us));
   }
 
   /** What a query sees of a stream now. Release it. */
@@ -196,16 +230,41 @@ export class Store {
     return new StreamSnapshot(stream, this.footers, this.expiredBefore(stream), parts);
   }
 
-  /** Makes the blocks of a durable batch live. Blocks of a stream that was deleted meanwhile are void. */
-  addBatch(batch: Pick<BatchResult, 'blocks' | 'walFile' | 'walBytes' | 'walEpoch' | 'closedWalFile'>): void {
-    const { walFile, walBytes, walEpoch } = batch;
+  /**
+   * Makes the blocks of a durable batch live. Blocks of a stream that was deleted meanwhile are void. Call it for one batch after another:
+   * blocks of one WAL file become live in their order.
+   * @returns of a batch with very many blocks: resolves when all are live
+   */
+  addBatch(
+    batch: Pick<BatchResult, 'blocks' | 'walFile' | 'walBytes' | 'walEpoch' | 'closedWalFile'> &
+      Partial<Pick<BatchResult, 'moreBlocks'>>,
+  ): Promise<void> | undefined {
+    const { walFile, walBytes, walEpoch, closedWalFile, moreBlocks = [] } = batch;
     if (walFile !== undefined) this.walFiles.touch(walFile, walBytes ?? 0, walEpoch);
-    for (const block of batch.blocks) this.walFiles.countFrame(block.walFile, block);
-    for (const block of batch.blocks) this.addBlock(block);
+    this.addBlocks(batch.blocks);
+    if (moreBlocks.length > 0) return this.addInTurns(moreBlocks, closedWalFile);
+    this.endBatch(closedWalFile);
+    return undefined;
+  }
+
+  private async addInTurns(pieces: Uint8Array[], closedWalFile: string | undefined): Promise<void> {
+    for (const piece of pieces) {
+      await othersTurn();
+      this.addBlocks(unpackBlocks(piece));
+    }
+    this.endBatch(closedWalFile);
+  }
+
+  private addBlocks(blocks: readonly DurableBlock[]): void {
+    for (const block of blocks) this.walFiles.countFrame(block.walFile, block);
+    for (const block of blocks) this.addBlock(block);
     this.checkpointTimer ??= setTimeout(() => this.checkpoint(), WAL_CHECKPOINT_MS).unref();
-    if (!batch.closedWalFile) return;
+  }
+
+  private endBatch(closedWalFile: string | undefined): void {
+    if (closedWalFile === undefined) return;
     this.checkpoint();
-    this.walFiles.close(batch.closedWalFile);
+    this.walFiles.close(closedWalFile);
   }
 
   /**
@@ -218,75 +277,71 @@ export class Store {
     this.walFiles.closeBefore(epoch);
   }
 
-  /** Names for `count` new segments, never used before. The caller gives them to `commitMerge` or `abandonSegments`. */
-  beginSegments(stream: Stream, count: number): string[] {
-    const files = Array.from({ length: count }, () => {
-      const number = String(this.segmentCount++).padStart(6, '0');
-      return `${stream.id}-${this.bootId}-${number}${SEGMENT_SUFFIX}`;
-    });
-    for (const file of files) this.ownFiles.add(file);
-    this.note(() => this.catalog.change('beginSegments', files));
+  /** Names for new segments, one for each of `streams`, never used before. The caller gives them to `commitMerges` or `abandonSegments`. */
+  beginSegments(streams: readonly Stream[]): string[] {
+    const files = this.segmentFiles.begin(streams);
+    this.notes.add(() => this.catalog.change('beginSegments', files));
     return files;
   }
 
   /** The files, as far as they were written, go. */
   abandonSegments(files: string[]): void {
-    for (const file of files)
-      this.disposals.start({ path: this.segmentPath(file), onGone: () => this.forget(file) });
-  }
-
-  /** Whether a file of the segment folder, finished or not, is of use or taken care of. */
-  ownsSegmentFile(file: string): boolean {
-    return this.ownFiles.has(
-      file.endsWith(TEMPORARY_SUFFIX) ? file.slice(0, -TEMPORARY_SUFFIX.length) : file,
-    );
+    this.segmentFiles.abandon(files);
   }
 
   segmentPath(file: string): string {
-    return join(this.layout.segments, file);
+    return this.segmentFiles.path(file);
   }
 
-  /** What a segment of the stream that is written now says of those before it. Its sequence is of no other merge nor frame. */
-  async lineage(stream: Stream): Promise<Pick<SegmentMetadata, 'walMerged' | 'retired' | 'sequence'>> {
+  /** What a segment of each stream that is written now says of those before it. Its sequence is of no other merge nor frame. */
+  async lineages(streams: readonly Stream[]): Promise<Lineage[]> {
     // A merge that was committed before has its files in `retired` before it asks.
-    const merged = await this.catalog.change('walMergedOf', stream.organization, stream.name);
-    const sequence = Number(Atomics.add(this.sequence, 0, 1n)) + 1;
-    return { walMerged: Object.fromEntries(merged), retired: [...this.retiredFiles], sequence };
+    const merged = await this.catalog.change('walMergedOf', streams.map(keyOf));
+    const retired = this.segmentFiles.retiredFiles;
+    return merged.map((files) => {
+      const sequence = Number(Atomics.add(this.sequence, 0, 1n)) + 1;
+      return { walMerged: Object.fromEntries(files), retired, sequence };
+    });
   }
 
   /**
-   * Swaps a merge's inputs for its outputs: catalog first, then memory, then the old files go.
-   * @param removes whether the merge left rows out
-   * @returns false when the stream was deleted meanwhile; the outputs are not live then
+   * Swaps the inputs of merges for their outputs: catalog first, in one transaction, then memory, then the old files go.
+   * @returns of each merge: false when its stream was deleted meanwhile; the outputs are not live then
    */
-  commitMerge(
-    stream: Stream,
-    written: WrittenSegment[],
-    inputs: MergeInputs,
-    removes = false,
-  ): Promise<boolean> {
+  commitMerges(merges: readonly Merged[]): Promise<boolean[]> {
     this.checkpoint();
     return this.change(async () => {
-      if (!this.isLive(stream)) return false;
-      const segments = written.map(newSegment);
-      const ids = await this.catalog.change('commitMerge', {
+      const live = merges.filter(({ stream }) => this.isLive(stream));
+      if (live.length === 0) return merges.map(() => false);
+      const sequence = this.currentSequence();
+      const commits = live.map(({ stream, written, inputs }) => ({
         stream: keyOf(stream),
-        segments,
+        segments: written.map(newSegment),
         replacedSegments: inputs.segments.map(({ id }) => id),
         walMerged: mergedUpTo(inputs.blocks),
         schema: stream.schema,
         unlisted: stream.hasUnlisted,
-        sequence: this.currentSequence(),
-      });
-      const added = segments.map((segment, index) => this.liveSegment(ids[index] as number, segment));
-      stream.swap(inputs, added);
-      for (const { file, footer } of written) this.footers.put(this.segmentPath(file), footer);
-      if (removes) await this.logRemoval(stream, inputs, written);
-      this.releaseBlocks(inputs.blocks);
-      this.retire(inputs.segments);
-      this.onGrowth(stream);
-      return true;
+        sequence,
+      }));
+      const ids = await this.catalog.change('commitMerges', commits);
+      for (const [index, merged] of live.entries())
+        await this.swapMerged(merged, commits[index]?.segments ?? [], ids[index] ?? []);
+      return merges.map((merged) => live.includes(merged));
     });
+  }
+
+  private async swapMerged(
+    { stream, written, inputs, removes }: Merged,
+    segments: NewSegment[],
+    ids: number[],
+  ): Promise<void> {
+    const added = segments.map((segment, index) => this.segmentFiles.live(ids[index] as number, segment));
+    stream.swap(inputs, added);
+    for (const { file, footer } of written) this.footers.put(this.segmentPath(file), footer);
+    if (removes) await this.logRemoval(stream, inputs, written);
+    this.releaseBlocks(inputs.blocks);
+    this.segmentFiles.retire(inputs.segments);
+    this.onGrowth(stream);
   }
 
   /** Takes segments away, for good. Those that are not live any more are left alone. @returns those that were taken */
@@ -301,7 +356,7 @@ export class Store {
       );
       stream.swap({ segments: dropped });
       await this.logRemoval(stream, { blocks: [], segments: dropped }, []);
-      this.retire(dropped);
+      this.segmentFiles.retire(dropped);
       return dropped;
     });
   }
@@ -315,7 +370,7 @@ export class Store {
       await this.catalog.change('deleteStream', stream.id, organization, name, sequence);
       const key = streamKey(organization, name);
       this.voidUpTo.set(key, sequence);
-      this.streams.delete(key);
+      this.streams.delete(stream);
       this.losses.forget(organization, name);
       forgetFields(organization, name);
       const { blocks, segments } = stream;
@@ -324,7 +379,7 @@ export class Store {
         if (block.sequence > sequence) this.findOrCreate(organization, name).addBlock(block);
       }
       this.releaseBlocks(blocks.filter((block) => block.sequence <= sequence));
-      this.retire(segments);
+      this.segmentFiles.retire(segments);
     });
   }
 
@@ -346,7 +401,7 @@ export class Store {
   async settled(): Promise<void> {
     await this.changes;
     await this.disposals.idle();
-    while (this.notes.size > 0) await Promise.all(this.notes);
+    await this.notes.settled();
   }
 
   /** Finishes what was begun; what is asked for from now on is refused. */
@@ -391,28 +446,13 @@ export class Store {
     clearTimeout(this.checkpointTimer);
     this.checkpointTimer = undefined;
     const files = this.walFiles.takeUnnoted();
-    if (files.length > 0) this.note(() => this.catalog.change('noteWalFiles', files));
+    if (files.length > 0) this.notes.add(() => this.catalog.change('noteWalFiles', files));
   }
 
   /** Brings up to date what found no room on the disk. */
   retryNotes(): void {
-    for (const change of this.refusedNotes.splice(0)) this.note(change);
-    this.flushRemovals();
-  }
-
-  /** Lets the catalog know of something that costs nothing to lose. */
-  private note(change: () => Promise<unknown>): void {
-    const done = change()
-      .then(
-        () => {},
-        (error: unknown) => {
-          if (error instanceof FatalError) this.onFatal(error);
-          else if (isDiskFull(error)) this.refusedNotes.push(change);
-          else this.log.error({ error: String(error) }, 'the catalog refused a note');
-        },
-      )
-      .finally(() => this.notes.delete(done));
-    this.notes.add(done);
+    this.notes.retry();
+    this.removals.flush();
   }
 
   private addBlock(block: DurableBlock): void {
@@ -429,15 +469,21 @@ export class Store {
   }
 
   private findOrCreate(organization: string, name: string): Stream {
-    const key = streamKey(organization, name);
-    let stream = this.streams.get(key);
+    let stream = this.streams.find(organization, name);
     if (!stream) {
-      stream = new Stream(++this.lastStreamId, organization, name, Date.now() * 1000);
-      this.streams.set(key, stream);
-      const created = keyOf(stream);
-      this.note(() => this.catalog.change('addStream', created));
+      const id = ++this.lastStreamId;
+      stream = new Stream(id, organization, name, Date.now() * 1000, this.streams.totals);
+      this.streams.add(stream);
+      this.unnotedStreams.push(keyOf(stream));
+      // One note of all that this turn brings.
+      if (this.unnotedStreams.length === 1) queueMicrotask(() => this.noteStreams());
     }
     return stream;
+  }
+
+  private noteStreams(): void {
+    const streams = this.unnotedStreams.splice(0);
+    this.notes.add(() => this.catalog.change('addStreams', streams));
   }
 
   private async logRemoval(
@@ -445,39 +491,17 @@ export class Store {
     { blocks, segments }: MergeInputs,
     written: WrittenSegment[],
   ): Promise<void> {
-    const merged = await this.catalog.change('walMergedOf', stream.organization, stream.name);
+    const [merged = []] = await this.catalog.change('walMergedOf', [keyOf(stream)]);
     const removal = {
       organization: stream.organization,
       stream: stream.name,
       walMerged: Object.fromEntries(merged),
       walInputs: walRanges(blocks),
       inputs: segments.map(({ file }) => file),
-      retired: [...this.retiredFiles],
+      retired: this.segmentFiles.retiredFiles,
       outputs: written.map(({ file }) => file),
     };
-    this.refusedRemovals.push(removal);
-    this.flushRemovals();
-  }
-
-  /** On a full disk they wait: the catalog has them, and only if that were lost too would they be missed. */
-  private flushRemovals(): void {
-    try {
-      for (let first = this.refusedRemovals[0]; first; first = this.refusedRemovals[0]) {
-        appendRemoval(this.layout.deletions, first);
-        this.refusedRemovals.shift();
-      }
-    } catch (cause) {
-      if (!isDiskFull(cause))
-        throw new FatalError(`${this.layout.deletions} cannot be written: ${String(cause)}`, { cause });
-      this.space.giveUp();
-    }
-  }
-
-  private retire(segments: readonly LiveSegment[]): void {
-    for (const { file, lease } of segments) {
-      this.retiredFiles.add(file);
-      lease.retire();
-    }
+    this.removals.add(removal);
   }
 
   private releaseBlocks(blocks: readonly LiveBlock[]): void {
@@ -489,34 +513,15 @@ export class Store {
     for (const [file, count] of counts) this.walFiles.removeBlocks(file, count);
   }
 
-  private liveSegment(id: number, segment: NewSegment): LiveSegment {
-    const { file } = segment;
-    this.ownFiles.add(file);
-    const lease = new FileLease(this.segmentPath(file), (path) => {
-      this.footers.forget(path);
-      const onGone = () => {
-        this.forget(file);
-        this.onFileGone(path);
-      };
-      this.disposals.start({ path, onGone });
-    });
-    return { ...segment, id, lease };
-  }
-
-  private forget(file: string): void {
-    this.ownFiles.delete(file);
-    this.retiredFiles.delete(file);
-    this.note(() => this.catalog.change('forgetSegmentFiles', [file]));
-  }
-
   private openSegments(contents: CatalogContents): void {
     checkSegments(this.layout, contents.segments);
     const byId = new Map<number, { stream: Stream; segments: LiveSegment[] }>();
     for (const row of contents.streams) {
-      const stream = new Stream(row.id, row.organization, row.name, row.created_us);
+      const { id, organization, name, created_us } = row;
+      const stream = new Stream(id, organization, name, created_us, this.streams.totals);
       stream.unlisted = row.unlisted > 0;
       stream.retention = { days: row.retention_days, bytes: row.retention_bytes };
-      this.streams.set(streamKey(row.organization, row.name), stream);
+      this.streams.add(stream);
       byId.set(row.id, { stream, segments: [] });
       this.lastStreamId = Math.max(this.lastStreamId, row.id);
     }
@@ -531,12 +536,12 @@ export class Store {
         first_sequence: firstSequence,
       } = row;
       const segment = { file, rows, rowGroups, bytes, timeMin, timeMax, firstSequence };
-      byId.get(stream_id)?.segments.push(this.liveSegment(id, segment));
+      byId.get(stream_id)?.segments.push(this.segmentFiles.live(id, segment));
     }
     for (const { stream, segments } of byId.values()) stream.swap({}, segments);
     const moved = clearSegmentFolder(this.layout, contents);
     if (contents.retired.length > 0)
-      this.note(() => this.catalog.change('forgetSegmentFiles', contents.retired));
+      this.notes.add(() => this.catalog.change('forgetSegmentFiles', contents.retired));
     if (moved.length > 0) {
       this.log.warn(
         { files: moved },

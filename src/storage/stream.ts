@@ -18,6 +18,7 @@ import {
   parseSchema,
   type Schema,
 } from './schema.js';
+import { StreamTotals } from './stream-directory.js';
 
 /** A block in a WAL file. */
 export interface LiveBlock extends Omit<DurableBlock, 'organization' | 'stream'> {
@@ -56,6 +57,8 @@ export class Stream implements StreamKey {
   /** Whether a merge or a deletion of this stream is running, and before when (monotonic clock) none is to start after a failure. */
   merging = false;
   mergeNotBeforeMs = 0;
+  /** A merge together with other streams has failed: it may have been for what this one holds. */
+  mergeAlone = false;
   /** The overflow column may have fields that the schema lacks, though it has room. */
   unlisted = false;
   private blockList: LiveBlock[] = [];
@@ -69,6 +72,8 @@ export class Stream implements StreamKey {
     readonly organization: string,
     readonly name: string,
     readonly createdUs: number,
+    /** Of all streams. */
+    private readonly totals = new StreamTotals(),
   ) {}
 
   /** As they became durable; two workers may interleave, so sequences need not rise. */
@@ -113,7 +118,7 @@ export class Stream implements StreamKey {
   addBlock(block: LiveBlock): void {
     this.version = ++changes;
     this.blockList.push(block);
-    count(this.blockSums, block.rows, block.blockBytes);
+    this.countBlock(block, 1);
     this.addSchema(block.schema);
     this.addOverflow(block.overflow);
   }
@@ -173,24 +178,34 @@ export class Stream implements StreamKey {
     if (gone.blocks?.length) {
       const blocks = new Set(gone.blocks);
       this.blockList = this.blockList.filter((block) => !blocks.has(block));
-      for (const { rows, blockBytes } of blocks) count(this.blockSums, -rows, -blockBytes);
+      for (const block of blocks) this.countBlock(block, -1);
     }
     if (!gone.segments?.length && added.length === 0) return;
     const segments = new Set(gone.segments);
     for (const segment of segments) {
-      count(this.segmentSums, -segment.rows, -segment.bytes);
+      this.countSegment(segment, -1);
       this.tiers.delete(segment);
     }
     for (const segment of added) {
-      count(this.segmentSums, segment.rows, segment.bytes);
+      this.countSegment(segment, 1);
       this.tiers.add(segment);
     }
     const kept = this.segmentList.filter((segment) => !segments.has(segment));
     this.segmentList = [...kept, ...added].sort((a, b) => a.firstSequence - b.firstSequence);
   }
-}
 
-function count(sums: { rows: number; bytes: number }, rows: number, bytes: number): void {
-  sums.rows += rows;
-  sums.bytes += bytes;
+  private countBlock({ rows, blockBytes }: LiveBlock, sign: 1 | -1): void {
+    this.blockSums.rows += sign * rows;
+    this.blockSums.bytes += sign * blockBytes;
+    this.totals.blocks += sign;
+    this.totals.blockRows += sign * rows;
+    this.totals.rows += sign * rows;
+  }
+
+  private countSegment({ rows, bytes }: LiveSegment, sign: 1 | -1): void {
+    this.segmentSums.rows += sign * rows;
+    this.segmentSums.bytes += sign * bytes;
+    this.totals.segments += sign;
+    this.totals.rows += sign * rows;
+  }
 }

@@ -70,5 +70,5 @@ export function batchResult(fields: Partial<BatchResult>): BatchResult {
     walBytes: 0,
     journalFailures: 0,
   };
-  return { blocks: [], replies: [], walFile: '', ...counts, ...fields };
+  return { blocks: [], moreBlocks: [], replies: [], walFile: '', ...counts, ...fields };
 }

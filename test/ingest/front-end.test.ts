@@ -27,6 +27,8 @@ class Bench {
   readonly pool: FakeIngestPool;
   readonly batches: BatchResult[] = [];
   readonly fatals: unknown[] = [];
+  /** Of the next batch, while its blocks become live in turns. */
+  telling: Promise<void> | undefined;
   walBytes = 0;
   readonly frontEnd: IngestFrontEnd;
 
@@ -34,7 +36,10 @@ class Bench {
     const ring = allocateRing(slots, ringBytes);
     this.pool = new FakeIngestPool(ring, slots, threads);
     this.frontEnd = new IngestFrontEnd(new RingProducer(ring, slots), this.pool.asPool, () => this.walBytes, {
-      batch: (result) => this.batches.push(result),
+      batch: (result) => {
+        this.batches.push(result);
+        return this.telling;
+      },
       fatal: (error) => this.fatals.push(error),
     });
   }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { answerBytesMax, checkMadeAnswer } from '../../src/query/answer-limit.js';
 import { matrix } from '../../src/query/matrix.js';
 import { textTable } from '../../src/query/text-table.js';
-import { TURN_BYTES } from '../../src/query/turns.js';
+import { TURN_BYTES } from '../../src/storage/turns.js';
 
 const MB = 1024 * 1024;
 

@@ -9,7 +9,9 @@ function streams(...names: string[]) {
 }
 
 test('takes the streams that the statement may name, however they are written', () => {
-  const all = streams('logs', 'app:web', 'other', 'log', 'level');
+  const all = new Map(
+    streams('logs', 'app:web', 'other', 'log', 'level').map((stream) => [stream.name, stream]),
+  );
   const named = (sql: string) => namedStreams(sql, all).map(({ name }) => name);
   expect(named('SELECT * FROM logs')).toEqual(['logs']);
   expect(named('select*from LOGS where x=1')).toEqual(['logs']);

@@ -77,7 +77,7 @@ describe('commitMerge', () => {
 
   test('leaves nothing behind when it fails', () => {
     const { catalog } = openCatalog();
-    catalog.addStream({ ...stream, id: 2, name: 't' });
+    catalog.addStreams([{ ...stream, id: 2, name: 't' }]);
     const [first] = catalog.commitMerge(merge('a.seg'));
     const before = catalog.contents();
     const failing = merge('', {
@@ -159,10 +159,10 @@ test('a WAL file that is gone is forgotten', () => {
 
 test('one name is one stream; a stream that is known is not added again', () => {
   const { catalog } = openCatalog();
-  catalog.addStream(stream);
-  catalog.addStream(stream);
-  expect(() => catalog.addStream({ ...stream, id: 2 })).toThrow(/UNIQUE/);
-  catalog.addStream({ ...stream, id: 2, organization: 'p' });
+  catalog.addStreams([stream]);
+  catalog.addStreams([stream]);
+  expect(() => catalog.addStreams([{ ...stream, id: 2 }])).toThrow(/UNIQUE/);
+  catalog.addStreams([{ ...stream, id: 2, organization: 'p' }]);
   expect(catalog.contents().streams).toHaveLength(2);
 });
 

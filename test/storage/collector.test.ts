@@ -79,7 +79,7 @@ test('fewer bytes than the threshold wait for more', async () => {
 test('files that belong to nothing are taken out once two cycles have met them; those being written are left', async () => {
   const { bench, observer, collect } = await benchOf();
   await ingestDays(bench, [1]);
-  const [writing] = bench.store.beginSegments(logs(bench), 1);
+  const [writing] = bench.store.beginSegments([logs(bench)]);
   const folder = bench.layout.segments;
   const files = ['1-dead-000000.seg', '1-dead-000001.seg.tmp', `${writing}`, `${writing}.tmp`, 'README'];
   for (const file of files) writeFileSync(join(folder, file), 'something');

@@ -13,11 +13,11 @@ import {
   PARTITIONS_MAX,
 } from '../../src/config/limits.js';
 import { FileLease } from '../../src/storage/file-lease.js';
-import type { MergeInputs, WrittenSegment } from '../../src/storage/merge-inputs.js';
+import type { MergeInputs } from '../../src/storage/merge-inputs.js';
 import { MergeScheduler, pickBlocks } from '../../src/storage/merge-scheduler.js';
 import { mergeSize } from '../../src/storage/merge-size.js';
 import type { MergeTask } from '../../src/storage/merge-task.js';
-import type { Store } from '../../src/storage/store.js';
+import type { Merged, Store } from '../../src/storage/store.js';
 import { type LiveBlock, type LiveSegment, Stream } from '../../src/storage/stream.js';
 
 const NOW = 1_000_000_000;
@@ -159,25 +159,31 @@ class Bench {
   ) {
     const store = {
       currentSequence: () => this.sequence,
-      lineage: async () => ({
-        walMerged: { 'a.wal': 0, 'before.wal': 7 },
-        retired: ['old.seg'],
-        sequence: this.sequence + 1,
-      }),
+      lineages: async (streams: Stream[]) =>
+        streams.map(() => ({
+          walMerged: { 'a.wal': 0, 'before.wal': 7 },
+          retired: ['old.seg'],
+          sequence: this.sequence + 1,
+        })),
+      totals: {
+        get blockRows() {
+          return streams.reduce((sum, { blockRows }) => sum + blockRows, 0);
+        },
+      },
       allStreams: () => this.streams,
       isLive: (each: Stream) => this.streams.includes(each),
-      beginSegments: (each: Stream, count: number) =>
-        Array.from({ length: count }, () => `${each.id}-${files++}.seg`),
+      beginSegments: (each: Stream[]) => each.map(({ id }) => `${id}-${files++}.seg`),
       abandonSegments: (names: string[]) => this.abandoned.push(...names),
       segmentPath: (file: string) => `/segments/${file}`,
       footers: { get: () => ({ groups: [{ offset: 64 }], headers: new Uint8Array() }) },
-      commitMerge: async (each: Stream, written: WrittenSegment[], inputs: MergeInputs) => {
-        if (!this.streams.includes(each)) return false;
-        const firstSequences = written.map(({ firstSequence }) => firstSequence);
-        this.commits.push({ files: written.map(({ file }) => file), firstSequences, ...inputs });
-        each.swap(inputs);
-        return true;
-      },
+      commitMerges: async (merges: Merged[]) =>
+        merges.map(({ stream, written, inputs }) => {
+          if (!this.streams.includes(stream)) return false;
+          const firstSequences = written.map(({ firstSequence }) => firstSequence);
+          this.commits.push({ files: written.map(({ file }) => file), firstSequences, ...inputs });
+          stream.swap(inputs);
+          return true;
+        }),
     };
     const poolOf = (urgent: boolean) => {
       const run = (task: MergeTask) =>
