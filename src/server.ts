@@ -30,7 +30,7 @@ import { addValuesRoutes } from './http/values-routes.js';
 import type { IngestWorkerData } from './ingest/batch-task.js';
 import { IngestFrontEnd } from './ingest/front-end.js';
 import { Metrics } from './metrics/index.js';
-import { endProcess } from './native/index.js';
+import { endProcess, limitStreams } from './native/index.js';
 import { QueryCaches } from './query/caches.js';
 import { DeletionService } from './query/deletion.js';
 import { PageCache } from './query/page-cache.js';
@@ -163,6 +163,7 @@ class Server {
       mergeSize(config.memory.mergeBytes),
     );
     keepFreedMemory(config.memory.freedMemoryMs);
+    limitStreams(config.memory.streamsMax);
     limitQueries(query.memoryBytes, this.store.layout.spill, config.spillBytes);
     this.caches = new QueryCaches(this.queryPool, this.store.layout.cache, { ...config, resultCacheBytes });
     const runner = new QueryRunner(this.store, this.queryPool, this.caches, query);

@@ -41,6 +41,10 @@ const INGEST_WORKER_BYTES = 24 * MB;
 /** Less than this for merges, and each reads so few blocks that segments stay small for long. */
 const MERGE_BYTES_MIN = 24 * MB;
 const SCAN_COPIES = 3;
+/**
+ * There may be one stream for so many bytes of the limit. An idle one takes about 7 KB: its lists, its fields, the name of its segment.
+ */
+const STREAM_LIMIT_BYTES = 32 * 1024;
 
 /** What the query side may hold. */
 export interface QueryBudget {
@@ -62,6 +66,8 @@ export interface MemoryBudget {
   resultCacheBytes: number;
   footerCacheBytes: number;
   heapBodyBytes: number;
+  /** Streams of all organizations. */
+  streamsMax: number;
   /** Rows that all running merges hold decoded. */
   mergeBytes: number;
   /** How long freed memory is kept for the next allocation. */
@@ -122,6 +128,7 @@ export function divideMemory(limitBytes: number, settings: MemorySettings = {}):
     resultCacheBytes,
     footerCacheBytes,
     heapBodyBytes,
+    streamsMax: Math.floor(limitBytes / STREAM_LIMIT_BYTES),
     mergeBytes: Math.max(MERGE_BYTES_MIN, writers - availableParallelism() * INGEST_WORKER_BYTES),
     freedMemoryMs: limitBytes < SCARCE_LIMIT_BYTES ? 0 : FREED_MEMORY_MS,
     query: {

@@ -83,7 +83,7 @@ export interface BulkAnswer {
 
 export interface BatchResult {
   blocks: DurableBlock[];
-  /** Where one batch went to very many streams: further blocks in pieces (src/storage/block-pieces.ts), so that the main thread takes them in steps. */
+  /** Where a batch went to very many streams: further blocks in pieces (src/storage/block-pieces.ts), which are made live in steps. */
   moreBlocks: Uint8Array[];
   replies: Reply[];
   records: number;

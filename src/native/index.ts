@@ -82,6 +82,7 @@ interface NativeAddon {
   addFields(organization: string, stream: string, names: string[]): void;
   addOverflowFields(organization: string, stream: string, fields: string, only?: readonly string[]): void;
   forgetFields(organization: string, stream: string): void;
+  limitStreams(max: number): void;
   plan(sql: string, context: string): PlanAnswer;
   freePlan(plan: number): void;
   functionList(): string;
@@ -276,6 +277,9 @@ export const addOverflowFields = guarded(addon.addOverflowFields);
 
 /** The stream is gone; one of its name begins without fields. */
 export const forgetFields = guarded(addon.forgetFields);
+
+/** Records for more streams than so many are refused, but for those that are known already. Main thread, before any record comes. */
+export const limitStreams = guarded(addon.limitStreams);
 
 /**
  * Plans SQL against the streams in `context` (JSON, see query/plan-context.ts). Free the handle.

@@ -1,6 +1,6 @@
 /**
- * Rows that are gone for good, told beside the catalog (`src/storage/deletion-log.ts`): should that be lost, `basalt repair` must not bring them
- * back. On a full disk they wait: the catalog has them, and only if it were lost too would they be missed.
+ * Rows that are gone for good, told beside the catalog (`src/storage/deletion-log.ts`): should that be lost, `basalt repair` must not bring
+ * them back. On a full disk they wait: the catalog has them, and only if it were lost too would they be missed.
  */
 import { FatalError, isDiskFull } from '../errors/index.js';
 import { appendRemoval, type Removal } from './deletion-log.js';

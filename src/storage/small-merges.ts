@@ -1,6 +1,6 @@
 /**
- * Blocks of many small streams, merged by one task and made live by one commit. Each stream still gets a segment of its own; what they share
- * is the syncs, which take nearly all the time of a small merge.
+ * Blocks of many small streams, merged by one task and made live by one commit. Each stream still gets a segment of its own; what they
+ * share is the syncs, which take nearly all the time of a small merge.
  */
 import type { Piscina } from 'piscina';
 import {

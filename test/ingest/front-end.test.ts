@@ -83,6 +83,28 @@ function caught(run: () => unknown): BasaltError {
   throw new Error('nothing was thrown');
 }
 
+describe('batches', () => {
+  test('are told one after another, in the order in which they ended, also where one takes turns', async () => {
+    const bench = new Bench();
+    let live = () => {};
+    bench.telling = new Promise((resolve) => {
+      live = resolve;
+    });
+    const first = bench.send('first');
+    await bench.settle();
+    expect([bench.batches.length, first.replies.length, bench.frontEnd.quiet]).toEqual([1, 0, false]);
+    bench.telling = undefined;
+    const second = bench.send('second');
+    await bench.settle();
+    expect([bench.batches.length, second.replies.length]).toEqual([1, 0]);
+    live();
+    await bench.frontEnd.idle();
+    expect([bench.batches.length, first.replies.length, second.replies.length]).toEqual([2, 1, 1]);
+    await turn();
+    expect(bench.frontEnd.quiet).toBe(true);
+  });
+});
+
 describe('admission', () => {
   test('a body announced too long is refused with 413 before any space is taken', () => {
     const bench = new Bench();

@@ -60,8 +60,8 @@ function segment(firstSequence: number, rows: number): LiveSegment {
   };
 }
 
-function stream(blocks: LiveBlock[], segments: LiveSegment[] = []): Stream {
-  const made = new Stream(1, 'o', 's', 5);
+function stream(blocks: LiveBlock[], segments: LiveSegment[] = [], name = 's'): Stream {
+  const made = new Stream(1, 'o', name, 5);
   for (const each of blocks) made.addBlock(each);
   made.swap({}, segments);
   return made;
@@ -250,6 +250,56 @@ describe('MergeScheduler', () => {
     expect(bench.merged).toEqual([MERGE_ROWS]);
     vi.advanceTimersByTime(1000);
     await turn();
+    expect(bench.tasks).toHaveLength(0);
+    await bench.scheduler.stop();
+  });
+
+  test('small ones of several streams are one task and one commit; where it fails, each is tried alone', async () => {
+    const small = [1, 2, 3].map((id) => stream([block(id, 10)], [], `s${id}`));
+    const large = stream([block(9, MERGE_ROWS)], [], 'large');
+    const bench = new Bench([...small, large]);
+    bench.sequence = 9;
+    bench.scheduler.start();
+    const flushed = bench.scheduler.flush();
+    await turn();
+    // The due one came first.
+    await bench.finish();
+    const together = bench.tasks[0]?.task as unknown as MergeTask[];
+    const read = together.map(({ inputs, metadata }) => [
+      metadata.stream,
+      inputs.map(({ offset }) => offset),
+    ]);
+    expect(read.sort()).toEqual([
+      ['s1', [1000]],
+      ['s2', [2000]],
+      ['s3', [3000]],
+    ]);
+    await bench.fail(new Error('one of them is damaged'));
+    const alone = new Set<string | undefined>();
+    for (let tries = 0; tries < 3; tries++) {
+      expect(bench.tasks).toHaveLength(1);
+      alone.add(bench.tasks[0]?.task.metadata.stream);
+      await bench.finish();
+    }
+    expect([...alone].sort()).toEqual(['s1', 's2', 's3']);
+    await flushed;
+    expect(bench.commits).toHaveLength(4);
+    await bench.scheduler.stop();
+  });
+
+  test('a flush ends without a stream that is deleted meanwhile', async () => {
+    const [first, gone] = [stream([block(1, MERGE_ROWS)], [], 'a'), stream([block(2, MERGE_ROWS)], [], 'b')];
+    const bench = new Bench([first, gone]);
+    bench.scheduler.start();
+    bench.sequence = 2;
+    const flushed = bench.scheduler.flush();
+    await turn();
+    bench.streams.splice(
+      bench.streams.indexOf(bench.tasks[0]?.task.metadata.stream === 'a' ? gone : first),
+      1,
+    );
+    await bench.finish();
+    await flushed;
     expect(bench.tasks).toHaveLength(0);
     await bench.scheduler.stop();
   });

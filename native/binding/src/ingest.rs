@@ -1,12 +1,14 @@
 //! Request bodies in, encoded blocks and per-record outcomes out.
 
 use crate::failure;
-use crate::fields::fields_of;
+use crate::fields::{fields_of, forget_unused};
 use crate::schema::{block_header, overflow_types, schema_text};
 use basalt_block::{EncodeOptions, encode_block};
 use basalt_shred::{BodyFormat, Outcome, ShredLimits, ShredRequest, shred};
 use napi::bindgen_prelude::{Int32Array, Uint8Array};
 use napi_derive::napi;
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::Read;
 
 /// Values and nulls of one block: they are in memory, eight bytes or more each, while it is encoded.
@@ -61,8 +63,22 @@ pub fn ingest_batch(
     zstd_level: i32,
 ) -> napi::Result<IngestAnswer> {
     let requests = shred_requests(&bodies, &requests, &names)?;
-    let fields = |organization: u32, stream: &str| fields_of(&names[organization as usize], stream);
+    let new_streams = RefCell::new(HashSet::new());
+    let fields = |organization: u32, stream: &str| {
+        let (fields, is_new) = fields_of(&names[organization as usize], stream)?;
+        if is_new {
+            new_streams.borrow_mut().insert((organization, stream.to_owned()));
+        }
+        Ok(fields)
+    };
     let shredded = shred(&requests, now_us as i64, &ShredLimits::default(), &fields);
+    let mut unused = new_streams.take();
+    for group in &shredded.groups {
+        unused.remove(&(group.organization, group.stream.clone()));
+    }
+    for (organization, stream) in unused {
+        forget_unused(&names[organization as usize], &stream);
+    }
     let options = EncodeOptions::wal(zstd_level);
     let mut groups = Vec::with_capacity(shredded.groups.len());
     for group in shredded.groups {

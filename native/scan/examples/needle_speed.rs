@@ -70,7 +70,7 @@ fn make_segment(records: &str, path: &Path, rows: usize) -> Any<()> {
             organization: 0,
             stream: "bench",
         };
-        for group in shred(&[request], 0, &ShredLimits::default(), &|_, _| Arc::default()).groups {
+        for group in shred(&[request], 0, &ShredLimits::default(), &|_, _| Ok(Arc::default())).groups {
             for batch in group.batches(usize::MAX) {
                 blocks.push(encode_block(&batch, &EncodeOptions::wal(WAL_LEVEL))?);
             }

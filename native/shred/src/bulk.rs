@@ -75,10 +75,13 @@ pub(crate) fn shred_bulk(
                         format!("the name of the stream must have 1 to {STREAM_BYTES_MAX} bytes, and not be '_'"),
                     ))
                 }
-                stream => {
-                    let group = groups.get(request.organization, stream);
-                    read_document(&mut parser, &mut lines, group, action.line.id.as_deref())
-                }
+                stream => match groups.get(request.organization, stream) {
+                    Ok(group) => read_document(&mut parser, &mut lines, group, action.line.id.as_deref()),
+                    Err(reason) => {
+                        skip_document(&mut lines, body);
+                        Err((BAD_REQUEST, "validation_exception", reason))
+                    }
+                },
             },
         };
         if result.is_ok() {

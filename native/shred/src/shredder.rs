@@ -13,8 +13,8 @@ use crate::request::{BodyFormat, ShredRequest};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Finds what is known of the fields of an (organization, stream).
-pub type FieldsOf<'a> = &'a dyn Fn(u32, &str) -> Arc<StreamFields>;
+/// Finds what is known of the fields of an (organization, stream); or says why there can be no such stream.
+pub type FieldsOf<'a> = &'a dyn Fn(u32, &str) -> Result<Arc<StreamFields>, String>;
 
 /// Shreds request bodies into the rows of each (organization, stream).
 ///
@@ -85,7 +85,7 @@ fn shred_request(
         groups.now_us,
         scratch,
     );
-    let group = groups.get(request.organization, request.stream);
+    let group = groups.get(request.organization, request.stream)?;
     if request.format == BodyFormat::Json {
         return shred_json(&mut parser, group, invalid_at, outcome);
     }
@@ -133,46 +133,54 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// The group of a stream, for rows of the request at hand.
-    pub fn get(&mut self, organization: u32, stream: &str) -> &mut GroupBuilder {
+    /// The group of a stream, for rows of the request at hand; or why the stream takes none.
+    pub fn get(&mut self, organization: u32, stream: &str) -> Result<&mut GroupBuilder, String> {
         let records_max = self.records_max;
         let is_it = |group: &GroupBuilder| {
             group.organization == organization && group.stream == stream && has_place(group, records_max)
         };
         if !self.groups.get(self.last).is_some_and(is_it) {
-            self.last = self.find_or_add(organization, stream);
+            self.last = self.find_or_add(organization, stream)?;
         }
         let group = &mut self.groups[self.last];
         if group.request_mark.is_none() {
             group.request_mark = Some(group.mark());
             self.touched.push(self.last);
         }
-        group
+        Ok(group)
     }
 
-    fn find_or_add(&mut self, organization: u32, stream: &str) -> usize {
+    fn find_or_add(&mut self, organization: u32, stream: &str) -> Result<usize, String> {
         let place = self.groups.len();
-        match self.index.get_mut(stream) {
+        let fields = || (self.fields_of)(organization, stream);
+        let fields = match self.index.get_mut(stream) {
             Some(places) => match places.iter_mut().find(|(other, _)| *other == organization) {
                 Some((_, last)) => {
                     if has_place(&self.groups[*last], self.records_max) {
-                        return *last;
+                        return Ok(*last);
                     }
                     *last = place;
+                    fields()?
                 }
-                None => places.push((organization, place)),
+                None => {
+                    let fields = fields()?;
+                    places.push((organization, place));
+                    fields
+                }
             },
             None => {
+                let fields = fields()?;
                 self.index.insert(stream.to_owned(), vec![(organization, place)]);
+                fields
             }
-        }
+        };
         self.groups.push(GroupBuilder::new(
             organization,
             stream.to_owned(),
-            (self.fields_of)(organization, stream),
+            fields,
             self.limits.columns_max,
         ));
-        place
+        Ok(place)
     }
 
     fn begin_request(&mut self, body_bytes: usize) {

@@ -324,7 +324,7 @@ fn more_records_than_a_block_has_rows_are_refused_and_those_of_others_stay() {
             stream: "s",
         })
         .collect();
-    let shredded = basalt_shred::shred(&requests, NOW, &ShredLimits::default(), &|_, _| Arc::default());
+    let shredded = basalt_shred::shred(&requests, NOW, &ShredLimits::default(), &|_, _| Ok(Arc::default()));
     let refused: Vec<_> = shredded
         .outcomes
         .iter()

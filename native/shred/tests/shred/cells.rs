@@ -54,7 +54,7 @@ pub struct Batched {
 
 /// Shreds requests for streams that have no columns yet, and checks the batches.
 pub fn shred(requests: &[ShredRequest], limits: &ShredLimits) -> (Vec<Batched>, Vec<Outcome>) {
-    let Shredded { groups, outcomes } = basalt_shred::shred(requests, NOW, limits, &|_, _| Arc::default());
+    let Shredded { groups, outcomes } = basalt_shred::shred(requests, NOW, limits, &|_, _| Ok(Arc::default()));
     (batched(groups), outcomes)
 }
 

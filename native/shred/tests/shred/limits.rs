@@ -64,7 +64,7 @@ fn shred_known(body: &str, fields: &Arc<StreamFields>) -> Vec<Row> {
         organization: 1,
         stream: "s",
     };
-    let shredded = shred(&[request], NOW, &ShredLimits::default(), &|_, _| Arc::clone(fields));
+    let shredded = shred(&[request], NOW, &ShredLimits::default(), &|_, _| Ok(Arc::clone(fields)));
     let groups = batched(shredded.groups);
     groups.iter().flat_map(|group| rows_of(&group.batch)).collect()
 }
@@ -112,7 +112,10 @@ fn many_names_are_cut_into_batches() {
         stream: "s",
     };
     let whole = shred_known(&body, &fields);
-    let mut groups = shred(&[request], NOW, &ShredLimits::default(), &|_, _| Arc::clone(&fields)).groups;
+    let mut groups = shred(&[request], NOW, &ShredLimits::default(), &|_, _| {
+        Ok(Arc::clone(&fields))
+    })
+    .groups;
     let cells_max = 1_000_000;
     let mut rows = Vec::new();
     for batch in groups.remove(0).batches(cells_max) {
