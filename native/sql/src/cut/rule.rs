@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::FieldRef;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
@@ -13,6 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
+use datafusion::physical_plan::joins::CrossJoinExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::unnest::UnnestExec;
 
@@ -25,6 +27,8 @@ use crate::functions::{is_bounded, scalar_bytes};
 
 /// A constant that takes less than this may stand in every row of any batch.
 const LARGE_CONSTANT_BYTES: u64 = 512;
+/// How often a row with texts is repeated in one batch of a cross join.
+const REPEATED_ROWS: usize = 256;
 
 /// The last rule but checks: others look for the operators that it wraps.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ impl PhysicalOptimizerRule for CutByBytes {
             } else if let Some(unnest) = node.downcast_ref::<UnnestExec>() {
                 let input = Arc::new(ShortListsExec::under(unnest));
                 Some(replace_children_if_necessary(Arc::clone(&node), vec![input])?)
+            } else if node.is::<CrossJoinExec>() && has_texts(node.children().first()) {
+                Some(with_few_rows_beside(node.clone())?)
             } else {
                 None
             };
@@ -68,6 +74,25 @@ impl PhysicalOptimizerRule for CutByBytes {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+fn has_texts(input: Option<&&Arc<dyn ExecutionPlan>>) -> bool {
+    let wide = |field: &FieldRef| {
+        field.data_type().is_nested() || field.data_type().is_string() || field.data_type().is_binary()
+    };
+    input.is_some_and(|input| input.schema().fields().iter().any(wide))
+}
+
+/// A cross join repeats a row of its left side, however wide, for each row of a batch of its right one.
+fn with_few_rows_beside(join: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let mut inputs: Vec<Arc<dyn ExecutionPlan>> = join.children().into_iter().map(Arc::clone).collect();
+    if let Some(input) = inputs.pop() {
+        inputs.push(Arc::new(FewRowsExec {
+            input,
+            rows: REPEATED_ROWS,
+        }));
+    }
+    replace_children_if_necessary(join, inputs)
 }
 
 /// Whether it calls a function that may answer more than it is given.
