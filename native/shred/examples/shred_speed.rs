@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut rows = 0;
         for (call, best) in requests.chunks(bodies_per_call).zip(&mut best) {
             let start = Instant::now();
-            let shredded = shred(call, 1, &ShredLimits::default(), &|_, _| Arc::default());
+            let shredded = shred(call, 1, &ShredLimits::default(), &|_, _| Ok(Arc::default()));
             let batches = shredded.groups.into_iter().flat_map(|group| group.batches(usize::MAX));
             let batch_rows = batches.map(|batch| batch.rows).sum::<usize>();
             *best = start.elapsed().min(*best);
