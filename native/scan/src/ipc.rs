@@ -3,6 +3,7 @@
 //! Framing and sizes are checked here before arrow-ipc sees a batch: its readers trust the lengths in a message and
 //! allocate by them.
 
+use crate::wide::COLUMNS_MIN;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_buffer::{Buffer, MutableBuffer};
 use arrow_ipc::convert::fb_to_schema;
@@ -51,7 +52,8 @@ impl Columns {
             .header_as_schema()
             .ok_or_else(|| damaged("it does not begin with a schema"))?;
         let schema = fb_to_schema(schema);
-        if schema.fields().len() >= wanted.fields().len() {
+        let is_whole = wanted.fields().len() <= COLUMNS_MIN || schema.fields().len() >= wanted.fields().len();
+        if is_whole {
             check_schema(&schema, wanted)?;
             return Ok(Self {
                 schema: Arc::clone(wanted),

@@ -28,7 +28,7 @@ pub struct SqlError {
     pub code: u32,
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    pub detail: Option<Box<str>>,
     /// Known names near the unknown one, the nearest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<String>,
@@ -39,10 +39,10 @@ pub struct SqlError {
     pub column: Option<u32>,
     /// The name that is wrong as it was written, for finding its place.
     #[serde(skip)]
-    pub(crate) unknown: Option<String>,
+    pub(crate) unknown: Option<Box<str>>,
     /// The name of the unknown field, without that of its stream.
     #[serde(skip)]
-    pub(crate) unknown_field: Option<String>,
+    pub(crate) unknown_field: Option<Box<str>>,
 }
 
 impl fmt::Display for SqlError {
@@ -75,7 +75,7 @@ impl SqlError {
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         if !self.message.contains(&detail) {
-            self.detail = Some(detail);
+            self.detail = Some(detail.into());
         }
         self
     }
@@ -90,7 +90,7 @@ impl SqlError {
             .with_suggestions(nearest(name, known.iter().map(String::as_str)))
     }
 
-    pub(crate) fn about(mut self, unknown: impl Into<String>) -> Self {
+    pub(crate) fn about(mut self, unknown: impl Into<Box<str>>) -> Self {
         self.unknown = Some(unknown.into());
         self
     }
@@ -233,7 +233,7 @@ fn schema(error: &SchemaError) -> SqlError {
             let known: Vec<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
             let error = SqlError::new(FIELD_NOT_FOUND, format!("unknown field '{}'", field.flat_name()));
             SqlError {
-                unknown_field: Some(field.name.clone()),
+                unknown_field: Some(field.name.clone().into()),
                 ..error.with_suggestions(nearest(&field.name, known))
             }
         }

@@ -291,7 +291,6 @@ fn grouping_sets(group_by: &GroupByExpr) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::parse::parse;
 
     fn refusal(sql: &str) -> Option<String> {

@@ -191,23 +191,8 @@ fn rewrite(expr: &mut Expr) -> Result<(), SqlError> {
             low,
             high,
         } => {
-            if unmarked(low) {
-                let within = |low: &Expr, high: &Expr| {
-                    nested(Expr::Between {
-                        expr: subject.clone(),
-                        negated: false,
-                        low: Box::new(low.clone()),
-                        high: Box::new(high.clone()),
-                    })
-                };
-                let either = nested(binary(within(low, high), BinaryOperator::Or, within(high, low)));
-                *expr = match negated {
-                    true => Expr::UnaryOp {
-                        op: UnaryOperator::Not,
-                        expr: Box::new(either),
-                    },
-                    false => either,
-                };
+            if let Some(either) = symmetric(subject, *negated, low, high) {
+                *expr = either;
             }
         }
         Expr::Function(call) if call.name.to_string().eq_ignore_ascii_case("count") => {
@@ -291,6 +276,29 @@ fn digits(expr: &Expr) -> Option<String> {
         Expr::Nested(inner) => digits(inner),
         _ => None,
     }
+}
+
+/// `BETWEEN SYMMETRIC`: between the bounds, whichever is the lower. `None` for a plain `BETWEEN`.
+fn symmetric(subject: &Expr, negated: bool, low: &mut Expr, high: &Expr) -> Option<Expr> {
+    if !unmarked(low) {
+        return None;
+    }
+    let within = |low: &Expr, high: &Expr| {
+        nested(Expr::Between {
+            expr: Box::new(subject.clone()),
+            negated: false,
+            low: Box::new(low.clone()),
+            high: Box::new(high.clone()),
+        })
+    };
+    let either = nested(binary(within(low, high), BinaryOperator::Or, within(high, low)));
+    Some(match negated {
+        true => Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: Box::new(either),
+        },
+        false => either,
+    })
 }
 
 /// The row of several arguments; NULL, which is not counted, where one of them is.

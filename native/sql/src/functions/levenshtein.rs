@@ -137,7 +137,7 @@ mod tests {
             ("", "abc", 3),
             ("abc", "", 3),
             ("kitten", "sitting", 3),
-            ("größe", "grosse", 2),
+            ("größe", "grosse", 3),
             ("ab", "ba", 2),
             ("aaa", "aaaa", 1),
             ("xabcy", "xacby", 2),

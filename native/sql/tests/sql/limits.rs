@@ -81,6 +81,6 @@ fn long_texts_and_many_streams_are_refused() {
     assert!(
         refusal(&world, &format!("SELECT {}", wide.join(", ")))
             .message
-            .contains("subqueries in expressions, more than 64")
+            .contains("257 SELECTs, more than 256")
     );
 }
