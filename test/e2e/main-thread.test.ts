@@ -11,7 +11,7 @@ const ROWS = 200_000;
 const ROWS_PER_BODY = 20_000;
 const FIELDS = 3000;
 const STREAMS = 500;
-const STOP_SECONDS_MAX = 0.25;
+const STOP_SECONDS_MAX = 0.75;
 const ALL_TIME = { start_time: 0, end_time: 4_000_000_000_000_000 };
 
 let server: TestServer;

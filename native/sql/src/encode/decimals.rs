@@ -89,7 +89,9 @@ mod tests {
             RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
                 .expect("a batch");
         let names = ["a", "b", "c"].map(str::to_owned);
-        let text = |format| String::from_utf8(encode(&[batch.clone()], &names, format).expect("rows")).expect("text");
+        let text = |format| {
+            String::from_utf8(encode(std::slice::from_ref(&batch), &names, format).expect("rows")).expect("text")
+        };
         assert_eq!(
             text(Format::JsonArrays),
             "[0,0,[0,400]],[400,7000,[]],[-1200,null,[-1200,null]],[null,null,[]]"

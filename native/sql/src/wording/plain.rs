@@ -79,7 +79,7 @@ pub(crate) fn written(text: &str) -> String {
     for (pattern, written) in CONSTANTS.iter() {
         out = pattern.replace_all(&out, *written).into_owned();
     }
-    let quoted = out.matches('\'').count() % 2 == 0;
+    let quoted = out.matches('\'').count().is_multiple_of(2);
     let parts = out.split('\'').enumerate().map(|(at, part)| {
         if quoted && at % 2 == 1 {
             part.to_owned()
