@@ -108,7 +108,7 @@ const ROUTES: Record<string, () => Promise<Reply>> = {
   'the schema of a wide stream': get('/api/default/streams/wide/schema'),
   query_functions: get('/api/default/query_functions'),
   'a deletion by query': post('/api/default/more/_delete_by_query', {
-    sql: 'SELECT * FROM more WHERE n < 5',
+    where: 'n < 5',
     start_time: 1,
     end_time: ALL_TIME.end_time,
   }),
